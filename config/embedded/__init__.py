@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey from PyPI wheels, for `make run`, `make stores` and the tests."""

@@ -1,0 +1,89 @@
+"""Every bound of the product: name, unit, reason. A queue, batch, wait or message without one does not exist.
+
+What an operator may want to change per installation is a setting (config/settings.py); what the contracts or
+measurements fix stands here.
+"""
+
+from typing import Final
+
+# --- one WebSocket connection (protocol.md, "Errors, limits, close codes")
+INBOUND_MESSAGE_BYTES_MAX: Final = 16 * 1024
+SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = 128
+MESSAGE_ID_CHARS_MAX: Final = 64
+CHANNEL_CHARS_MAX: Final = 200
+ERRORS_PER_WINDOW_MAX: Final = 20  # the 21st within ERROR_WINDOW_S closes 4505
+ERROR_WINDOW_S: Final = 60
+MESSAGES_PER_S: Final = 50  # token bucket: refill rate ...
+MESSAGES_BURST: Final = 300  # ... and size
+RATE_LIMITED_CLOSE_S: Final = 10  # limited for this long: 4008
+CONNECT_DEADLINE_S: Final = 5  # from accept to a valid `connect`, handshake included
+HANDSHAKE_BYTES_MAX: Final = 8 * 1024  # request line and headers together
+SOCKET_LIFE_S_MAX: Final = 12 * 3600
+CLOSE_WAIT_S: Final = 2  # after our close frame, before the transport is aborted
+
+# --- keeping sockets and presence alive
+HEARTBEAT_S: Final = 30
+PRESENCE_TTL_S: Final = 120  # ≥ 2.5 × the interval: one lost heartbeat is no departure
+HEARTBEAT_BACKGROUND_S: Final = 120
+PRESENCE_TTL_BACKGROUND_S: Final = 300
+PRESENCE_CLOSE_GRACE_S: Final = 15  # a reload is no departure
+PING_AFTER_SILENCE_S: Final = 25
+SILENT_CLOSE_S: Final = 60  # nothing at all received, pongs included: 4004
+
+# --- a slow reader
+SEND_QUEUE_BYTES_MAX: Final = 256 * 1024  # then 4002
+SEND_QUEUE_AGE_S_MAX: Final = 10  # then 4002
+TCP_NOTSENT_LOWAT_BYTES: Final = 16 * 1024  # without it the kernel hides 3.9 MB of a stalled reader
+
+# --- feeds in Redis (protocol.md, "Order and recovery")
+FEED_STREAM_EVENTS: Final = 1_000  # community and app channels keep at least these ...
+FEED_STREAM_S: Final = 600  # ... and at least this long
+FEED_STREAM_EVENTS_MAX: Final = 10_000  # ... but never more than this
+FEED_LIST_EVENTS: Final = 50  # user and profile channels
+FEED_LIST_S: Final = 900
+EPOCH_WAIT_S: Final = 5  # a gateway that knows no epoch holds `subscribe` this long
+REFILL_WAIT_S: Final = 5  # a channel that Redis lost is refilled by the relay within this, or UNAVAILABLE
+
+# --- presence in Redis
+PRESENCE_SCRIPT_MEMBERS_MAX: Final = 100  # 1,000 members block Redis for 17-27 ms
+PRESENCE_TICK_S: Final = 0.25  # heartbeats of one tick and partition are one command
+GATEWAY_LEASE_RENEW_S: Final = 2
+GATEWAY_LEASE_LATE_S: Final = 8
+MAP_WHOLE_S: Final = 30  # each tile comes whole this often
+MAP_TILES_PER_VIEWPORT_MAX: Final = 64
+ONLINE_EVERY_S: Final = 3
+
+# --- relay
+RELAY_BATCH: Final = 50
+RELAY_POLL_S: Final = 0.05
+RELAY_LEASE_S: Final = 4  # a second relay takes over within 5 s
+RELAY_RENEW_S: Final = 1
+
+# --- transactions (design.md: whole, full jitter)
+TRANSACTION_TRIES: Final = 10
+TRANSACTION_BACKOFF_BASE_S: Final = 0.010
+TRANSACTION_BACKOFF_CAP_S: Final = 0.320
+
+# --- HTTP and GraphQL
+HTTP_BODY_BYTES_MAX: Final = 256 * 1024
+GRAPHQL_DEPTH_MAX: Final = 10
+GRAPHQL_ALIASES_MAX: Final = 10
+GRAPHQL_TOKENS_MAX: Final = 2_000
+GRAPHQL_DOCUMENT_BYTES_MAX: Final = 32 * 1024
+PAGE_DEFAULT: Final = 20
+PAGE_MAX: Final = 100
+IDEMPOTENCY_KEY_CHARS_MAX: Final = 200
+PASSWORD_CHARS_MIN: Final = 8
+PASSWORD_CHARS_MAX: Final = 256
+EMAIL_CHARS_MAX: Final = 254
+NAME_CHARS_MAX: Final = 80
+NOTE_CHARS_MAX: Final = 2_000
+EXERCISES_PER_WORKOUT_MAX: Final = 100
+SETS_PER_EXERCISE_MAX: Final = 100
+REPS_PER_SET_MAX: Final = 10_000
+WEIGHT_KG_MAX: Final = 2_000.0
+PERFORMED_AT_FUTURE_S_MAX: Final = 300  # a phone's clock may be a little ahead
+ARGON2_CONCURRENCY: Final = 2  # 64 MiB and a core each
+
+# --- stopping
+SHUTDOWN_S_MAX: Final = 10

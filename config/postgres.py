@@ -1,0 +1,72 @@
+"""The pool of PostgreSQL connections that the API and the worker use; the gateway never imports this."""
+
+import asyncio
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from config.settings import Settings
+
+log = structlog.get_logger()
+
+IDLE_S: Final = 30.0
+CONNECT_S: Final = 5.0
+STATEMENT_S: Final = 30.0
+
+# What means "the server is away or on its way": worth waiting for, never an answer about the data.
+UNAVAILABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+def make_pool(settings: Settings) -> asyncpg.Pool:
+    """A pool on DATABASE_URL that is not connected yet; `connect` does that, also while PostgreSQL is still away.
+
+    Until then `acquire` raises asyncpg.InterfaceError, which is in UNAVAILABLE.
+    """
+    return asyncpg.create_pool(
+        settings.database_url.get_secret_value(),
+        min_size=settings.database_pool_min,
+        max_size=settings.database_pool_max,
+        init_size=settings.database_pool_min,
+        max_inactive_connection_lifetime=IDLE_S,
+        statement_cache_size=settings.database_statement_cache,
+        command_timeout=STATEMENT_S,
+        timeout=CONNECT_S,
+    )
+
+
+async def connect(pool: asyncpg.Pool) -> None:
+    """Opens the pool's first connections, trying again until the server answers. Cancel it to give up."""
+    wait_s = 0.05
+    while True:
+        try:
+            await pool
+        except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+            log.warning("postgres_unavailable", error=type(error).__name__)
+            await asyncio.sleep(wait_s)
+            wait_s = min(1.0, wait_s * 2)
+        else:
+            return
+
+
+async def alive(pool: asyncpg.Pool) -> bool:
+    """Whether a connection answers within a second; for readiness."""
+    try:
+        async with asyncio.timeout(1), pool.acquire() as connection:
+            return bool(await connection.fetchval("SELECT true"))
+    except (*UNAVAILABLE, asyncpg.PostgresError):
+        return False
+
+
+def pool_gauges(pool: asyncpg.Pool) -> dict[str, Any]:
+    """Total and idle connections now; the names are those of the metrics."""
+    return {"pg_pool_total_connections": pool.get_size(), "pg_pool_idle_connections": pool.get_idle_size()}

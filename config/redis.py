@@ -1,0 +1,67 @@
+"""The client for everything in Redis that is not the hot subscription: one shape for every process."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+__all__ = ["RedisClient", "RedisError", "Script", "connect", "load_script"]
+
+RedisClient = Redis
+
+COMMAND_TIMEOUT_S: Final = 5.0
+POOL_CONNECTIONS: Final = 16
+
+
+def connect(url: str, *, connections: int = POOL_CONNECTIONS) -> RedisClient:
+    """A client on `url` (redis://, rediss:// or unix://). Opens nothing until it is used.
+
+    Commands are never repeated by the client: a repeated PUBLISH or INCR is a second effect. A caller that
+    knows its command to be idempotent repeats it itself. Above `connections` at once, callers wait.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=COMMAND_TIMEOUT_S,
+        socket_timeout=COMMAND_TIMEOUT_S,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+    return Redis(connection_pool=pool)
+
+
+class Script:
+    """A Lua script from a file beside its module: EVALSHA, and EVAL once where the server does not know it."""
+
+    __slots__ = ("_sha", "_source")
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()  # the name Redis gives it
+
+    async def __call__(self, redis: RedisClient, keys: list[str], args: list[Any]) -> Any:
+        """Raises RedisError as the client does; a server that was replaced gets the script again."""
+        try:
+            return await redis.evalsha(self._sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return await redis.eval(self._source, len(keys), *keys, *args)
+
+
+def load_script(module_file: str, name: str) -> Script:
+    """The script `name`.lua in the folder of `module_file` (pass `__file__`)."""
+    return Script((Path(module_file).parent / f"{name}.lua").read_text("utf-8"))
+
+
+async def alive(redis: RedisClient) -> bool:
+    """Whether the server answers within a second; for readiness."""
+    try:
+        async with asyncio.timeout(1):
+            return bool(await redis.ping())
+    except (RedisError, OSError, TimeoutError):
+        return False

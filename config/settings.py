@@ -1,0 +1,157 @@
+"""Every setting that the environment can give, with its default: one class, read once at start.
+
+The README's settings table and config/env.example are held against this class by a test.
+"""
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Unknown environment variables are ignored; a bad value ends the process."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=None)
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` refuses weak defaults: keys and origins must be given"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+    data_dir: Path = Field(Path(".data"), description="Embedded stores and the development signing key live here")
+
+    database_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL for the application's role; empty for `make run`: embedded"
+    )
+    database_owner_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL for the role that owns the tables; only `make migrate` uses it"
+    )
+    database_pool_min: int = Field(2, ge=1, le=100, description="Connections that a process keeps open")
+    database_pool_max: int = Field(20, ge=1, le=200, description="Connections that a process opens at most")
+    database_statement_cache: int = Field(
+        256, ge=0, le=10_000, description="Prepared statements per connection; 0 behind PgBouncer before 1.21"
+    )
+    redis_url: SecretStr = Field(SecretStr(""), description="Redis or Valkey; empty for `make run`: embedded")
+
+    api_host: str = Field("127.0.0.1", description="Address that the API listens on")
+    api_port: int = Field(8000, ge=1, le=65535, description="Port of the API and the demo page")
+    rt_host: str = Field("127.0.0.1", description="Address that the gateway listens on")
+    rt_port: int = Field(8001, ge=1, le=65535, description="Port of the WebSocket gateway")
+    rt_processes: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)),
+        ge=1,
+        le=256,
+        description="Gateway processes on the port",
+    )
+    rt_drain_s: float = Field(20, ge=0, le=600, description="Seconds over which a stopping gateway sends clients away")
+    rt_public_url: str = Field("", description="WebSocket address that the demo page uses; empty: this host, RT_PORT")
+    worker_host: str = Field("127.0.0.1", description="Address that the worker's /health, /ready, /metrics listen on")
+    worker_port: int = Field(8002, ge=1, le=65535, description="Port of the worker's /health, /ready, /metrics")
+
+    allowed_origins: Words = Field(
+        (),
+        description="Origins of browsers that may connect, comma-separated; the API's own address always may",
+    )
+    trusted_proxies: Words = Field(
+        (), description="Addresses of reverse proxies whose X-Forwarded-For counts, comma-separated"
+    )
+    jwt_private_key: SecretStr = Field(
+        SecretStr(""),
+        description="EC P-256 key (PEM) that signs tokens; empty in development: made in DATA_DIR",
+    )
+    jwt_public_keys: str = Field(
+        "", description="JWKS (JSON) that verifies tokens; empty: the set that the API keeps in Redis"
+    )
+    jwt_issuer: str = Field("musclemap", description="`iss` of every token")
+    jwt_audience: str = Field("musclemap", description="`aud` of every token")
+    access_token_s: int = Field(900, ge=30, le=86_400, description="Life of an access token, seconds")
+    refresh_token_s: int = Field(604_800, ge=60, description="Life of a refresh token, seconds")
+    refresh_overlap_s: int = Field(
+        10,
+        ge=0,
+        le=60,
+        description="Seconds in which the previous refresh token may be sent again (a lost answer)",
+    )
+    cookie_secure: bool = Field(False, description="Refresh cookie only over HTTPS; must be true in production")
+
+    trial_days: int = Field(14, ge=0, le=3650, description="Unlimited use of a new account, days")
+    welcome_credits: int = Field(100, ge=0, le=1_000_000, description="Credits that a new account is given")
+    workout_cost: int = Field(25, ge=0, le=1_000_000, description="Credits that a workout costs after the trial")
+
+    connections_per_user_max: int = Field(32, ge=1, description="Open sockets of one user in one gateway process")
+    connections_per_address_max: int = Field(
+        200,
+        ge=1,
+        description="Open sockets of one address in one gateway process; loopback is exempt, see below",
+    )
+    loopback_lenient: bool = Field(
+        True, description="Loopback without TRUSTED_PROXIES and forwarding header is exempt from rate limits"
+    )
+    rt_open_namespaces: Words = Field((), description="App namespaces whose channels anybody may join, comma-separated")
+
+    presence_partitions: int = Field(16, ge=1, le=1024, description="Partitions of presence; one value for a cluster")
+    map_k: Annotated[tuple[int, int, int], NoDecode] = Field(
+        (5, 10, 20), description="Fewest people shown in a cell of resolution 0-3, 4-5, 6-7"
+    )
+    map_tick_s: Annotated[tuple[float, float, float], NoDecode] = Field(
+        (1.0, 10.0, 60.0), description="Seconds between changes of resolution 0-3, 4-5, 6-7"
+    )
+    map_settled_s: int = Field(86_400, ge=0, description="Age from which an account counts in resolutions 4-7, seconds")
+    map_secret: SecretStr = Field(
+        SecretStr(""), description="Key that varies the map's thresholds; empty: made once and kept in Redis"
+    )
+
+    @field_validator("allowed_origins", "trusted_proxies", "rt_open_namespaces", mode="before")
+    @classmethod
+    def _split_words(cls, value: object) -> object:
+        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("map_k", "map_tick_s", mode="before")
+    @classmethod
+    def _split_numbers(cls, value: object) -> object:
+        return tuple(word.strip() for word in value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Settings":
+        if self.database_pool_min > self.database_pool_max:
+            raise ValueError("DATABASE_POOL_MIN is greater than DATABASE_POOL_MAX")
+        if "*" in self.allowed_origins:
+            raise ValueError("ALLOWED_ORIGINS must name its origins; * is refused")
+        if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
+            raise ValueError("MAP_K must be at least 1 each and MAP_TICK_S at least 0.1 each")
+        if self.environment == "production":
+            if not self.jwt_private_key.get_secret_value() and not self.jwt_public_keys:
+                raise ValueError("ENVIRONMENT=production needs JWT_PRIVATE_KEY (api) or JWT_PUBLIC_KEYS (rt)")
+            if not self.cookie_secure:
+                raise ValueError("ENVIRONMENT=production needs COOKIE_SECURE=true")
+        return self
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Exact origins whose browsers may connect, the API's own address included."""
+        own = {f"http://{host}:{self.api_port}" for host in {"localhost", "127.0.0.1", self.api_host}}
+        return frozenset(own | set(self.allowed_origins))
+
+    def require(self, *names: str) -> None:
+        """Ends the process with one clear line when a setting that this role needs is empty."""
+        for name in names:
+            value = getattr(self, name)
+            if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+                sys.exit(f"{name.upper()} is not set: give it in the environment, or use `make run`, which sets it")
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """The process's settings; a bad value ends the process with a line that names it and never its content."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = "".join(f"{part}" for part in first["loc"][:1]).upper()
+        sys.exit(f"bad setting {where}: {first['msg'].removeprefix('Value error, ')}".replace("setting :", "setting:"))

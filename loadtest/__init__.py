@@ -1,0 +1,1 @@
+"""Load and benchmarks against loopback addresses; nothing imports this."""

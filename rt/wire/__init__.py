@@ -1,0 +1,1 @@
+"""Every word that crosses a wire, typed, in one place; pure."""

@@ -1,0 +1,61 @@
+"""What the relay publishes for one channel, and what every gateway reads: a head and ready WebSocket frames. Pure.
+
+A batch is `{epoch} {first} {count}\\n` followed by `count` whole server frames, one per event, offsets ascending
+and dense from `first`. The gateway writes the frames as they are: it parses nothing per event.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from rt.wire.frames import text_frame
+
+# Pub/Sub channels that are no feed. Payloads are JSON objects with a `t`.
+CONTROL_CHANNEL: Final = "rt:control"  # to every gateway: {"t": "canary" | "revoke" | ...}
+RELAY_WAKE_CHANNEL: Final = "relay:wake"  # to the relay: something was committed (payload empty)
+# List of channels (`namespace:name`) that a gateway or the API misses in Redis; the relay takes and refills them.
+REFILL_LIST: Final = "relay:refill"
+# String: the epoch of the installation, kept fresh by the relay.
+EPOCH_KEY: Final = "feed:epoch"
+# String: JWKS (JSON), kept fresh by the API.
+JWKS_KEY: Final = "auth:jwks"
+# Set: slugs of known exercises, kept fresh by the API.
+EXERCISES_KEY: Final = "reference:exercises"
+
+
+class Batch(NamedTuple):
+    """Consecutive events of one channel: `frames` holds the offsets first .. first + count - 1."""
+
+    epoch: str
+    first: int
+    count: int
+    frames: bytes
+
+    @property
+    def last(self) -> int:
+        return self.first + self.count - 1
+
+
+def event_frame(channel: str, offset: int, body: bytes) -> bytes:
+    """The ready frame of one event; `body` is the event's JSON as it is stored, `channel` a wire name.
+
+    Wire names need no JSON escape: their grammar (rt/wire/channels.py) has no quote, backslash or control character.
+    """
+    return text_frame(b'{"type":"event","channel":"%b","offset":%d,"event":%b}' % (channel.encode(), offset, body))
+
+
+def encode_batch(epoch: str, channel: str, first: int, bodies: Sequence[bytes]) -> bytes:
+    """The payload for PUBLISH."""
+    frames = b"".join(event_frame(channel, first + n, body) for n, body in enumerate(bodies))
+    return b"%b %d %d\n%b" % (epoch.encode(), first, len(bodies), frames)
+
+
+def decode_batch(payload: bytes) -> Batch | None:
+    """The batch, or None where the payload is none (a foreign publisher must not stop a gateway)."""
+    head, newline, frames = payload.partition(b"\n")
+    parts = head.split(b" ")
+    if not newline or len(parts) != 3 or not parts[1].isdigit() or not parts[2].isdigit():
+        return None
+    try:
+        return Batch(parts[0].decode(), int(parts[1]), int(parts[2]), frames)
+    except UnicodeDecodeError:
+        return None

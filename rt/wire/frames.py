@@ -1,0 +1,31 @@
+"""Server frames of the WebSocket protocol (RFC 6455, 5.2): unmasked, so the same bytes serve every client. Pure."""
+
+import struct
+from collections.abc import Iterator
+
+_TEXT = 0x81  # FIN + opcode 1
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One whole text frame; `payload` is UTF-8."""
+    size = len(payload)
+    if size < 126:
+        return bytes((_TEXT, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", _TEXT, 126, size) + payload
+    return struct.pack("!BBQ", _TEXT, 127, size) + payload
+
+
+def split_frames(data: bytes) -> Iterator[bytes]:
+    """The whole frames that stand one after another in `data`, as `text_frame` made them."""
+    at = 0
+    while at < len(data):
+        size = data[at + 1]
+        if size < 126:
+            end = at + 2 + size
+        elif size == 126:
+            end = at + 4 + int.from_bytes(data[at + 2 : at + 4], "big")
+        else:
+            end = at + 10 + int.from_bytes(data[at + 2 : at + 10], "big")
+        yield data[at:end]
+        at = end

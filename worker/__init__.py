@@ -1,0 +1,1 @@
+"""The relay from PostgreSQL to Redis, and the jobs."""
