@@ -23,16 +23,16 @@ EXERCISES_KEY: Final = "reference:exercises"
 
 
 class Batch(NamedTuple):
-    """Consecutive events of one channel: `frames` holds the offsets first .. first + count - 1."""
+    """Consecutive events of one channel: `frames` holds the offsets first .. first + size - 1."""
 
     epoch: str
     first: int
-    count: int
+    size: int
     frames: bytes
 
     @property
     def last(self) -> int:
-        return self.first + self.count - 1
+        return self.first + self.size - 1
 
 
 def event_frame(channel: str, offset: int, body: bytes) -> bytes:
