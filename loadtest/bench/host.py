@@ -1,0 +1,97 @@
+"""What every benchmark needs of the machine: processes on a chosen core, their own CPU time and memory.
+
+CPU time of a process family is what the kernel charged it, so a noisy neighbour hardly matters; shares and ratios
+against a peer in the same run are what the tables show.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_PIN: Final = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execv(sys.argv[2], sys.argv[2:])"
+CORES: Final = sorted(os.sched_getaffinity(0))
+SERVER_CORE: Final = CORES[0]
+CROWD_CORE: Final = CORES[-1]
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def family(pid: int) -> list[int]:
+    """The process and everything below it, itself first."""
+    found = [pid]
+    for parent in found:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                found.extend(int(child) for child in (task / "children").read_text().split())
+    return found
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of the family so far, in seconds."""
+    total = 0
+    for member in family(pid):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / TICKS_PER_S
+
+
+def pss_kib(pid: int) -> int:
+    """Memory of the family in KiB, each shared page divided among those who share it."""
+    total = 0
+    for member in family(pid):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+    return total
+
+
+@contextlib.asynccontextmanager
+async def process(
+    command: Sequence[str], core: int, environment: Mapping[str, str] | None = None, *, output: int | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Runs a command on one core for the length of the block; it is ended by its id, killed after 10 s."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _PIN,
+        str(core),
+        *command,
+        env={**os.environ, **(environment or {})},
+        stdout=asyncio.subprocess.DEVNULL if output is None else output,
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), 10)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+
+
+async def listening(port: int, within_s: float = 20) -> None:
+    """Waits until something accepts connections on the port; raises TimeoutError."""
+    async with asyncio.timeout(within_s):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
