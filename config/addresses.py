@@ -1,0 +1,54 @@
+"""Whose address a request has when it may have come through reverse proxies. Pure."""
+
+import ipaddress
+from collections.abc import Iterable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks(words: Iterable[str]) -> tuple[Network, ...]:
+    """The networks that TRUSTED_PROXIES names, single addresses included. Raises ValueError for a word that is none."""
+    return tuple(ipaddress.ip_network(word, strict=False) for word in words)
+
+
+def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network, ...]) -> str:
+    """The address that limits and logs know a client by.
+
+    `peer` is the socket's other end and `forwarded_for` the X-Forwarded-For header (all its lines joined by commas).
+    The header counts only when the peer is a trusted proxy; then the client is its rightmost entry that is no
+    trusted proxy, since whatever stands further left could have been written by the client itself.
+    """
+    if not forwarded_for or not _inside(peer, trusted):
+        return peer
+    nearest = peer
+    for entry in reversed(forwarded_for.split(",")):
+        word = entry.strip()
+        address = _address(word)
+        if address is None:
+            return nearest
+        nearest = str(address)
+        if not _inside(nearest, trusted):
+            return nearest
+    return nearest
+
+
+def is_lenient(peer: str, has_forwarding_header: bool, trusted: tuple[Network, ...]) -> bool:
+    """Whether rate limits spare this peer: loopback itself, while no proxy is configured and none has spoken."""
+    address = _address(peer)
+    return not trusted and not has_forwarding_header and address is not None and address.is_loopback
+
+
+def _inside(word: str, trusted: tuple[Network, ...]) -> bool:
+    address = _address(word)
+    return address is not None and any(address in network for network in trusted)
+
+
+def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(word)
+    except ValueError:
+        return None
+    # A dual-stack listener reports IPv4 peers as ::ffff:a.b.c.d: the same client must not count as two.
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

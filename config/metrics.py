@@ -1,0 +1,85 @@
+"""Metrics of the API and the worker, by the names of R-42; the gateway counts in its own way (rt/metrics.py).
+
+Label values are few and fixed (routes, named queries, error codes), never something a client chose. Whoever
+observes in a hot path binds its child once: `labels()` costs three times the observation.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import asyncpg
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from config.postgres import pool_gauges
+from config.redis import RedisClient, RedisError
+
+log = structlog.get_logger()
+
+REDIS_LOOK_S: Final = 5.0
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BYTES: Final = (256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576)
+_COST: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1_000)
+
+HTTP_REQUESTS: Final = Counter("http_requests_total", "Answered requests", ["method", "route", "status"])
+HTTP_SECONDS: Final = Histogram(
+    "http_request_duration_seconds", "From the request's headers to the end of its answer", ["route"], buckets=_SECONDS
+)
+HTTP_BYTES: Final = Histogram("http_response_size_bytes", "Bytes of an answer's body", ["route"], buckets=_BYTES)
+
+GRAPHQL_COMPLEXITY: Final = Histogram("graphql_query_complexity", "Cost of an accepted document", buckets=_COST)
+GRAPHQL_SECONDS: Final = Histogram(
+    "graphql_query_duration_seconds", "Execution of one operation", ["operation"], buckets=_SECONDS
+)
+GRAPHQL_CACHE_HITS: Final = Counter("graphql_cache_hits_total", "Answers from a cache of the API", ["cache"])
+GRAPHQL_ERRORS: Final = Counter("graphql_errors_total", "Errors in GraphQL answers", ["code"])
+
+PG_QUERY_SECONDS: Final = Histogram("pg_query_duration_seconds", "One named query", ["query"], buckets=_SECONDS)
+PG_TRANSACTION_RETRIES: Final = Counter("pg_transaction_retries_total", "Transactions that ran again", ["reason"])
+
+REDIS_CONNECTED: Final = Gauge("redis_connected", "1 while Redis answers")
+REDIS_MEMORY: Final = Gauge("redis_memory_used_bytes", "Memory that Redis says it uses")
+
+SIGN_INS: Final = Counter("auth_events_total", "Registrations, sign-ins, refreshes, log-outs", ["event"])
+FAILURES: Final = Counter("background_failures_total", "Failed rounds of background work that goes on", ["task"])
+
+
+class _PoolCollector(Collector):
+    """Reads the pool at the scrape, so that nothing is counted on the hot path."""
+
+    def __init__(self, pool: asyncpg.Pool, waiting: Callable[[], int]) -> None:
+        self._pool = pool
+        self._waiting = waiting
+
+    def collect(self) -> Iterator[Metric]:
+        """The pool's gauges now."""
+        for name, value in pool_gauges(self._pool).items():
+            yield GaugeMetricFamily(name, "Connections to PostgreSQL", value=value)
+        yield GaugeMetricFamily("pg_pool_waiting_clients", "Callers that wait for a connection", value=self._waiting())
+
+
+def observe_pool(pool: asyncpg.Pool, waiting: Callable[[], int]) -> None:
+    """Exports the three `pg_pool_*` gauges of this process's pool; `waiting` says how many callers queue for it."""
+    REGISTRY.register(_PoolCollector(pool, waiting))
+
+
+async def watch_redis(redis: RedisClient) -> None:
+    """Keeps the two `redis_*` gauges fresh, for as long as the process lives."""
+    while True:
+        try:
+            memory = await redis.info("memory")
+        except (RedisError, OSError, TimeoutError):
+            REDIS_CONNECTED.set(0)
+        else:
+            REDIS_CONNECTED.set(1)
+            REDIS_MEMORY.set(memory["used_memory"])
+        await asyncio.sleep(REDIS_LOOK_S)
+
+
+def exposition() -> tuple[bytes, str]:
+    """The body and content type of /metrics."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
