@@ -30,8 +30,10 @@ def svg(title: str, values: Sequence[tuple[str, float]], unit: str) -> str:
     top = max((value for _, value in values), default=1) or 1
     height = 48 + _ROW * len(values)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LABEL + _BAR_WIDTH + 120}" height="{height}" '
-        'font-family="system-ui, sans-serif" font-size="13">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LABEL + _BAR_WIDTH + 120}" height="{height}" '
+            'font-family="system-ui, sans-serif" font-size="13">'
+        ),
         f'<text x="8" y="22" font-size="15" font-weight="600">{escape(title)}</text>',
     ]
     for number, (name, value) in enumerate(values):
