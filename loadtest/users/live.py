@@ -28,7 +28,7 @@ class LiveConnection:
     def __init__(self, environment: Environment, url: str) -> None:
         only_loopback(url)
         self.environment = environment
-        self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
+        self.on_event: Callable[[dict[str, Any]], None] = lambda _event: None
         self.offsets: dict[str, int] = {}
         self._asked: dict[int, tuple[str, float]] = {}
         self._next_id = 0
