@@ -41,6 +41,9 @@ FEED_STREAM_S: Final = 600  # ... and at least this long
 FEED_STREAM_EVENTS_MAX: Final = 10_000  # ... but never more than this
 FEED_LIST_EVENTS: Final = 50  # user and profile channels
 FEED_LIST_S: Final = 900
+FEED_WINDOWS_MAX: Final = 10_000  # channels whose trimming by time a relay remembers; the rest keep by count
+FEED_REFILL_PART: Final = 200  # events per script call of a refill: about 1 ms of Redis
+FEED_REFILL_QUEUE_MAX: Final = 10_000  # requests that wait in Redis; a dropped one is asked again by its client
 EPOCH_WAIT_S: Final = 5  # a gateway that knows no epoch holds `subscribe` this long
 REFILL_WAIT_S: Final = 5  # a channel that Redis lost is refilled by the relay within this, or UNAVAILABLE
 

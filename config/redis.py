@@ -39,18 +39,18 @@ def connect(url: str, *, connections: int = POOL_CONNECTIONS) -> RedisClient:
 class Script:
     """A Lua script from a file beside its module: EVALSHA, and EVAL once where the server does not know it."""
 
-    __slots__ = ("_sha", "_source")
+    __slots__ = ("sha", "source")
 
     def __init__(self, source: str) -> None:
-        self._source = source
-        self._sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()  # the name Redis gives it
+        self.source = source
+        self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()  # the name Redis gives it
 
     async def __call__(self, redis: RedisClient, keys: list[str], args: list[Any]) -> Any:
         """Raises RedisError as the client does; a server that was replaced gets the script again."""
         try:
-            return await redis.evalsha(self._sha, len(keys), *keys, *args)
+            return await redis.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
-            return await redis.eval(self._source, len(keys), *keys, *args)
+            return await redis.eval(self.source, len(keys), *keys, *args)
 
 
 def load_script(module_file: str, name: str) -> Script:

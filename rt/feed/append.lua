@@ -1,0 +1,41 @@
+-- Appends consecutive events to a channel and publishes them, if they are the next ones. One hash slot.
+-- KEYS 1 meta hash (epoch, offset, term)
+--      2 history (stream or list)
+-- ARGV 1 epoch
+--      2 term of the caller's lease; 0 = a caller without one (a benchmark)
+--      3 offset of the first event
+--      4 "s" = stream, "l" = list
+--      5 stream: lowest offset to keep; list: number of events to keep
+--      6 seconds until the channel is forgotten; 0 = never
+--      7 Pub/Sub channel
+--      8 payload for it
+--      9... bodies, oldest first
+-- Answers -1 = done, -2 = a newer term has written here, else the offset that it expects (0 = channel or epoch unknown).
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset', 'term')
+local term = tonumber(ARGV[2])
+if term > 0 and tonumber(meta[3] or '0') > term then return -2 end
+if meta[1] ~= ARGV[1] then return 0 end
+local first = tonumber(ARGV[3])
+local expected = tonumber(meta[2]) + 1
+if first ~= expected then return expected end
+
+local last = first + #ARGV - 9
+if ARGV[4] == 's' then
+  for n = 9, #ARGV do
+    redis.call('XADD', KEYS[2], string.format('%.0f-0', first + n - 9), 'e', ARGV[n])
+  end
+  redis.call('XTRIM', KEYS[2], 'MINID', ARGV[5] .. '-0')
+else
+  for n = 9, #ARGV do
+    redis.call('LPUSH', KEYS[2], string.format('%.0f ', first + n - 9) .. ARGV[n])
+  end
+  redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[5]) - 1)
+end
+redis.call('HSET', KEYS[1], 'offset', string.format('%.0f', last))
+if term > 0 then redis.call('HSET', KEYS[1], 'term', ARGV[2]) end
+if ARGV[6] ~= '0' then
+  redis.call('EXPIRE', KEYS[1], ARGV[6])
+  redis.call('EXPIRE', KEYS[2], ARGV[6])
+end
+redis.call('PUBLISH', ARGV[7], ARGV[8])
+return -1

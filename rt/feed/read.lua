@@ -1,0 +1,25 @@
+-- The head of a channel and what is kept after an offset, at one instant. One hash slot; writes nothing.
+-- KEYS 1 meta hash (epoch, offset, term)
+--      2 history (stream or list)
+-- ARGV 1 "s" = stream, "l" = list
+--      2 epoch that the client knows; empty = it asks for the head only
+--      3 offset that the client has
+-- Answers false = channel unknown, else {epoch, offset, entries}; entries as XRANGE or LRANGE give them (a list's are
+-- newest first), and none when they cannot be complete: the caller's rule decides, this only spares the transfer.
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
+if not meta[1] then return false end
+local missed = 0
+if ARGV[2] == meta[1] then missed = tonumber(meta[2]) - tonumber(ARGV[3]) end
+local entries = {}
+if missed > 0 then
+  if ARGV[1] == 's' then
+    local from = string.format('%.0f-0', tonumber(ARGV[3]) + 1)
+    local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+    if oldest and tonumber(string.match(oldest[1], '^%d+')) <= tonumber(ARGV[3]) + 1 then
+      entries = redis.call('XRANGE', KEYS[2], from, '+')
+    end
+  elseif missed <= redis.call('LLEN', KEYS[2]) then
+    entries = redis.call('LRANGE', KEYS[2], 0, missed - 1)
+  end
+end
+return {meta[1], meta[2], entries}

@@ -1,0 +1,189 @@
+"""Feeds in Redis: the relay appends and refills, gateways and the API read. A shell; the rules are in positions.py.
+
+Every call raises RedisError, OSError or TimeoutError while Redis is away. Appending the same events twice is harmless:
+the script accepts only the next offset, so a call whose answer was lost may be repeated.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from redis.exceptions import NoScriptError
+
+from config.limits import (
+    FEED_LIST_EVENTS,
+    FEED_LIST_S,
+    FEED_REFILL_PART,
+    FEED_REFILL_QUEUE_MAX,
+    FEED_WINDOWS_MAX,
+)
+from config.redis import RedisClient, load_script
+from rt.feed.positions import History, Position, Window, recover
+from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RELAY_WAKE_CHANNEL, encode_batch
+from rt.wire.channels import Channel, bus_channel, history_key, meta_key, tag
+
+OFFSET_MAX: Final = 2**53 - 1  # protocol.md; above it neither JSON nor Lua counts exactly
+
+_APPEND: Final = load_script(__file__, "append")
+_REFILL: Final = load_script(__file__, "refill")
+_READ: Final = load_script(__file__, "read")
+
+_DONE: Final = -1
+_OUTDATED: Final = -2
+
+
+class TermOutdatedError(Exception):
+    """A relay with a newer lease has written to this channel: the caller leads no more."""
+
+
+class Append(NamedTuple):
+    """Consecutive events of one channel; `first` is the offset of the first body."""
+
+    channel: Channel
+    first: int
+    bodies: Sequence[bytes]
+
+
+class FeedStore:
+    """Heads and histories of channels, and the bus that carries new events."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+        self._windows: dict[Channel, Window] = {}  # least recently appended first
+
+    async def append(
+        self, channel: Channel, epoch: str, first: int, bodies: Sequence[bytes], *, term: int = 0
+    ) -> int | None:
+        """Appends and publishes `bodies` if `first` is the next offset in this epoch.
+
+        Returns None when done, else the offset that Redis expects; 0 = it does not know the channel or the epoch, so
+        refill it. `term`: of the caller's lease; 0 = none. Raises TermOutdatedError.
+        """
+        return (await self.append_many(epoch, [Append(channel, first, bodies)], term=term))[0]
+
+    async def append_many(self, epoch: str, appends: Sequence[Append], *, term: int = 0) -> list[int | None]:
+        """`append` for several channels in one round trip; the answers in the same order."""
+        calls = [self._append_call(epoch, append, term) for append in appends]
+        answers = await self._call(_APPEND.sha, calls)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            await self._redis.script_load(_APPEND.source)
+            unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+            for n, answer in zip(unknown, await self._call(_APPEND.sha, [calls[n] for n in unknown]), strict=True):
+                answers[n] = answer
+        expected: list[int | None] = []
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+            if answer == _OUTDATED:
+                raise TermOutdatedError
+            expected.append(None if answer == _DONE else int(answer))
+        return expected
+
+    async def refill(
+        self,
+        channel: Channel,
+        epoch: str,
+        head: int,
+        entries: Sequence[tuple[int, bytes]],
+        *,
+        term: int = 0,
+        publish_after: int | None = None,
+    ) -> None:
+        """Replaces the channel: `entries` are (offset, body), oldest first, dense, the last one at `head`.
+
+        Entries after offset `publish_after` are published too; None = none of them. Raises TermOutdatedError.
+        """
+        self._windows.pop(channel, None)
+        kind, expires_s = ("s", 0) if channel.is_stream else ("l", FEED_LIST_S)
+        keys = [meta_key(channel), history_key(channel), f"{history_key(channel)}:refill:{term}"]
+        unheard = [] if publish_after is None else [entry for entry in entries if entry[0] > publish_after]
+        payload = b""
+        if unheard:
+            payload = encode_batch(epoch, channel.wire, unheard[0][0], [body for _, body in unheard])
+        parts = [entries[at : at + FEED_REFILL_PART] for at in range(0, len(entries), FEED_REFILL_PART)] or [[]]
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            head_args = [epoch, term, head, kind, int(number == 0), int(last), expires_s]
+            args: list[Any] = [*head_args, bus_channel(channel), payload if last else b""]
+            for offset, body in part:
+                args += (offset, body)
+            if await _REFILL(self._redis, keys, args) == _OUTDATED:
+                raise TermOutdatedError
+
+    async def head(self, channel: Channel) -> Position | None:
+        """The newest position; None = Redis does not have the channel."""
+        return (await self.heads([channel]))[0]
+
+    async def heads(self, channels: Sequence[Channel]) -> list[Position | None]:
+        """`head` for several channels in one round trip."""
+        if not channels:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        for channel in channels:
+            pipe.hmget(meta_key(channel), ["epoch", "offset"])
+        return [Position(epoch.decode(), int(offset)) if epoch else None for epoch, offset in await pipe.execute()]
+
+    async def read(self, channel: Channel, since: Position | None) -> History | None:
+        """Head and missed events at one instant; None = Redis does not have the channel."""
+        kind = "s" if channel.is_stream else "l"
+        askable = since is not None and 0 <= since.offset <= OFFSET_MAX
+        asked = [since.epoch, since.offset] if since is not None and askable else ["", 0]
+        answer = await _READ(self._redis, [meta_key(channel), history_key(channel)], [kind, *asked])
+        if answer is None:
+            return None
+        epoch, offset, raw = answer
+        entries = (
+            [_entry_of_stream(e) for e in raw] if channel.is_stream else [_entry_of_list(e) for e in reversed(raw)]
+        )
+        return recover(Position(epoch.decode(), int(offset)), since, entries)
+
+    async def epoch(self) -> str | None:
+        """The installation's epoch; None while the relay has not told it to this Redis."""
+        value = await self._redis.get(EPOCH_KEY)
+        return value.decode() if isinstance(value, bytes) else None
+
+    async def request_refill(self, channels: Iterable[Channel]) -> None:
+        """Asks the relay for channels that Redis does not have; the oldest requests of a flood are dropped."""
+        names = [tag(channel) for channel in channels]
+        if not names:
+            return
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.lpush(REFILL_LIST, *names)
+        pipe.ltrim(REFILL_LIST, 0, FEED_REFILL_QUEUE_MAX - 1)
+        pipe.publish(RELAY_WAKE_CHANNEL, b"")
+        await pipe.execute()
+
+    def _append_call(self, epoch: str, append: Append, term: int) -> tuple[list[str], list[Any]]:
+        channel, first, bodies = append
+        if channel.is_stream:
+            kind, keep, expires_s = "s", self._keep_from(channel, first + len(bodies) - 1), 0
+        else:
+            kind, keep, expires_s = "l", FEED_LIST_EVENTS, FEED_LIST_S
+        payload = encode_batch(epoch, channel.wire, first, bodies)
+        args = [epoch, term, first, kind, keep, expires_s, bus_channel(channel), payload, *bodies]
+        return [meta_key(channel), history_key(channel)], args
+
+    def _keep_from(self, channel: Channel, head: int) -> int:
+        window = self._windows.pop(channel, None) or Window()
+        self._windows[channel] = window  # now the most recently used
+        if len(self._windows) > FEED_WINDOWS_MAX:
+            del self._windows[next(iter(self._windows))]
+        return window.keep_from(head, time.monotonic())
+
+    async def _call(self, sha: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        if not calls:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        for keys, args in calls:
+            pipe.evalsha(sha, len(keys), *keys, *args)
+        return list(await pipe.execute(raise_on_error=False))
+
+
+def _entry_of_stream(entry: list[Any]) -> tuple[int, bytes]:
+    identity, fields = entry
+    return int(identity.partition(b"-")[0]), fields[1]
+
+
+def _entry_of_list(entry: bytes) -> tuple[int, bytes]:
+    offset, _, body = entry.partition(b" ")
+    return int(offset), body
