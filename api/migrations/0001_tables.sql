@@ -49,6 +49,7 @@ CREATE UNIQUE INDEX users_email ON users (lower(email));
 CREATE TABLE sessions (
   id              uuid PRIMARY KEY,
   user_id         uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  generation      integer NOT NULL DEFAULT 1 CHECK (generation >= 1),  -- of the newest refresh token
   created_at      timestamptz NOT NULL,
   expires_at      timestamptz NOT NULL,
   revoked_at      timestamptz,
@@ -61,12 +62,12 @@ CREATE INDEX sessions_expiry ON sessions (expires_at);
 CREATE TABLE refresh_tokens (
   token_hash   bytea PRIMARY KEY CHECK (length(token_hash) = 32),  -- SHA-256; the token itself is nowhere
   session_id   uuid NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  generation   integer NOT NULL CHECK (generation >= 1),  -- 1, 2, 3 … within the session
   created_at   timestamptz NOT NULL,
   expires_at   timestamptz NOT NULL,
-  rotated_at   timestamptz,  -- since then it counts only for the overlap of a lost answer
-  replaced_by  bytea
+  rotated_at   timestamptz  -- since then it counts only for the overlap of a lost answer
 );
-CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id, created_at DESC);
+CREATE UNIQUE INDEX refresh_tokens_generation ON refresh_tokens (session_id, generation);
 
 -- --- Reference data: written by `make migrate` alone.
 
