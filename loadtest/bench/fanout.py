@@ -43,6 +43,7 @@ class Server:
     ready: str = "HTTP/1.1 101"
     environment: Mapping[str, str] | None = None
     firsts: Sequence[str] = ()
+    port: int | None = None  # where its configuration fixes it
 
 
 def gateway(identity: Identity, clients: int) -> Server:
@@ -75,18 +76,9 @@ def gateway(identity: Identity, clients: int) -> Server:
     )
 
 
-def websockets_serve() -> Server:
-    """The `websockets` package's own server with its `broadcast`."""
-    return Server(
-        name="websockets.serve",
-        command=(sys.executable, "-m", "loadtest.peers.websockets_serve", "{port}", "{redis}"),
-        publish=(sys.executable, "-m", "loadtest.bench.plain_publish", "{redis}", "{events}", "{rate}", "{size}"),
-    )
-
-
 async def run(server: Server, load: Load, redis_url: str) -> dict[str, Any]:
     """Starts the server, opens the crowd, publishes, and answers the row of the table."""
-    port = host.free_port()
+    port = server.port or host.free_port()
     filled = {"port": str(port), "redis": redis_url}
     environment = {"RT_PORT": str(port), "REDIS_URL": redis_url, **(server.environment or {})}
     command = [word.format(**filled) for word in server.command]

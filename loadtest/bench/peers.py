@@ -1,0 +1,99 @@
+"""The servers beside us: what is installed takes part, what is not is named in the table as absent.
+
+`websockets` comes with the locked packages; Bun and `ws` with npm (`npm install --prefix .data/node bun ws`), nchan
+and nats-server with Debian (`apt-get install nginx libnginx-mod-nchan nats-server`).
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from loadtest.bench import host
+from loadtest.bench.fanout import Server
+
+PEERS: Final = Path(__file__).parent.parent / "peers"
+NODE_MODULES: Final = Path(".data/node/node_modules")
+PLAIN: Final = (sys.executable, "-m", "loadtest.bench.plain_publish", "{redis}", "{events}", "{rate}", "{size}")
+NCHAN_MODULE: Final = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+
+
+def bun(_redis_url: str) -> Server | None:
+    """Bun's server: uWebSockets, C++ and Zig."""
+    program = shutil.which("bun") or next(map(str, NODE_MODULES.glob("@oven/bun-linux-x64*/bin/bun")), None)
+    if program is None:
+        return None
+    return Server("Bun", (program, str(PEERS / "bun.ts"), "{port}", "{redis}"), PLAIN)
+
+
+def ws(redis_url: str) -> Server | None:
+    """The usual server of Node."""
+    node, module, redis = shutil.which("node"), NODE_MODULES / "ws", urlsplit(redis_url)
+    if node is None or not module.exists() or redis.hostname is None or redis.password:
+        return None
+    command = (node, str(PEERS / "ws.mjs"), str(module.resolve()), "{port}", redis.hostname, str(redis.port or 6379))
+    return Server("ws", command, PLAIN)
+
+
+def websockets_serve(_redis_url: str) -> Server | None:
+    """The `websockets` package's own server with its `broadcast`."""
+    return Server(
+        "websockets.serve", (sys.executable, "-m", "loadtest.peers.websockets_serve", "{port}", "{redis}"), PLAIN
+    )
+
+
+def nchan(_redis_url: str) -> Server | None:
+    """nchan inside nginx, C; published to over HTTP."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None or not NCHAN_MODULE.exists():
+        return None
+    port = host.free_port()
+    folder = Path(tempfile.mkdtemp(prefix="nchan-"))
+    config = folder / "nginx.conf"
+    config.write_text(
+        (PEERS / "nchan.conf").read_text("utf-8").format(port=port, folder=folder, module=NCHAN_MODULE), "utf-8"
+    )
+    publish = (sys.executable, "-m", "loadtest.bench.peer_publish", "nchan", str(port), "{events}", "{rate}", "{size}")
+    return Server("nchan", (program, "-c", str(config)), publish, path="/sub", port=port)
+
+
+def nats(_redis_url: str) -> Server | None:
+    """nats-server over its WebSocket listener, Go."""
+    program = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
+    if program is None:
+        return None
+    port, plain_port = host.free_port(), host.free_port()
+    folder = Path(tempfile.mkdtemp(prefix="nats-"))
+    config = folder / "nats.conf"
+    config.write_text((PEERS / "nats.conf").read_text("utf-8").format(port=port, plain_port=plain_port), "utf-8")
+    publish = (
+        sys.executable,
+        "-m",
+        "loadtest.bench.peer_publish",
+        "nats",
+        str(plain_port),
+        "{events}",
+        "{rate}",
+        "{size}",
+    )
+    return Server(
+        "nats-server",
+        (program, "-c", str(config)),
+        publish,
+        port=port,
+        environment={"GOMAXPROCS": "1"},
+        firsts=('["CONNECT {\\"verbose\\":false,\\"pedantic\\":false}\\r\\nSUB rt 1\\r\\n"]',),
+    )
+
+
+ALL: Final[tuple[Callable[[str], Server | None], ...]] = (bun, websockets_serve, ws, nchan, nats)
+
+
+def installed(redis_url: str) -> Iterator[Server]:
+    """The peers that this machine has."""
+    for make in ALL:
+        if server := make(redis_url):
+            yield server
