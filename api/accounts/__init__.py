@@ -1,0 +1,1 @@
+"""Who somebody is: registration, sign-in, sessions of rotated refresh tokens, signed access tokens."""

@@ -1,0 +1,159 @@
+"""What an account, a password, an e-mail address and a session may be. Pure.
+
+The refresh tokens of one sign-in form a family, the session. Each use hands out the successor; only the newest token
+is current. The one before it may be presented again within the overlap window, since the answer that carried the
+newest may have been lost: it gets the same successor again. Anything older, or the previous one after the window or
+after its successor was used, has been copied: the session ends (RFC 9700, 4.14.2).
+"""
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from base64 import urlsafe_b64encode
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from api.errors import BadInput
+from config.limits import (
+    EMAIL_CHARS_MAX,
+    NAME_CHARS_MAX,
+    PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN,
+)
+
+REFRESH_TOKEN_BYTES: Final = 32
+
+# One @, a dot-atom before it, a domain with a dot behind it (RFC 5321, 4.1.2, without quoted forms and literals).
+_EMAIL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
+)
+_LOCAL_PART_CHARS_MAX: Final = 64
+_JOINERS: Final = "\u200c\u200d"
+
+
+class User(msgspec.Struct, frozen=True):
+    """A person's account. `account_id` is the pseudonym that ledger and events know."""
+
+    id: UUID
+    account_id: UUID
+    email: str
+    name: str
+    roles: tuple[str, ...]
+    tier: str
+    audience: str
+    created_at: datetime
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """A wish to join, checked."""
+
+    email: str
+    password: str
+    name: str
+
+
+class RefreshToken(msgspec.Struct, frozen=True):
+    """One refresh token as it is stored. Generations count up in a session; `newest` is its newest one."""
+
+    session_id: UUID
+    user_id: UUID
+    generation: int
+    newest: int
+    expires_at: datetime
+    rotated_at: datetime | None
+    session_ended: bool
+
+
+class Presented(Enum):
+    """What a presented refresh token is."""
+
+    CURRENT = "current"
+    RETRIED = "retried"  # the previous one, inside the overlap window: its answer was lost
+    STOLEN = "stolen"  # it was rotated and somebody uses it again
+    DEAD = "dead"  # expired, or its session has ended
+
+
+def judge(token: RefreshToken, now: datetime, overlap_s: int) -> Presented:
+    """What the presented token is, at `now`."""
+    if token.session_ended or now >= token.expires_at:
+        return Presented.DEAD
+    if token.generation == token.newest:
+        return Presented.CURRENT
+    is_previous = token.generation == token.newest - 1 and token.rotated_at is not None
+    if is_previous and now <= token.rotated_at + timedelta(seconds=overlap_s):
+        return Presented.RETRIED
+    return Presented.STOLEN
+
+
+def successor(token: str, secret: bytes) -> str:
+    """The token that replaces `token`: 256 bits that only the holder of `secret` can make.
+
+    Being a function of the old one, it is the same for each of several requests that present the old one at once
+    (two tabs, a repeated request): all of them hold the one living token, and the chain never forks.
+    """
+    return urlsafe_b64encode(hmac.digest(secret, token.encode(), "sha256")).rstrip(b"=").decode()
+
+
+def registration(email: str, password: str, name: str) -> Registration:
+    """The checked wish. Raises BadInput."""
+    if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
+        raise BadInput(f"Password: between {PASSWORD_CHARS_MIN} and {PASSWORD_CHARS_MAX} characters", "password")
+    _encodable("password", password)
+    return Registration(normal_email(email), password, normal_name(name))
+
+
+def normal_email(email: str) -> str:
+    """The address in the one form that is stored and compared: no outer blanks, lower case. Raises BadInput."""
+    trimmed = email.strip()
+    local = trimmed.partition("@")[0]
+    if len(trimmed) > EMAIL_CHARS_MAX or len(local) > _LOCAL_PART_CHARS_MAX or not _EMAIL.fullmatch(trimmed):
+        raise BadInput("Email: not an e-mail address", "email")
+    return trimmed.lower()
+
+
+def normal_name(name: str) -> str:
+    """A display name in Unicode's composed form, blanks collapsed. Raises BadInput."""
+    _encodable("name", name)
+    normal = " ".join(unicodedata.normalize("NFC", name).split())
+    # Categories C*: control, format (which includes text-direction overrides), private use, unassigned; but for the
+    # joiners that Persian and emoji need.
+    if any(unicodedata.category(character).startswith("C") and character not in _JOINERS for character in normal):
+        raise BadInput("Name: has characters that cannot be shown", "name")
+    if not 1 <= len(normal) <= NAME_CHARS_MAX:
+        raise BadInput(f"Name: between 1 and {NAME_CHARS_MAX} characters", "name")
+    return normal
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a refresh token. It has 256 random bits, so a plain SHA-256 cannot be searched backwards."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def may_use_cookie(origin: str | None, fetch_site: str | None, content_type: str | None, allowed: bool) -> bool:
+    """Whether a request may act by its cookie alone (cross-site request forgery). `allowed`: its Origin is ours.
+
+    Browsers send Origin with every POST, also the ones that a foreign form starts, so a foreign one or `null` is
+    refused. Without Origin the fetch metadata decide; without both it is no browser of today, and then only what a
+    form cannot send (JSON, or no body and no type at all) is accepted.
+    """
+    if origin is not None:
+        return allowed
+    if fetch_site is not None:
+        return fetch_site in ("same-origin", "none")
+    return content_type is None or content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def _encodable(field: str, text: str) -> None:
+    # Lone surrogates arrive through JSON escapes; neither UTF-8 nor PostgreSQL has them. NUL is only PostgreSQL's.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadInput("Not valid Unicode", field) from None
+    if "\0" in text:
+        raise BadInput("A NUL character cannot be kept", field)

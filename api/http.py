@@ -1,0 +1,273 @@
+"""The shell around every HTTP answer: request id, log line, metrics, security headers, CORS, body limit, errors.
+
+Two pure-ASGI layers. `Answering` is outermost and touches what goes out; `Guarding` decides on what comes in and
+hands the application a body that has arrived whole.
+"""
+
+import asyncio
+import ipaddress
+import re
+import time
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.answers import error_response
+from api.errors import ApiError, BadInput, Forbidden, Internal, MethodNotAllowed, NotFound, PayloadTooLarge, RetryLater
+from config import metrics
+from config.addresses import client_address, networks
+from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
+from config.postgres import UNAVAILABLE
+from config.settings import Settings
+
+log = structlog.get_logger()
+
+# Answers that are no page: nothing may be loaded by them, nobody may frame them. The page brings its own policy.
+SECURITY_HEADERS: Final = (
+    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("permissions-policy", "camera=(), microphone=(), payment=(), usb=(), geolocation=(self)"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+# Asked by machines of the operator under whatever name they know this host.
+OPERATIONS: Final = frozenset({"/health", "/ready", "/metrics"})
+
+_REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(:\d{1,5})?")
+_CORS_METHODS: Final = "GET, POST"
+_CORS_HEADERS: Final = "authorization, content-type, x-request-id"
+_EXPOSED: Final = "x-request-id, retry-after"
+
+
+class Answering:
+    """Outermost: gives the request its id, dresses the answer, counts and logs it, turns a crash into a 500."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._origins = settings.origins
+        self._trusted = networks(settings.trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI. After `send` was called once, an exception ends the connection: the answer cannot be taken back."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        state["client"] = client_address(_peer(scope), ",".join(headers.getlist("x-forwarded-for")), self._trusted)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        origin = headers.get("origin")
+        answer = _Answer(send, request_id, origin if origin in self._origins else None)
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            log.exception("request_failed")
+            if answer.status:
+                raise
+            await error_response(scope, unexpected(error))(scope, receive, answer)
+        finally:
+            _observe(scope, answer, time.perf_counter() - started)
+
+    async def _crashed(self, error: Exception, answer: "_Answer", scope: Scope, receive: Receive) -> None:
+        log.exception("request_failed")
+        if answer.status:
+            raise error
+        await error_response(scope, Internal())(scope, receive, answer)
+
+
+class _Answer:
+    """The `send` of one request: adds the headers that every answer has and keeps what metrics need."""
+
+    __slots__ = ("_origin", "_request_id", "_send", "size", "status")
+
+    def __init__(self, send: Send, request_id: str, origin: str | None) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._origin = origin
+        self.status = 0
+        self.size = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            headers["x-request-id"] = self._request_id
+            for name, value in SECURITY_HEADERS:
+                headers.setdefault(name, value)
+            headers.add_vary_header("Origin")
+            if self._origin is not None:
+                headers["access-control-allow-origin"] = self._origin
+                headers["access-control-allow-credentials"] = "true"
+                headers["access-control-expose-headers"] = _EXPOSED
+        elif message["type"] == "http.response.body":
+            self.size += len(message.get("body", b""))
+        await self._send(message)
+
+
+class Guarding:
+    """Refuses what no handler should see: a wrong Host, a foreign preflight, a body too big or too slow."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._origins = settings.origins
+        self._hosts = frozenset({"localhost", *(urlsplit(origin).hostname or "" for origin in settings.origins)})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI; refusals are answers in the shape that the path has."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            if scope["path"] not in OPERATIONS:
+                check_host(headers.getlist("host"), self._hosts)
+            if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+                await self._preflight(headers)(scope, receive, send)
+                return
+            body = await _whole_body(headers, receive)
+        except ApiError as refusal:
+            response = error_response(scope, refusal)
+            if refusal.status in (408, 413):
+                response.headers["connection"] = "close"
+            await response(scope, receive, send)
+        except _ClientLeftError:
+            return
+        else:
+            await self._app(scope, _replay(body, receive), send)
+
+    def _preflight(self, headers: Headers) -> Response:
+        if headers.get("origin") not in self._origins:
+            raise Forbidden("This origin may not call the API")
+        allowed = {
+            "access-control-allow-methods": _CORS_METHODS,
+            "access-control-allow-headers": _CORS_HEADERS,
+            "access-control-max-age": "600",
+        }
+        return Response(status_code=204, headers=allowed)
+
+
+class _ClientLeftError(Exception):
+    """The client closed its connection before its body was whole: nobody is left to answer."""
+
+
+def check_host(hosts: Sequence[str], known: frozenset[str]) -> None:
+    """Raises ApiError 400 unless exactly one Host names us: a known name, or an address.
+
+    A page of another site cannot send a bare address or our name as Host after it has rebound its own name to us,
+    so this is what stops DNS rebinding.
+    """
+    match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    if match is None:
+        raise BadInput("One well-formed Host header is needed")
+    name = match[1].strip("[]").lower()
+    if name in known:
+        return
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        raise BadInput("This host is not served here; ALLOWED_ORIGINS names those that are") from None
+
+
+async def _whole_body(headers: Headers, receive: Receive) -> bytes:
+    """The request's body. Raises ApiError 413 above HTTP_BODY_BYTES_MAX, 408 after HTTP_BODY_S, or _ClientLeftError."""
+    declared = headers.get("content-length", "")
+    if not declared and "transfer-encoding" not in headers:
+        return b""
+    too_big = PayloadTooLarge(f"A body may have at most {HTTP_BODY_BYTES_MAX} bytes")
+    size = int(declared) if declared.isdigit() else 0
+    # Whoever asks before sending, or announces more than we would read away, hears it at once.
+    if size > HTTP_DISCARD_BYTES_MAX or (size > HTTP_BODY_BYTES_MAX and "expect" in headers):
+        raise too_big
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(HTTP_BODY_S):
+            more = True
+            while more and size <= HTTP_DISCARD_BYTES_MAX:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _ClientLeftError
+                size += len(message["body"])
+                if size <= HTTP_BODY_BYTES_MAX:
+                    chunks.append(message["body"])
+                more = message["more_body"]
+    except TimeoutError:
+        late = f"The body did not arrive within {HTTP_BODY_S} seconds"
+        raise ApiError("REQUEST_TIMEOUT", late, 408) from None
+    if size > HTTP_BODY_BYTES_MAX:
+        raise too_big
+    return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body once and then what the server says (a disconnect)."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replayed
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (404, 405) in the API's shape."""
+    if not isinstance(error, HTTPException):
+        raise error
+    refusals = {404: NotFound(), 405: MethodNotAllowed()}
+    response = error_response(request.scope, refusals.get(error.status_code, BadInput()))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def on_api_error(request: Request, error: Exception) -> Response:
+    """A refusal of a use case, in the API's shape."""
+    if not isinstance(error, ApiError):
+        raise error
+    return error_response(request.scope, error)
+
+
+def unexpected(error: Exception) -> ApiError:
+    """What a caller is told of an error that nobody foresaw: whether to come back, and nothing of the inside."""
+    if isinstance(error, ApiError):
+        return error
+    return RetryLater() if isinstance(error, UNAVAILABLE) else Internal()
+
+
+def _observe(scope: Scope, answer: _Answer, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "unmatched")
+    metrics.HTTP_REQUESTS.labels(scope["method"], route, answer.status).inc()
+    metrics.HTTP_SECONDS.labels(route).observe(seconds)
+    metrics.HTTP_BYTES.labels(route).observe(answer.size)
+    line = log.debug if scope["path"] in OPERATIONS else log.info
+    line(
+        "http_request",
+        method=scope["method"],
+        route=route,
+        status=answer.status,
+        ms=round(seconds * 1000, 2),
+        bytes=answer.size,
+        client=scope["state"]["client"],
+    )
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "unknown"
