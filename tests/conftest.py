@@ -1,0 +1,71 @@
+"""Fixtures that start stores. A test of pure rules needs none of them."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.embedded.account import unprivileged
+from tests.support.stores import Database, TestStores
+
+
+@pytest.fixture(scope="session")
+def stores_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose files the account of the stores can reach, also when the tests run as root."""
+    folder = tmp_path_factory.mktemp("stores")
+    if unprivileged() is not None:
+        for place in (folder, *folder.parents[:2]):  # pytest keeps its own two levels to itself
+            place.chmod(0o711)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stores(stores_folder: Path) -> Iterator[TestStores]:
+    """One PostgreSQL and one Valkey for the run, migrated. Leave them running and the shared database clean:
+    a test that writes takes `database`, one that stops a store takes `own_stores`."""
+    running = TestStores(stores_folder)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def database(stores: TestStores) -> Iterator[Database]:
+    """A migrated database of the test's own, dropped after it."""
+    made = stores.make_database()
+    yield made
+    stores.drop_database(made)
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    """The address of the test's own migrated database for the application's role."""
+    return database.url
+
+
+@pytest.fixture
+def redis_url(stores: TestStores) -> str:
+    """The address of the run's Valkey, emptied."""
+    address = stores.valkey
+    with socket.create_connection(("127.0.0.1", address.port), timeout=5) as connection:
+        password = address.url.split("@")[0].rpartition(":")[2]
+        connection.sendall(f"AUTH {password}\r\nFLUSHALL\r\nSCRIPT FLUSH\r\n".encode())
+        answer = b""
+        while answer.count(b"\r\n") < 3 and (more := connection.recv(1024)):
+            answer += more
+    assert answer == b"+OK\r\n" * 3, answer
+    return address.url
+
+
+@pytest.fixture
+def own_stores(tmp_path: Path, stores_folder: Path) -> Iterator[TestStores]:
+    """A durable PostgreSQL and a Valkey of the test's own, to stop, kill and start again as it likes."""
+    running = TestStores(stores_folder / f"own-{tmp_path.name}", durable=True)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()

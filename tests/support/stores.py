@@ -1,0 +1,118 @@
+"""Real stores for tests: one PostgreSQL and one Valkey for the run, and databases copied from a migrated one."""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from config.embedded.account import home, unprivileged
+from config.embedded.ports import free_port
+from config.embedded.postgres import APPLICATION, DATABASE, OWNER, SUPERUSER, Passwords, PostgresServer
+from config.embedded.valkey import ValkeyServer
+from config.settings import Settings
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+MIGRATE_S: Final = 60
+
+
+class Database:
+    """One migrated database of a cluster, by its addresses."""
+
+    def __init__(self, server: PostgresServer, name: str) -> None:
+        self.name = name
+        self.url = server.url(APPLICATION, name)
+        self.owner_url = server.url(OWNER, name)
+        self.superuser_url = server.url(SUPERUSER, name)
+
+
+class TestStores:
+    """The stores of a test run, in a folder of their own; `start` migrates the database `musclemap`."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        account = unprivileged()
+        place = home(folder, account)
+        passwords = Passwords({role: secrets.token_hex(16) for role in (SUPERUSER, OWNER, APPLICATION)})
+        self.valkey = ValkeyServer(place / "valkey", port=free_port(), password=secrets.token_hex(16), account=account)
+        self.postgres = PostgresServer(
+            place / "postgres", port=free_port(), passwords=passwords, account=account, durable=durable
+        )
+
+    @property
+    def database_url(self) -> str:
+        return self.postgres.url()
+
+    @property
+    def database_owner_url(self) -> str:
+        return self.postgres.url(OWNER)
+
+    @property
+    def superuser_url(self) -> str:
+        return self.postgres.url(SUPERUSER)
+
+    @property
+    def redis_url(self) -> str:
+        return self.valkey.url
+
+    def environment(self) -> dict[str, str]:
+        """What a process of ours needs to find these stores; everything else of ours is left to its default."""
+        return environment(
+            DATABASE_URL=self.database_url, DATABASE_OWNER_URL=self.database_owner_url, REDIS_URL=self.redis_url
+        )
+
+    def start(self) -> None:
+        self.valkey.start()
+        self.postgres.start()
+        self.postgres.prepare()
+        migrate(self.environment())
+
+    def stop(self) -> None:
+        self.postgres.stop()
+        self.valkey.stop()
+
+    def make_database(self) -> Database:
+        """A new migrated database, empty but for the reference data. Nobody may be connected to `musclemap`."""
+        name = f"test_{secrets.token_hex(6)}"
+        self._as_superuser(f"CREATE DATABASE {name} TEMPLATE {DATABASE} OWNER {OWNER} STRATEGY file_copy")
+        return Database(self.postgres, name)
+
+    def drop_database(self, database: Database) -> None:
+        self._as_superuser(f"DROP DATABASE {database.name} WITH (FORCE)")
+
+    def _as_superuser(self, statement: str) -> None:
+        async def execute() -> None:
+            connection = await asyncpg.connect(self.postgres.url(SUPERUSER, "postgres"))
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        asyncio.run(execute())
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The environment of a process of ours: this one's, without any setting of the product, with `changes`."""
+    ours = {name.upper() for name in Settings.model_fields}
+    return {name: value for name, value in os.environ.items() if name.upper() not in ours} | changes
+
+
+def migrate(env: dict[str, str]) -> None:
+    """Runs `python -m api.migrate` as an operator would."""
+    if not (ROOT / "api" / "migrate.py").exists():
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "api.migrate"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=MIGRATE_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"api.migrate failed:\n{done.stdout}{done.stderr}"
