@@ -33,7 +33,7 @@ def connect(url: str, *, connections: int = POOL_CONNECTIONS) -> RedisClient:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # which also closes the pool with the client
 
 
 class Script:
