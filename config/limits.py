@@ -19,6 +19,9 @@ RATE_LIMITED_CLOSE_S: Final = 10  # limited for this long: 4008
 CONNECT_DEADLINE_S: Final = 5  # from accept to a valid `connect`, handshake included
 HANDSHAKE_BYTES_MAX: Final = 8 * 1024  # request line and headers together
 SOCKET_LIFE_S_MAX: Final = 12 * 3600
+CHANNEL_TOKEN_S_MAX: Final = 900
+TOKEN_CHARS_MAX: Final = 8_192
+CLOCK_LEEWAY_S: Final = 10  # clocks of the API and the gateways may differ by this
 CLOSE_WAIT_S: Final = 2  # after our close frame, before the transport is aborted
 
 # --- keeping sockets and presence alive
@@ -69,10 +72,20 @@ TRANSACTION_BACKOFF_CAP_S: Final = 0.320
 
 # --- HTTP and GraphQL
 HTTP_BODY_BYTES_MAX: Final = 256 * 1024
+HTTP_DISCARD_BYTES_MAX: Final = 8 * 1024 * 1024  # of a refused body: read away, so that its sender hears the 413
+HTTP_HEAD_BYTES_MAX: Final = 32 * 1024  # request line and headers together
+HTTP_HEADERS_MAX: Final = 100
+HTTP_HEAD_S: Final = 10  # from accept, or the first byte of the next request, to the end of its headers
+HTTP_BODY_S: Final = 10  # from the headers to the last byte of the body
+HTTP_KEEP_ALIVE_S: Final = 5
+HTTP_CONNECTIONS_MAX: Final = 4_000  # open at once in one process
+HTTP_COMPRESS_BYTES_MIN: Final = 1_000  # smaller answers gain nothing from gzip
 GRAPHQL_DEPTH_MAX: Final = 10
 GRAPHQL_ALIASES_MAX: Final = 10
 GRAPHQL_TOKENS_MAX: Final = 2_000
 GRAPHQL_DOCUMENT_BYTES_MAX: Final = 32 * 1024
+GRAPHQL_ERRORS_MAX: Final = 20  # in one answer
+GRAPHQL_DOCUMENTS_KEPT: Final = 1_000  # parsed and validated; about 50 KB each at most
 PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 200
@@ -87,6 +100,10 @@ REPS_PER_SET_MAX: Final = 10_000
 WEIGHT_KG_MAX: Final = 2_000.0
 PERFORMED_AT_FUTURE_S_MAX: Final = 300  # a phone's clock may be a little ahead
 ARGON2_CONCURRENCY: Final = 2  # 64 MiB and a core each
+ARGON2_WAITING_MAX: Final = 64  # more than this in line: RETRY_LATER (at 0.1 s each, over 3 s of work)
+TOKENS_KEPT: Final = 10_000  # verified access tokens remembered, so that ES256 (96 µs) is paid once each
+PUBLISH_TO_REDIS_S: Final = 5  # keys and vocabulary written again, so that a wiped Redis has them soon
+RETRY_AFTER_S: Final = 1  # what a 503 asks for
 
 # --- stopping
 SHUTDOWN_S_MAX: Final = 10

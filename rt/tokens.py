@@ -1,0 +1,213 @@
+"""What a client shows to be let in: access tokens, channel tokens (JWT, ES256) and resume tickets (HMAC). Pure.
+
+Claims are checked here and not by the library, so that time is an argument. Only ES256 is accepted, keys come from a
+fixed set by `kid`; anything in the header that would bring its own key is never looked at.
+"""
+
+import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+import jwt
+import msgspec
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+
+from config.limits import CHANNEL_TOKEN_S_MAX, CLOCK_LEEWAY_S, TOKEN_CHARS_MAX
+
+Audience = Literal["everyone", "followers", "nobody"]
+
+ACCESS_TYPE: Final = "at+jwt"
+CHANNEL_TYPE: Final = "channel+jwt"
+_ALGORITHMS: Final = ["ES256"]
+# Strict: the library would skip padding and foreign characters, and one token must have one spelling.
+_COMPACT = re.compile(r"[A-Za-z0-9_-]{1,1000}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
+_NUMBER_MAX: Final = 1 << 53
+_jws = jwt.PyJWS(algorithms=_ALGORITHMS)
+
+
+class TokenInvalid(Exception):
+    """The token is not one that this installation gave for this purpose."""
+
+
+class TokenExpired(TokenInvalid):
+    """The token was good once; its time is over."""
+
+
+class TokenKeyUnknown(TokenInvalid):
+    """The token names a key that is not in the set; a set that is fetched again may have it."""
+
+
+class _Jwks(msgspec.Struct):
+    keys: list[dict[str, Any]]
+
+
+class Keys(NamedTuple):
+    """Public keys by `kid`."""
+
+    by_kid: Mapping[str, EllipticCurvePublicKey]
+
+    @classmethod
+    def from_jwks(cls, text: str | bytes) -> "Keys":
+        """The P-256 keys of a JWKS document; others are left out. Raises ValueError where it is no JWKS."""
+        found: dict[str, EllipticCurvePublicKey] = {}
+        for entry in msgspec.json.decode(text, type=_Jwks).keys:
+            kid = entry.get("kid")
+            if entry.get("kty") != "EC" or entry.get("crv") != "P-256":
+                continue
+            try:
+                key = jwt.PyJWK(entry, algorithm="ES256").key
+            except jwt.PyJWTError:
+                continue
+            if isinstance(kid, str) and isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+                found[kid] = key
+        return cls(found)
+
+
+class Access(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who a signed-in client is. Times are unix seconds; `issued_at` decides whether a revocation covers it."""
+
+    user: str
+    sid: str
+    roles: tuple[str, ...]
+    tier: str
+    expires_at: int
+    issued_at: int
+    presence_audience: Audience
+    account_created_at: int
+
+
+class ChannelGrant(NamedTuple):
+    """A channel token: `user` may read `channel` (its wire name) until `expires_at`."""
+
+    user: str
+    channel: str
+    expires_at: int
+
+
+def verify_access(token: str, keys: Keys, issuer: str, audience: str, now: float) -> Access:
+    """The claims of an access token. Raises TokenExpired, TokenKeyUnknown or TokenInvalid."""
+    claims = _verified(token, keys, ACCESS_TYPE, issuer, audience)
+    expires_at, issued_at = _times(claims, now)
+    roles = claims.get("roles")
+    presence = claims.get("presence", "everyone")
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise TokenInvalid("roles")
+    if presence not in ("everyone", "followers", "nobody"):
+        raise TokenInvalid("presence")
+    return Access(
+        user=_text(claims, "sub"),
+        sid=_text(claims, "sid"),
+        roles=tuple(roles),
+        tier=_text(claims, "tier"),
+        expires_at=expires_at,
+        issued_at=issued_at,
+        presence_audience=presence,
+        account_created_at=_number(claims, "account_created_at") if "account_created_at" in claims else issued_at,
+    )
+
+
+def verify_channel(token: str, keys: Keys, issuer: str, audience: str, now: float) -> ChannelGrant:
+    """The claims of a channel token, which lives at most CHANNEL_TOKEN_S_MAX. Raises as `verify_access`."""
+    claims = _verified(token, keys, CHANNEL_TYPE, issuer, audience)
+    expires_at, issued_at = _times(claims, now)
+    if expires_at - issued_at > CHANNEL_TOKEN_S_MAX:
+        raise TokenInvalid("life")
+    return ChannelGrant(_text(claims, "sub"), _text(claims, "channel"), expires_at)
+
+
+class Ticket(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a resume ticket says: the session as it was, and until when (unix s) it may be taken up again."""
+
+    access: Access
+    until: int
+
+
+def sign_ticket(ticket: Ticket, secret: bytes) -> str:
+    """The ticket as text: `{payload}.{mac}`, both base64url."""
+    payload = msgspec.msgpack.encode(ticket)
+    mac = hmac.digest(secret, payload, "sha256")
+    return f"{_encode(payload)}.{_encode(mac)}"
+
+
+def verify_ticket(text: str, secrets: tuple[bytes, ...], now: float) -> Ticket:
+    """The ticket, signed by any of `secrets`. Raises TokenExpired or TokenInvalid."""
+    if len(text) > TOKEN_CHARS_MAX:
+        raise TokenInvalid("length")
+    head, _, tail = text.partition(".")
+    try:
+        payload, mac = _decode(head), _decode(tail)
+    except ValueError:
+        raise TokenInvalid("form") from None
+    if not any(hmac.compare_digest(hmac.digest(secret, payload, "sha256"), mac) for secret in secrets):
+        raise TokenInvalid("signature")
+    ticket = _ticket_decoder.decode(payload)
+    if now >= ticket.until:
+        raise TokenExpired("until")
+    return ticket
+
+
+_ticket_decoder = msgspec.msgpack.Decoder(Ticket)
+
+
+def _verified(token: str, keys: Keys, typ: str, issuer: str, audience: str) -> dict[str, Any]:
+    if len(token) > TOKEN_CHARS_MAX or not _COMPACT.fullmatch(token):
+        raise TokenInvalid("form")
+    try:
+        header = _jws.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise TokenInvalid("header") from None
+    if header.get("alg") != "ES256" or header.get("typ") != typ or "crit" in header:
+        raise TokenInvalid("header")
+    kid = header.get("kid")
+    if not isinstance(kid, str):
+        raise TokenInvalid("kid")
+    key = keys.by_kid.get(kid)
+    if key is None:
+        raise TokenKeyUnknown("kid")
+    try:
+        claims = orjson.loads(_jws.decode(token, key, algorithms=_ALGORITHMS))
+    except (jwt.PyJWTError, ValueError):
+        raise TokenInvalid("signature") from None
+    if not isinstance(claims, dict) or claims.get("iss") != issuer:
+        raise TokenInvalid("iss")
+    named = claims.get("aud")
+    if named != audience and not (isinstance(named, list) and audience in named):
+        raise TokenInvalid("aud")
+    return claims
+
+
+def _times(claims: dict[str, Any], now: float) -> tuple[int, int]:
+    expires_at, issued_at = _number(claims, "exp"), _number(claims, "iat")
+    if issued_at > now + CLOCK_LEEWAY_S or ("nbf" in claims and _number(claims, "nbf") > now + CLOCK_LEEWAY_S):
+        raise TokenInvalid("not yet")
+    if now >= expires_at:
+        raise TokenExpired("exp")
+    return expires_at, issued_at
+
+
+def _number(claims: dict[str, Any], name: str) -> int:
+    value = claims.get(name)
+    if type(value) is not int or not 0 <= value < _NUMBER_MAX:
+        raise TokenInvalid(name)
+    return value
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not value or len(value) > 200:
+        raise TokenInvalid(name)
+    return value
+
+
+def _encode(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _encode(data) != text:
+        raise ValueError("not the one spelling")
+    return data
