@@ -53,10 +53,24 @@ REFILL_WAIT_S: Final = 5  # a channel that Redis lost is refilled by the relay w
 # --- presence in Redis
 PRESENCE_SCRIPT_MEMBERS_MAX: Final = 100  # 1,000 members block Redis for 17-27 ms
 PRESENCE_TICK_S: Final = 0.25  # heartbeats of one tick and partition are one command
+PRESENCE_TOUCH_TICK_S: Final = 1  # signs of life may wait longer than joins: four times fewer commands
+PRESENCE_TOUCH_MIN_S: Final = 5  # a busy connection is touched at most this often
+PRESENCE_WRITE_BACK_PER_S: Final = 40_000  # members a second, all gateways together: 100,000 are back within 5 s
+PRESENCE_PENDING_CLOSES_MAX: Final = 10_000  # closes kept while Redis is away; what is dropped expires by itself
+PRESENCE_REAP_CALLS_MAX: Final = 300  # scripts of 100 members in one sweep; the rest waits a second
+PRESENCE_CLOCK_JUMP_S: Final = 5  # a Redis clock that moved further than ours by this is not believed
+PRESENCE_OUTAGE_HOLD_S: Final = 15  # after an outage nobody is taken away while gateways write back
+PRESENCE_SPEED_MPS_MAX: Final = 300  # faster than an airliner: such a place is made up
+PRESENCE_SPEED_SLACK_M: Final = 10_000  # two cells side by side may be this far apart, centre to centre, and more
+PRESENCE_RECOUNT_EVERY_S: Final = 60  # every partition's counts are compared with a recount this often
+KEEPER_LEASE_S: Final = 4  # another keeper takes over within 5 s
+KEEPER_TICK_S: Final = 0.25
 GATEWAY_LEASE_RENEW_S: Final = 2
 GATEWAY_LEASE_LATE_S: Final = 8
 MAP_WHOLE_S: Final = 30  # each tile comes whole this often
-MAP_TILES_PER_VIEWPORT_MAX: Final = 64
+MAP_TILES_PER_VIEWPORT_MAX: Final = 128  # the whole world is 122 tiles; a larger view gets a coarser resolution
+MAP_CELLS_PER_MESSAGE_MAX: Final = 5_000  # cells in one Pub/Sub message: about 120 KB
+MAP_PENDING_PER_TILE_MAX: Final = 16  # changes kept while a tile is being loaded; more: load again
 ONLINE_EVERY_S: Final = 3
 
 # --- relay

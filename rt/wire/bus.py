@@ -1,10 +1,14 @@
-"""What the relay publishes for one channel, and what every gateway reads: a head and ready WebSocket frames. Pure.
+"""What is published for one channel, and what every gateway reads. Pure.
+
+Two payloads share the channel of a profile: the relay's batch of events, and the presence of its owner. `decode_batch`
+answers None for the second, `decode_presence` for the first.
 
 A batch is `{epoch} {first} {count}\\n` followed by `count` whole server frames, one per event, offsets ascending
 and dense from `first`. The gateway writes the frames as they are: it parses nothing per event.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from rt.wire.frames import text_frame
@@ -12,6 +16,8 @@ from rt.wire.frames import text_frame
 # Pub/Sub channels that are no feed. Payloads are JSON objects with a `t`.
 CONTROL_CHANNEL: Final = "rt:control"  # to every gateway: {"t": "canary" | "revoke" | ...}
 RELAY_WAKE_CHANNEL: Final = "relay:wake"  # to the relay: something was committed (payload empty)
+MAP_CHANNEL: Final = "presence:map"  # JSON list of tile changes (rt/presence/map.py)
+ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, every ONLINE_EVERY_S
 # List of channels (`namespace:name`) that a gateway or the API misses in Redis; the relay takes and refills them.
 REFILL_LIST: Final = "relay:refill"
 # String: the epoch of the installation, kept fresh by the relay.
@@ -59,3 +65,25 @@ def decode_batch(payload: bytes) -> Batch | None:
         return Batch(parts[0].decode(), int(parts[1]), int(parts[2]), frames)
     except UnicodeDecodeError:
         return None
+
+
+def encode_presence(user: str, state: str, at_ms: int) -> bytes:
+    """What PUBLISH carries on the bus channel of the user's profile when others see another state of them.
+
+    `state` is `online`, `training` or `offline`; `at_ms` (Unix, milliseconds) is when they were last seen. The Lua of
+    a presence partition (rt/presence/counts.lua) writes the same bytes; a test holds the two together.
+    """
+    return f"presence {user} {state} {at_ms}".encode()
+
+
+def decode_presence(payload: bytes) -> bytes | None:
+    """The ready `presence` frame for everybody on the profile's channel, or None where the payload is none."""
+    parts = payload.split(b" ")
+    if len(parts) != 4 or parts[0] != b"presence" or not parts[3].isdigit() or len(parts[3]) > 13:
+        return None
+    if parts[2] not in (b"online", b"training", b"offline") or not parts[1].replace(b"-", b"").isalnum():
+        return None
+    seen = datetime.fromtimestamp(int(parts[3]) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return text_frame(
+        b'{"type":"presence","user":"%b","state":"%b","last_seen":"%b"}' % (parts[1], parts[2], seen.encode())
+    )
