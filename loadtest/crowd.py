@@ -49,10 +49,13 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        transport.write(self.crowd.handshake + self.first)
+        transport.write(self.crowd.handshake)
 
     def data_received(self, data: bytes) -> None:
         data = self.rest + data
+        if self.first and b"\r\n\r\n" in data:
+            self.transport.write(self.first)  # not before the handshake is answered: some servers refuse that
+            self.first = b""
         found = 0
         end = 0
         if self.sampled:

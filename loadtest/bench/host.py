@@ -71,6 +71,7 @@ async def process(
         *command,
         env={**os.environ, **(environment or {})},
         stdout=asyncio.subprocess.DEVNULL if output is None else output,
+        stderr=asyncio.subprocess.DEVNULL if output is None else None,
     )
     try:
         yield child

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from loadtest.bench import host
 from loadtest.bench.fanout import Server
@@ -29,13 +28,12 @@ def bun(_redis_url: str) -> Server | None:
     return Server("Bun", (program, str(PEERS / "bun.ts"), "{port}", "{redis}"), PLAIN)
 
 
-def ws(redis_url: str) -> Server | None:
+def ws(_redis_url: str) -> Server | None:
     """The usual server of Node."""
-    node, module, redis = shutil.which("node"), NODE_MODULES / "ws", urlsplit(redis_url)
-    if node is None or not module.exists() or redis.hostname is None or redis.password:
+    node, module = shutil.which("node"), NODE_MODULES / "ws"
+    if node is None or not module.exists():
         return None
-    command = (node, str(PEERS / "ws.mjs"), str(module.resolve()), "{port}", redis.hostname, str(redis.port or 6379))
-    return Server("ws", command, PLAIN)
+    return Server("ws", (node, str(PEERS / "ws.mjs"), str(module.resolve()), "{port}", "{redis}"), PLAIN)
 
 
 def websockets_serve(_redis_url: str) -> Server | None:
