@@ -22,7 +22,8 @@ NCHAN_MODULE: Final = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 
 def bun(_redis_url: str) -> Server | None:
     """Bun's server: uWebSockets, C++ and Zig."""
-    program = shutil.which("bun") or next(map(str, NODE_MODULES.glob("@oven/bun-linux-x64*/bin/bun")), None)
+    packaged = NODE_MODULES / "bun/bin/bun.exe"  # the name that the npm package gives it, on Linux too
+    program = shutil.which("bun") or (str(packaged) if packaged.exists() else None)
     if program is None:
         return None
     return Server("Bun", (program, str(PEERS / "bun.ts"), "{port}", "{redis}"), PLAIN)
