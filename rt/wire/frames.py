@@ -2,8 +2,13 @@
 
 import struct
 from collections.abc import Iterator
+from typing import Final
 
 _TEXT = 0x81  # FIN + opcode 1
+_CLOSE = 0x88
+_REASON_BYTES_MAX = 123
+
+PING: Final = b"\x89\x00"
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -14,6 +19,12 @@ def text_frame(payload: bytes) -> bytes:
     if size < 65_536:
         return struct.pack("!BBH", _TEXT, 126, size) + payload
     return struct.pack("!BBQ", _TEXT, 127, size) + payload
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """A close frame; a reason of more than 123 bytes is cut."""
+    payload = code.to_bytes(2, "big") + reason.encode()[:_REASON_BYTES_MAX]
+    return bytes((_CLOSE, len(payload))) + payload
 
 
 def split_frames(data: bytes) -> Iterator[bytes]:
