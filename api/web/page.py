@@ -1,0 +1,82 @@
+"""The page at `/`, its assets under `/static`, and what it must know of this installation (`/config.json`)."""
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from config.settings import Settings
+
+FOLDER: Final = Path(__file__).parent / "static"
+
+# A host as it may stand in a URL: a name, an IPv4 address, or an IPv6 address (without its brackets).
+_HOST = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,252})|[0-9A-Fa-f:.]{2,45}")
+_FALLBACK_HOST: Final = "localhost"
+
+# File names carry no version, so a browser asks each time and gets 304; what never changes may be kept for a day.
+_REVALIDATE: Final = "no-cache"
+_KEEP: Final = "public, max-age=86400"
+
+
+def routes(settings: Settings) -> list[BaseRoute]:
+    """Routes of the page, for the application to mount beside its own."""
+    files = _Files(directory=FOLDER)
+
+    async def index(request: Request) -> Response:
+        return await files.get_response("index.html", request.scope)
+
+    async def configuration(request: Request) -> Response:
+        url = gateway_url(settings, request.url.hostname or "", secure=request.url.scheme == "https")
+        return JSONResponse({"rtUrl": url}, headers={"Cache-Control": "no-store"})
+
+    return [
+        Route("/", index),
+        Route("/config.json", configuration),
+        Mount("/static", files, name="static"),
+    ]
+
+
+def gateway_url(settings: Settings, request_host: str, *, secure: bool) -> str:
+    """The WebSocket address for a page that was asked for at `request_host` (no port, no brackets)."""
+    if settings.rt_public_url:
+        return settings.rt_public_url
+    return f"{'wss' if secure else 'ws'}://{_authority(settings, request_host)}/ws"
+
+
+def csp(settings: Settings, request_host: str) -> str:
+    """Content-Security-Policy of every answer: own files only, and the gateway as the one other address."""
+    if settings.rt_public_url:
+        parts = urlsplit(settings.rt_public_url)
+        gateway = f"{parts.scheme}://{parts.netloc}"
+    else:
+        authority = _authority(settings, request_host)
+        # The grammar of a policy has no IPv6 address; only its scheme can be named.
+        gateway = "ws: wss:" if authority.startswith("[") else f"ws://{authority} wss://{authority}"
+    return (
+        f"default-src 'self'; connect-src 'self' {gateway}; img-src 'self' data:; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def _authority(settings: Settings, request_host: str) -> str:
+    # The host comes from the request: whatever is no host must not reach a header or the page's configuration.
+    host = request_host if _HOST.fullmatch(request_host) else _FALLBACK_HOST
+    return f"[{host}]:{settings.rt_port}" if ":" in host else f"{host}:{settings.rt_port}"
+
+
+class _Files(StaticFiles):
+    """Static files with ETag (Starlette's) and a stated time to keep them."""
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = _KEEP if Path(full_path).parent.name == "vendor" else _REVALIDATE
+        return response
