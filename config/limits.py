@@ -85,6 +85,11 @@ RELAY_RENEW_S: Final = 1
 TRANSACTION_TRIES: Final = 10
 TRANSACTION_BACKOFF_BASE_S: Final = 0.010
 TRANSACTION_BACKOFF_CAP_S: Final = 0.320
+CONNECTION_WAIT_S: Final = 5  # for a connection of the pool, then RETRY_LATER
+LANE_WAITING_MAX: Final = 100  # writes of one user that wait for each other in one process, then RETRY_LATER
+LANE_WAIT_S: Final = 5
+SLOW_QUERY_S: Final = 0.1  # logged above this
+RELAY_WAKE_S: Final = 0.5  # the wake-up of the relay may take this long; it polls anyway
 
 # --- HTTP and GraphQL
 HTTP_BODY_BYTES_MAX: Final = 256 * 1024

@@ -81,7 +81,7 @@ def decode_presence(payload: bytes) -> bytes | None:
     parts = payload.split(b" ")
     if len(parts) != 4 or parts[0] != b"presence" or not parts[3].isdigit() or len(parts[3]) > 13:
         return None
-    if parts[2] not in (b"online", b"training", b"offline") or not parts[1].replace(b"-", b"").isalnum():
+    if parts[2] not in (b"online", b"training", b"offline") or not parts[1].translate(None, b"-_").isalnum():
         return None
     seen = datetime.fromtimestamp(int(parts[3]) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return text_frame(

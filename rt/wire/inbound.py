@@ -26,7 +26,7 @@ _Latitude = Annotated[float, Meta(ge=-90, le=90)]
 _Longitude = Annotated[float, Meta(ge=-180, le=180)]
 _Slug = Annotated[str, Meta(min_length=1, max_length=SLUG_CHARS_MAX)]
 # An H3 index of a cell has 15 digits in lower-case hexadecimal; a leading zero would be another spelling of it.
-_Cell = Annotated[str, Meta(pattern="^[1-9a-f][0-9a-f]{14}$")]
+_Cell = Annotated[str, Meta(pattern="^[1-9a-f][0-9a-f]{14}\\Z")]
 
 
 class Since(msgspec.Struct, frozen=True, gc=False):
@@ -142,7 +142,7 @@ class Malformed(NamedTuple):
 
 MALFORMED: Final = Malformed()
 
-_decoder: Final = msgspec.json.Decoder(AnyMessage)
+_decoder: Final[msgspec.json.Decoder[AnyMessage]] = msgspec.json.Decoder(AnyMessage)
 
 
 class _Head(msgspec.Struct):
