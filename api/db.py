@@ -1,0 +1,220 @@
+"""The database as the API and the worker use it: reads, whole transactions with retries, named statements.
+
+Reads are READ COMMITTED and take no part in conflicts. Writes are SERIALIZABLE and are repeated whole: after a
+serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505); full jitter,
+bounds in config/limits.py, then RetryLater.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, Final, TypeVar
+
+import asyncpg
+import structlog
+
+from api.errors import RetryLater
+from api.lanes import Lanes
+from api.queries import Query
+from config.limits import (
+    CONNECTION_WAIT_S,
+    SLOW_QUERY_S,
+    TRANSACTION_BACKOFF_BASE_S,
+    TRANSACTION_BACKOFF_CAP_S,
+    TRANSACTION_TRIES,
+)
+from config.metrics import PG_TRANSACTION_RETRIES
+from config.postgres import UNAVAILABLE
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
+CONFLICTS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+class Transaction:
+    """What the work of one transaction may do: run named statements. It neither commits nor rolls back."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, query: Query, *args: Any) -> list[Any]:
+        """All rows."""
+        rows: list[Any] = await self._timed(query, self._connection.fetch, args)
+        return rows
+
+    async def fetchrow(self, query: Query, *args: Any) -> Any:
+        """The first row, or None."""
+        return await self._timed(query, self._connection.fetchrow, args)
+
+    async def fetchval(self, query: Query, *args: Any) -> Any:
+        """The first column of the first row, or None."""
+        return await self._timed(query, self._connection.fetchval, args)
+
+    async def execute(self, query: Query, *args: Any) -> None:
+        """No rows."""
+        await self._timed(query, self._connection.execute, args)
+
+    async def _timed(self, query: Query, run: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> Any:
+        started = time.perf_counter()
+        try:
+            return await run(query.sql, *args)
+        finally:
+            took_s = time.perf_counter() - started
+            query.observe(took_s)
+            if took_s > SLOW_QUERY_S:
+                log.warning("slow_query", query=query.name, ms=round(took_s * 1000))
+
+
+class Database:
+    """One process's use of a pool (config.postgres.make_pool). `chance` gives numbers in [0, 1), for the jitter."""
+
+    def __init__(self, pool: asyncpg.Pool, *, chance: Callable[[], float] = random.random) -> None:
+        self.pool = pool
+        self.waiting = 0  # callers that wait for a connection now
+        self._lanes = Lanes()
+        self._chance = chance
+
+    async def fetch(self, query: Query, *args: Any) -> list[Any]:
+        """All rows of one read. Raises RetryLater while the database is away."""
+
+        async def work(tx: Transaction) -> list[Any]:
+            return await tx.fetch(query, *args)
+
+        return await self.read(work)
+
+    async def fetchrow(self, query: Query, *args: Any) -> Any:
+        """The first row of one read, or None. Raises RetryLater while the database is away."""
+
+        async def work(tx: Transaction) -> Any:
+            return await tx.fetchrow(query, *args)
+
+        return await self.read(work)
+
+    async def read(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """What `work` reads, in one READ COMMITTED transaction that cannot write. Repeated while the server is away."""
+
+        async def attempt() -> Result:
+            async with self._connection() as connection, _reading(connection):
+                return await work(Transaction(connection))
+
+        return await self._repeat(attempt, frozenset())
+
+    async def write(
+        self,
+        work: Callable[[Transaction], Awaitable[Result]],
+        *,
+        lane: Hashable | None = None,
+        settle: Callable[[Transaction], Awaitable[Result | None]] | None = None,
+        twins: frozenset[str] = frozenset(),
+    ) -> Result:
+        """What `work` returns, once its SERIALIZABLE transaction is durably committed. `work` may run several times.
+
+        `lane`: writes with the same one wait for each other here (a user's id). `twins`: unique constraints whose
+        violation means that the same request won elsewhere, so that a repeat will see it; any other violation is
+        the caller's. `settle` looks up, on a new connection, whether a commit whose answer was lost took place:
+        its result, or None to run the work again. Without it such a commit raises RetryLater.
+        """
+
+        async def attempt() -> Result:
+            committing = False
+            try:
+                async with self._connection() as connection:
+                    transaction = connection.transaction(isolation="serializable")
+                    await transaction.start()
+                    try:
+                        result = await work(Transaction(connection))
+                    except BaseException:
+                        await _roll_back(transaction)
+                        raise
+                    committing = True
+                    await transaction.commit()
+                    return result
+            except UNAVAILABLE:
+                if not committing:
+                    raise
+                if settle is None:
+                    raise RetryLater from None
+            settled = await self.read(settle)
+            if settled is None:
+                raise ConnectionError("the commit did not take place")
+            return settled
+
+        async with self._lanes.hold(lane) if lane is not None else nullcontext():
+            return await self._repeat(attempt, twins)
+
+    async def call(self, query: Query, *args: Any, lane: Hashable | None = None, twins: frozenset[str]) -> Any:
+        """The row of one statement that is a whole transaction and may be sent again: a function with its own key.
+
+        The role's default isolation holds (SERIALIZABLE). One round trip. A lost connection, also while it commits,
+        is answered by sending the same arguments on a new one: the key finds what was done.
+        """
+
+        async def attempt() -> Any:
+            async with self._connection() as connection:
+                return await Transaction(connection).fetchrow(query, *args)
+
+        async with self._lanes.hold(lane) if lane is not None else nullcontext():
+            return await self._repeat(attempt, twins)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        self.waiting += 1
+        try:
+            connection = await self.pool.acquire(timeout=CONNECTION_WAIT_S)
+        finally:
+            self.waiting -= 1
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
+    async def _repeat(self, attempt: Callable[[], Awaitable[Result]], twins: frozenset[str]) -> Result:
+        for tries in range(TRANSACTION_TRIES):
+            try:
+                return await attempt()
+            except CONFLICTS as error:
+                reason = error.sqlstate
+            except asyncpg.UniqueViolationError as error:
+                if error.constraint_name not in twins:
+                    raise
+                reason = error.sqlstate
+            except (TimeoutError, asyncpg.QueryCanceledError) as error:  # it has waited long enough already
+                log.warning("database_timeout", error=type(error).__name__)
+                raise RetryLater from None
+            except UNAVAILABLE as error:
+                reason = type(error).__name__
+            PG_TRANSACTION_RETRIES.labels(reason).inc()
+            await asyncio.sleep(backoff_s(tries, self._chance()))
+        log.warning("database_gave_up", reason=reason, tries=TRANSACTION_TRIES)
+        raise RetryLater
+
+
+def backoff_s(tries: int, chance: float) -> float:
+    """Full jitter: a random part (`chance`, 0-1) of a span that doubles with each of the `tries` so far, capped."""
+    return chance * min(TRANSACTION_BACKOFF_CAP_S, TRANSACTION_BACKOFF_BASE_S * 2**tries)
+
+
+@asynccontextmanager
+async def _reading(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    transaction = connection.transaction(isolation="read_committed", readonly=True)
+    await transaction.start()
+    try:
+        yield
+    except BaseException:
+        await _roll_back(transaction)
+        raise
+    await transaction.commit()
+
+
+async def _roll_back(transaction: Any) -> None:
+    """Rolls back where the connection still lives; where it does not, the server has done so."""
+    try:
+        await transaction.rollback()
+    except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+        log.info("rollback_skipped", error=type(error).__name__)

@@ -1,0 +1,203 @@
+"""`python -m api.migrate`: brings the database to this release, and the application's role and reference data with it.
+
+Numbered files run once, in order, each in its own transaction, and are remembered with a checksum; grants.sql runs
+each time. Two runs at once wait for each other. Needs a direct connection (DATABASE_OWNER_URL), not PgBouncer: the
+lock belongs to the session.
+"""
+
+import asyncio
+import hashlib
+import re
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+
+from api.reference import data, store
+from config.settings import Settings, load
+
+FOLDER: Final = Path(__file__).parent / "migrations"
+GRANTS: Final = "grants.sql"
+SERVER_VERSION_MIN: Final = 150_000
+LOCK: Final = 0x6D75_7363_6C65  # "muscle": the advisory lock of this database
+LOCK_WAIT_S: Final = 120
+CONNECT_S: Final = 10
+
+# What the application's sessions start with, whoever opens them: through PgBouncer as well.
+ROLE_SETTINGS: Final = {
+    "default_transaction_isolation": "serializable",
+    "synchronous_commit": "on",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+}
+
+_FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+class MigrationError(Exception):
+    """Why the database cannot be migrated, in one line that says what to do."""
+
+
+class Migration(NamedTuple):
+    """One numbered file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations(folder: Path = FOLDER) -> list[Migration]:
+    """The numbered files in their order. Raises MigrationError where two have one number or one is missing."""
+    found = [
+        Migration(int(match[1]), path.name, path.read_text("utf-8"))
+        for path in sorted(folder.glob("*.sql"))
+        if (match := _FILE_NAME.fullmatch(path.name))
+    ]
+    if [one.number for one in found] != list(range(1, len(found) + 1)):
+        raise MigrationError(f"the files in {folder.name}/ are not numbered 0001, 0002, … without a gap")
+    return found
+
+
+def role_of(url: str) -> tuple[str, str | None]:
+    """The role that a database URL names, and its password if it has one. Raises MigrationError without a role."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    role = unquote(parts.username) if parts.username else query.get("user", [""])[0]
+    if not role:
+        raise MigrationError("DATABASE_URL names no role: write it as postgresql://role@host/database")
+    password = unquote(parts.password) if parts.password else query.get("password", [None])[0]
+    return role, password
+
+
+async def migrate(settings: Settings) -> str:
+    """Migrates; returns the line to print. Raises MigrationError."""
+    role, password = role_of(settings.database_url.get_secret_value())
+    try:
+        connection = await asyncpg.connect(settings.database_owner_url.get_secret_value(), timeout=CONNECT_S)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise MigrationError(f"DATABASE_OWNER_URL cannot be reached: {_first_line(error)}") from error
+    try:
+        await _lock(connection)
+        await _check_server(connection, role)
+        await _ensure_role(connection, role, password)
+        applied = await _apply(connection, migrations())
+        await _grant(connection, role)
+        async with connection.transaction():
+            await store.upsert(connection, data.load())
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(f"the role of DATABASE_OWNER_URL may not do this: {_first_line(error)}") from error
+    except asyncpg.PostgresError as error:
+        raise MigrationError(_first_line(error)) from error
+    finally:
+        await connection.close(timeout=CONNECT_S)
+    total = len(migrations())
+    return f"database is at migration {total} ({applied} applied now), reference data and grants of {role} are current"
+
+
+async def _lock(connection: asyncpg.Connection) -> None:
+    await connection.execute(f"SET lock_timeout TO '{LOCK_WAIT_S}s'; SET statement_timeout TO 0; SET timezone TO 'UTC'")
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+    except asyncpg.LockNotAvailableError:
+        raise MigrationError(
+            f"another migration has been running for {LOCK_WAIT_S} s: wait for it, or end it"
+        ) from None
+
+
+async def _check_server(connection: asyncpg.Connection, role: str) -> None:
+    version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
+    if version < SERVER_VERSION_MIN:
+        raise MigrationError(f"PostgreSQL {version // 10_000} is too old: 15 or newer is needed")
+    if await connection.fetchval("SELECT current_user = $1", role):
+        raise MigrationError(
+            f"DATABASE_URL and DATABASE_OWNER_URL are both the role {role}: the application needs one that owns nothing"
+        )
+    if await connection.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = $1", role):
+        raise MigrationError(f"the role {role} of DATABASE_URL is above all grants: the application needs a plain one")
+
+
+async def _ensure_role(connection: asyncpg.Connection, role: str, password: str | None) -> None:
+    """Makes the application's role where it is missing, and gives it its settings where they differ."""
+    if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
+        # The server itself quotes what goes into the statements: a role's name and password are no parameters there.
+        statement = await connection.fetchval(
+            "SELECT format('CREATE ROLE %I LOGIN', $1::text) || coalesce(format(' PASSWORD %L', $2::text), '')",
+            role,
+            password,
+        )
+        await connection.execute(statement)
+    kept = await connection.fetchval(
+        "SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = 0 AND setrole = $1::text::regrole", _quoted(role)
+    )
+    present = dict(line.split("=", 1) for line in kept or [])
+    for name, value in ROLE_SETTINGS.items():
+        if {key.lower(): text for key, text in present.items()}.get(name) != value:
+            statement = await connection.fetchval(
+                "SELECT format('ALTER ROLE %I SET %I TO %L', $1::text, $2::text, $3::text)", role, name, value
+            )
+            await connection.execute(statement)
+
+
+async def _apply(connection: asyncpg.Connection, files: list[Migration]) -> int:
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (number integer PRIMARY KEY, name text NOT NULL,"
+        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    done = {row["number"]: row["checksum"] for row in await connection.fetch("SELECT * FROM schema_migrations")}
+    applied = 0
+    for file in files:
+        if file.number in done:
+            if done[file.number] != file.checksum:
+                raise MigrationError(f"{file.name} was changed after it was applied: put it back, add a new file")
+            continue
+        try:
+            async with connection.transaction():
+                await connection.execute(file.sql)
+                await connection.execute(
+                    "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
+                    file.number,
+                    file.name,
+                    file.checksum,
+                )
+        except asyncpg.InsufficientPrivilegeError:
+            raise
+        except asyncpg.PostgresError as error:
+            raise MigrationError(f"{file.name}: {_first_line(error)}") from error
+        applied += 1
+    return applied
+
+
+async def _grant(connection: asyncpg.Connection, role: str) -> None:
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('musclemap.app_role', $1, true)", role)
+        await connection.execute((FOLDER / GRANTS).read_text("utf-8"))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0]
+
+
+def main() -> None:
+    """Exits 0 and prints one line, or exits 1 with one line that says what to do."""
+    settings = load()
+    settings.require("database_url", "database_owner_url")
+    try:
+        line = asyncio.run(migrate(settings))
+    except MigrationError as error:
+        sys.exit(f"migrate: {error}")
+    sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
