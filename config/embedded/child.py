@@ -1,11 +1,12 @@
 """A program that lives no longer than we do, in a session of its own so that Ctrl-C does not reach it."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,9 @@ from config.embedded.account import Account
 from config.embedded.errors import StoreError
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+PR_SET_CHILD_SUBREAPER: Final = 36
+# For a store: nothing of PGPORT, LD_LIBRARY_PATH and their like may reach it.
+CLEAN: Final = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 POLL_S: Final = 0.01
 LOG_LINES_SHOWN: Final = 5
 
@@ -24,19 +28,24 @@ def die_with_parent(number: signal.Signals) -> None:
     _LIBC.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
+def adopt_orphans() -> None:
+    """Has what our children leave behind become our own children, so that `end_descendants` finds it."""
+    _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def start(
     command: Sequence[str],
     *,
-    log: Path,
     folder: Path,
-    account: Account | None,
     at_our_death: signal.Signals,
+    log: Path | None = None,
+    account: Account | None = None,
+    env: Mapping[str, str] = CLEAN,
     standard_input: bytes = b"",
 ) -> subprocess.Popen[bytes]:
-    """Starts `command` as `account` in `folder`; what it says is added to `log`. Call from a thread that stays.
+    """Starts `command` as `account` in `folder`; what it says is added to `log`, or is said where we say things.
 
-    It gets `at_our_death` from the kernel when we die, and it starts from an environment of our making: nothing of
-    PGPORT, LD_LIBRARY_PATH and their like reaches it.
+    The kernel sends it `at_our_death` when the thread that called this ends: call from one that stays.
     """
     parent = os.getpid()
 
@@ -45,14 +54,15 @@ def start(
         if os.getppid() != parent:
             os._exit(1)
 
-    with log.open("ab") as output:
+    with contextlib.ExitStack() as files:
+        output = None if log is None else files.enter_context(log.open("ab"))
         child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=None if log is None else subprocess.STDOUT,
             cwd=folder,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            env=env,
             start_new_session=True,
             user=None if account is None else account.uid,
             group=None if account is None else account.gid,
@@ -91,6 +101,37 @@ def stop(child: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, f
         return
     child.kill()
     child.wait()
+
+
+def end_descendants(spare: Collection[int]) -> None:
+    """Kills every process that comes from us, except those of `spare` and what comes from them."""
+    while pids := [pid for pid in _descendants(os.getpid(), spare) if _kill(pid)]:
+        time.sleep(POLL_S * len(pids))
+
+
+def _descendants(ancestor: int, spare: Collection[int]) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            pid, stat = int(entry.name), (entry / "stat").read_text("utf-8", errors="replace")
+            state, parent = stat.rpartition(")")[2].split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), []).append(pid)
+    found, queue = [], [ancestor]
+    while queue:
+        for pid in children.get(queue.pop(), ()):
+            if pid not in spare:
+                found.append(pid)
+                queue.append(pid)
+    return found
+
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def tail(log: Path) -> str:

@@ -1,0 +1,50 @@
+# Thin: what happens is in config/embedded. Each command makes its own environment in .venv first.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv/bin
+# Further words for pytest: make test ARGS="-k ledger -x"
+ARGS ?=
+
+.PHONY: help run stores migrate test lint bench chaos lock clean-data runtime development
+
+help: ## lists the commands
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
+
+run: runtime ## starts everything on this machine and prints the address of the page; Ctrl-C stops it
+	@exec $(VENV)/python -m config.embedded.run --die-with-parent
+
+stores: runtime ## starts only the embedded PostgreSQL and Valkey, prints their addresses, then READY
+	@exec $(VENV)/python -m config.embedded --die-with-parent
+
+migrate: runtime ## applies migrations and reference data to DATABASE_OWNER_URL
+	@exec $(VENV)/python -m api.migrate
+
+test: lint ## lint, types and all tests but the long fault runs, against real servers
+	@$(VENV)/python -m pytest -m "not chaos" $(ARGS)
+
+lint: development ## formatting, lint, types, and who may import whom
+	@$(VENV)/python -m ruff check
+	@$(VENV)/python -m ruff format --check
+	@$(VENV)/python -m mypy
+	@$(VENV)/lint-imports
+
+bench: development ## measures, beside others' servers on the same machine
+	@exec $(VENV)/python -m loadtest.bench $(ARGS)
+
+chaos: development ## the long fault runs
+	@$(VENV)/python -m pytest -m chaos $(ARGS)
+
+lock: ## pins every package by hash in requirements.lock and requirements-dev.lock
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools --upgrade uv
+	@$(COMPILE) -o requirements.lock
+	@$(COMPILE) --group test --group load -o requirements-dev.lock
+
+clean-data: ## forgets what make run stored
+	@$(PYTHON) -m config.embedded.forget
+
+runtime development:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer with pip" >&2; exit 1; }
+	@$(PYTHON) -m config.embedded.bootstrap $@
+
+# No address of an index is written, so that the lock files serve every mirror.
+COMPILE := .tools/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml
