@@ -40,7 +40,7 @@ lock: ## pins every package by hash in requirements.lock and requirements-dev.lo
 	@$(COMPILE) --group test --group load -o requirements-dev.lock
 
 clean-data: ## forgets what make run stored
-	@$(PYTHON) -m config.embedded.forget
+	@$(PYTHON) -m config.embedded.folder
 
 runtime development:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer with pip" >&2; exit 1; }

@@ -69,6 +69,9 @@ class Run:
             self._stop()
 
     def _migrate(self, env: Mapping[str, str]) -> None:
+        if not env.get("DATABASE_OWNER_URL"):
+            _say("DATABASE_OWNER_URL is not set: `make migrate` is taken to have been run on DATABASE_URL")
+            return
         migrate = child.start([sys.executable, "-m", "api.migrate"], folder=ROOT, env=env, at_our_death=signal.SIGTERM)
         end = time.monotonic() + MIGRATE_S
         while migrate.poll() is None and not self._stopping.wait(POLL_S):

@@ -1,18 +1,16 @@
 """PostgreSQL and Valkey together, for one DATA_DIR: found, started, watched, stopped."""
 
-import fcntl
 import json
-import os
 import secrets
-import shutil
 import sys
 import time
 from collections import deque
 from pathlib import Path
 from typing import Final, TextIO
 
-from config.embedded.account import elsewhere, home, unprivileged
+from config.embedded.account import home, unprivileged
 from config.embedded.errors import StoreError
+from config.embedded.folder import lock
 from config.embedded.ports import free_port
 from config.embedded.postgres import APPLICATION, OWNER, SUPERUSER, Passwords, PostgresServer
 from config.embedded.valkey import ValkeyServer
@@ -39,7 +37,7 @@ class Stores:
         """Returns when the stores answer and the roles and the database are there. Raises StoreError."""
         account = unprivileged()
         folder = home(self._data_dir, account)
-        self._lock = _lock(self._data_dir)
+        self._lock = lock(self._data_dir)
         known = _Known(self._data_dir / "stores.json")
         wants_postgres, wants_valkey = self._wanted
         try:
@@ -96,15 +94,6 @@ class Stores:
             self._lock = None
 
 
-def forget(data_dir: Path) -> None:
-    """Deletes the data of the stores and all else in DATA_DIR. Raises StoreError while they run."""
-    if not data_dir.exists():
-        return
-    with _lock(data_dir):
-        for folder in (data_dir, elsewhere(data_dir)):
-            shutil.rmtree(folder, ignore_errors=folder != data_dir)
-
-
 def _start_again(store: PostgresServer | ValkeyServer) -> None:
     for tries_left in reversed(range(RESTART_TRIES)):
         try:
@@ -115,24 +104,6 @@ def _start_again(store: PostgresServer | ValkeyServer) -> None:
             time.sleep(RESTART_WAIT_S)
         else:
             return
-
-
-def _lock(data_dir: Path) -> TextIO:
-    # Held by the open file, so that a killed process leaves none; deliberately never deleted on its own.
-    file = (data_dir / "stores.lock").open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        file.close()
-        raise StoreError(
-            f"{data_dir} is in use by {holder}: stop that first, or set DATA_DIR to another folder"
-        ) from None
-    file.truncate(0)
-    file.write(f"process {os.getpid()}")
-    file.flush()
-    return file
 
 
 class _Known:
