@@ -1,0 +1,351 @@
+/**
+ * A client for the live gateway: protocol "musclemap.v1" over WebSocket. No dependencies; any page may embed it.
+ *
+ *   const live = new LiveClient("wss://example.org/ws", { token: async (expired) => accessTokenOrNull });
+ *   live.addEventListener("state", (e) => console.log(e.detail));
+ *   const community = live.subscribe("community", {
+ *     since: { epoch, offset },                     // a position from a GraphQL page; absent = from now on
+ *     event: (event, offset) => draw(event),        // each event once, in offset order
+ *     lost: () => loadThePageAgain(),               // the gateway no longer has what was missed
+ *   });
+ *   live.setViewport({ west: -10, south: 35, east: 30, north: 60, zoom: 5 });
+ *   live.setPresence({ lat: 52.5, lng: 13.4, status: "training" });
+ *   live.start();
+ *
+ * Events, all CustomEvents with `detail`:
+ *   state     {state: "connecting" | "open" | "waiting" | "stopped", retryInMs?, code?}
+ *   welcome   the gateway's `welcome`
+ *   status    {degraded}
+ *   online    {users, training}
+ *   presence  {user, state, last_seen}
+ *   map       {resolution, cells: Map(cell -> count)}   the whole visible map, after each change
+ *   error     {code, message}: an answer that belongs to no subscription
+ *
+ * It comes back by itself after every close that the protocol lets a client come back from, with full jitter (base
+ * 1 s, cap 30 s) or after the time that the gateway asked for. After a terminal close it stays "stopped" until
+ * start() is called again.
+ */
+import { MapTiles } from "./maptiles.js";
+import { Subscription } from "./subscription.js";
+
+export const SUBPROTOCOL = "musclemap.v1";
+
+const BACKOFF_BASE_MS = 1_000;
+const BACKOFF_CAP_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 15_000; // from opening the socket to `welcome`
+const ACK_TIMEOUT_MS = 10_000; // a heartbeat without its answer: the network is gone, whatever the socket says
+const HEARTBEAT_EVERY_MS_MIN = 250; // between heartbeats that a change of presence causes
+const VIEWPORT_EVERY_MS_MIN = 250;
+const REFRESH_BEFORE_MS = 300_000; // ask for a longer life this long before the socket's end
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+const CLOSE_NORMAL = 1000;
+const CLOSE_TOKEN_EXPIRED = 4001;
+const NEVER_AGAIN = new Set([CLOSE_NORMAL, 1002, 1003, 1007, 1009]);
+
+/** Whether a client may come back after this close code. */
+export function mayReturn(code) {
+  return !NEVER_AGAIN.has(code) && !(code >= 4500 && code <= 4999);
+}
+
+/** Milliseconds before attempt number `attempt` (0 = the first after a close); `random` is in [0, 1). */
+export function backoffMs(attempt, random) {
+  return random * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 16));
+}
+
+export class LiveClient extends EventTarget {
+  #url;
+  #token;
+  #WebSocket;
+  #socket = null;
+  #state = "stopped";
+  #attempt = 0;
+  #generation = 0; // of the socket; whatever belongs to an older one is ignored
+  #tokenExpired = false;
+  #resume = null;
+  #returnAfterMs = null;
+  #nextId = 1;
+  #waiting = new Map(); // id of a message -> what to do with its answer
+  #subscriptions = new Map(); // channel -> Subscription
+  #tiles = new MapTiles();
+  #viewport = null;
+  #presence = {};
+  #placeSent = false;
+  #heartbeatMs = 30_000;
+  #timers = new Map(); // name -> timer
+
+  /**
+   * @param {string} url address of the gateway
+   * @param {object} [options]
+   * @param {(expired: boolean) => Promise<string|null>} [options.token] gives an access token, or null for an
+   *   anonymous connection; `expired` says that the last one was refused as expired
+   * @param {typeof WebSocket} [options.WebSocket] another implementation, where there is none built in
+   */
+  constructor(url, { token = async () => null, WebSocket = globalThis.WebSocket } = {}) {
+    super();
+    this.#url = url;
+    this.#token = token;
+    this.#WebSocket = WebSocket;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Connects, and stays connected. Again while it runs: nothing happens. */
+  start() {
+    if (this.#state !== "stopped") return;
+    this.#attempt = 0;
+    this.#open();
+  }
+
+  /** Ends the connection. With `leave` presence ends at once and not after the grace of a reload. */
+  stop({ leave = false } = {}) {
+    if (leave) this.#send({ type: "leave" });
+    this.#drop(CLOSE_NORMAL);
+    this.#resume = null;
+    this.#enter("stopped");
+  }
+
+  /** A new identity (after sign in or out): the next connection asks for a token again. */
+  restart() {
+    this.stop({ leave: true });
+    this.start();
+  }
+
+  /** Connects now where it is waiting to: the network came back, the page is looked at again. */
+  hurry() {
+    if (this.#state === "waiting" && this.#returnAfterMs === null) this.#open();
+  }
+
+  /**
+   * Follows a channel until `unsubscribe()` of the answer, across reconnects. A second call for the same channel
+   * replaces the first. `token(expired)` gives the channel token where the channel needs one.
+   * @returns {Subscription}
+   */
+  subscribe(channel, handlers = {}) {
+    const subscription = new Subscription(channel, handlers, {
+      ask: (message, answered) => this.#ask(message, answered),
+      forget: (one) => {
+        if (this.#subscriptions.get(channel) === one) this.#subscriptions.delete(channel);
+      },
+    });
+    this.#subscriptions.get(channel)?.end();
+    this.#subscriptions.set(channel, subscription);
+    if (this.#state === "open") subscription.join();
+    return subscription;
+  }
+
+  /** The part of the map that is looked at: {west, south, east, north, zoom}; null = none. */
+  setViewport(viewport) {
+    this.#viewport = viewport;
+    this.#soon("viewport", VIEWPORT_EVERY_MS_MIN, () => this.#sendViewport());
+  }
+
+  /**
+   * What the next heartbeats say: any of {lat, lng, cell, status, exercise, audience, background}. A place is sent
+   * once per connection and when it changes; the gateway keeps it.
+   */
+  setPresence(changes) {
+    if ("lat" in changes || "cell" in changes) this.#placeSent = false;
+    Object.assign(this.#presence, changes);
+    this.#soon("presence", HEARTBEAT_EVERY_MS_MIN, () => this.#heartbeat());
+  }
+
+  // --- one socket's life
+
+  async #open() {
+    this.#clear("return");
+    this.#enter("connecting");
+    const generation = ++this.#generation;
+    const credentials = {};
+    try {
+      if (this.#resume) credentials.resume = this.#resume;
+      else {
+        const token = await this.#token(this.#tokenExpired);
+        if (token) credentials.token = token;
+      }
+    } catch {
+      if (generation === this.#generation) this.#comeBack();
+      return;
+    }
+    if (generation !== this.#generation) return;
+    this.#tokenExpired = false;
+    const socket = new this.#WebSocket(this.#url, [SUBPROTOCOL]);
+    this.#socket = socket;
+    socket.onopen = () => {
+      const background = this.#presence.background ? { background: true } : {};
+      socket.send(JSON.stringify({ type: "connect", ...credentials, ...background }));
+    };
+    socket.onmessage = ({ data }) => {
+      if (generation === this.#generation) this.#receive(JSON.parse(data));
+    };
+    socket.onclose = ({ code }) => {
+      if (generation === this.#generation) this.#closed(code);
+    };
+    this.#timer("deadline", CONNECT_TIMEOUT_MS, () => this.#lost());
+  }
+
+  #closed(code) {
+    this.#drop();
+    if (code === CLOSE_TOKEN_EXPIRED) this.#tokenExpired = true;
+    if (code === CLOSE_TOKEN_EXPIRED || !mayReturn(code)) this.#resume = null;
+    if (mayReturn(code)) this.#comeBack(code);
+    else this.#enter("stopped", { code });
+  }
+
+  #comeBack(code) {
+    const retryInMs = this.#returnAfterMs ?? backoffMs(this.#attempt, Math.random());
+    this.#attempt += 1;
+    this.#enter("waiting", { retryInMs, code });
+    this.#timer("return", retryInMs, () => {
+      this.#returnAfterMs = null;
+      this.#open();
+    });
+  }
+
+  /** The other side is silent: no close frame will come, so it counts as closed abnormally. */
+  #lost() {
+    this.#drop(4000);
+    this.#comeBack(1006);
+  }
+
+  #drop(code) {
+    this.#generation += 1;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#waiting.clear();
+    for (const subscription of this.#subscriptions.values()) subscription.disconnected();
+    const socket = this.#socket;
+    this.#socket = null;
+    if (code && socket && socket.readyState <= 1) socket.close(code);
+  }
+
+  // --- what the gateway says
+
+  #receive(message) {
+    const answered = this.#waiting.get(message.id);
+    if (answered) {
+      this.#waiting.delete(message.id);
+      answered(message);
+      return;
+    }
+    switch (message.type) {
+      case "welcome":
+        return this.#welcome(message);
+      case "event":
+      case "digest":
+      case "gap":
+      case "unsubscribed":
+        return this.#subscriptions.get(message.channel)?.receive(message);
+      case "map":
+        if (this.#tiles.receive(message)) this.#soon("draw", 0, () => this.#emit("map", this.#tiles.snapshot()));
+        return undefined;
+      case "pace":
+        this.#heartbeatMs = message.heartbeat_s * 1_000;
+        return this.#scheduleHeartbeat();
+      case "refreshed":
+        return this.#scheduleRefresh(message.expires_at);
+      case "reconnect":
+        this.#returnAfterMs = message.after_ms;
+        return undefined;
+      case "status":
+      case "online":
+      case "presence":
+      case "error":
+        return this.#emit(message.type, message);
+      default:
+        return undefined; // a newer gateway may say more
+    }
+  }
+
+  #welcome(message) {
+    this.#clear("deadline");
+    this.#attempt = 0;
+    this.#returnAfterMs = null;
+    this.#resume = message.resume ?? null;
+    this.#heartbeatMs = message.heartbeat_s * 1_000;
+    this.#placeSent = false;
+    this.#enter("open");
+    this.#emit("welcome", message);
+    this.#emit("status", { degraded: message.degraded });
+    this.#scheduleRefresh(message.expires_at);
+    for (const subscription of this.#subscriptions.values()) subscription.join();
+    this.#sendViewport();
+    this.#heartbeat();
+  }
+
+  // --- what the client says
+
+  #send(message) {
+    if (this.#socket?.readyState === 1 && this.#state === "open") this.#socket.send(JSON.stringify(message));
+  }
+
+  #ask(message, answered) {
+    const id = this.#nextId++;
+    this.#waiting.set(id, answered);
+    this.#send({ ...message, id });
+  }
+
+  #heartbeat() {
+    if (this.#state !== "open") return;
+    const { lat, lng, cell, ...rest } = this.#presence;
+    const place = this.#placeSent ? {} : cell ? { cell } : lat === undefined ? {} : { lat, lng };
+    this.#placeSent = true;
+    this.#timer("ack", ACK_TIMEOUT_MS, () => this.#lost());
+    this.#ask({ type: "heartbeat", ...rest, ...place }, (answer) => {
+      this.#clear("ack");
+      if (answer.type === "error") this.#emit("error", answer);
+    });
+    this.#scheduleHeartbeat();
+  }
+
+  #scheduleHeartbeat() {
+    this.#timer("heartbeat", this.#heartbeatMs, () => this.#heartbeat());
+  }
+
+  #sendViewport() {
+    if (!this.#viewport || this.#state !== "open") return;
+    this.#ask({ type: "viewport", ...this.#viewport }, (answer) => {
+      if (answer.type === "viewport") this.#tiles.show(answer.resolution, answer.tiles);
+      else if (answer.retry_after_ms) this.#soon("viewport", answer.retry_after_ms, () => this.#sendViewport());
+      else this.#emit("error", answer);
+    });
+  }
+
+  #scheduleRefresh(expiresAt) {
+    if (!expiresAt) return;
+    const inMs = Math.max(0, Date.parse(expiresAt) - Date.now() - REFRESH_BEFORE_MS);
+    this.#timer("refresh", Math.min(inMs, TIMER_MS_MAX), async () => {
+      const generation = this.#generation;
+      const token = await this.#token(true).catch(() => null);
+      if (token && generation === this.#generation) this.#send({ type: "refresh", token });
+    });
+  }
+
+  // --- small things
+
+  #enter(state, detail = {}) {
+    this.#state = state;
+    this.#emit("state", { state, ...detail });
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #timer(name, ms, run) {
+    this.#clear(name);
+    this.#timers.set(name, setTimeout(() => (this.#timers.delete(name), run()), ms));
+  }
+
+  /** Runs once after `ms`, however often it is asked for meanwhile. */
+  #soon(name, ms, run) {
+    if (!this.#timers.has(name)) this.#timer(name, ms, run);
+  }
+
+  #clear(name) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+}

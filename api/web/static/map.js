@@ -1,0 +1,317 @@
+/**
+ * <presence-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
+ * another part is looked at, and "place" ({lat, lng}) when somebody picks one after `pick()`.
+ *
+ *   map.show({ resolution, cells })     cells: Map(H3 index -> count)
+ *   map.here({ lat, lng })              the own place, which only this page knows
+ */
+import { Projection } from "./projection.js";
+import { count } from "./words.js";
+
+const PULSE_MS = 1_100;
+const CENTRES_MAX = 20_000;
+const TAP_PX = 6;
+const LINES_EVERY_DEGREES = 30;
+
+export class PresenceMap extends HTMLElement {
+  #view = new Projection();
+  #canvas = document.createElement("canvas");
+  #caption = document.createElement("output");
+  #colours = {};
+  #land = [];
+  #h3 = null;
+  #cells = new Map();
+  #centres = new Map(); // cell -> [lat, lng]
+  #pulses = new Map(); // cell -> when it began to change
+  #here = null;
+  #picking = false;
+  #pointers = new Map();
+  #moved = 0;
+  #frame = 0;
+  #observer = new ResizeObserver(() => this.#resize());
+
+  connectedCallback() {
+    this.#canvas.tabIndex = 0;
+    this.#canvas.setAttribute("role", "img");
+    this.#caption.className = "caption";
+    this.append(this.#canvas, this.#caption, this.#controls());
+    const style = getComputedStyle(this);
+    for (const name of ["sea", "land", "coast", "lines", "people", "here", "ink"]) {
+      this.#colours[name] = style.getPropertyValue(`--map-${name}`).trim();
+    }
+    this.#listen();
+    this.#observer.observe(this);
+    this.#tell();
+    this.#load();
+  }
+
+  disconnectedCallback() {
+    this.#observer.disconnect();
+    cancelAnimationFrame(this.#frame);
+  }
+
+  /** Shows these cells instead of those before; what is new or has changed pulses once. */
+  async show({ cells }) {
+    this.#h3 ??= await import("./vendor/h3-js.es.js");
+    const now = performance.now();
+    for (const [cell, people] of cells) if (this.#cells.get(cell) !== people) this.#pulses.set(cell, now);
+    this.#cells = cells;
+    this.#tell();
+    this.#draw();
+  }
+
+  /** Marks the own place; null removes the mark. */
+  here(place) {
+    this.#here = place;
+    if (place) this.#view.centre(place.lat, place.lng, Math.max(this.#view.zoom, 3));
+    this.#viewed();
+  }
+
+  /** The next tap on the map picks a place; again = no longer. */
+  pick(wanted = !this.#picking) {
+    this.#picking = wanted;
+    this.classList.toggle("picking", wanted);
+    this.#tell();
+    if (wanted) this.#canvas.focus();
+  }
+
+  async #load() {
+    const land = await (await fetch(new URL("./land.json", import.meta.url))).json();
+    this.#land = land.rings;
+    this.#draw();
+  }
+
+  #resize() {
+    const { width, height } = this.getBoundingClientRect();
+    if (!width || !height) return;
+    this.#canvas.width = Math.round(width * devicePixelRatio);
+    this.#canvas.height = Math.round(height * devicePixelRatio);
+    this.#view.resize(width, height);
+    this.#viewed();
+  }
+
+  #viewed() {
+    this.#draw();
+    this.dispatchEvent(new CustomEvent("viewport", { detail: this.#view.viewport() }));
+  }
+
+  #tell() {
+    let people = 0;
+    for (const number of this.#cells.values()) people += number;
+    this.dataset.people = people;
+    this.dataset.cells = this.#cells.size;
+    const words = this.#picking
+      ? "Tap the map where you are"
+      : people
+        ? `${count(people, "person", "people")} in ${count(this.#cells.size, "place")} here`
+        : "Nobody to show here: places appear when enough people share them";
+    this.#caption.value = words;
+    this.#canvas.setAttribute("aria-label", `World map. ${words}. Arrow keys move it, plus and minus zoom.`);
+  }
+
+  // --- drawing
+
+  #draw() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame((now) => {
+      this.#frame = 0;
+      this.#paint(this.#canvas.getContext("2d"), now);
+      if (this.#pulses.size) this.#draw();
+    });
+  }
+
+  #paint(context, now) {
+    const { width, height } = this.#view;
+    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    context.fillStyle = this.#colours.sea;
+    context.fillRect(0, 0, width, height);
+    this.#paintLines(context);
+    this.#paintLand(context);
+    for (const [cell, people] of this.#cells) this.#paintCell(context, cell, people, now);
+    for (const [cell, began] of this.#pulses) if (now - began > PULSE_MS) this.#pulses.delete(cell);
+    if (this.#here) this.#paintHere(context);
+  }
+
+  #paintLines(context) {
+    context.strokeStyle = this.#colours.lines;
+    context.lineWidth = 1;
+    context.beginPath();
+    for (let lat = -60; lat <= 60; lat += LINES_EVERY_DEGREES) {
+      const y = Math.round(this.#view.toPixel(lat, 0)[1]) + 0.5;
+      context.moveTo(0, y);
+      context.lineTo(this.#view.width, y);
+    }
+    for (let lng = -180; lng < 180; lng += LINES_EVERY_DEGREES) {
+      const x = Math.round(this.#view.toPixel(0, lng)[0]) + 0.5;
+      context.moveTo(x, 0);
+      context.lineTo(x, this.#view.height);
+    }
+    context.stroke();
+  }
+
+  #paintLand(context) {
+    const scale = this.#view.pixelsPerDegree;
+    const middle = this.#view.height / 2;
+    const half = this.#view.width / 2;
+    context.fillStyle = this.#colours.land;
+    context.strokeStyle = this.#colours.coast;
+    context.lineJoin = "round";
+    for (const turn of [-360, 0, 360]) {
+      const left = half + (turn - this.#view.lng) * scale;
+      if (left - 180 * scale > this.#view.width || left + 180 * scale < 0) continue;
+      context.beginPath();
+      for (const ring of this.#land) {
+        for (let at = 0; at < ring.length; at += 2) {
+          const x = left + (ring[at] / 10) * scale;
+          const y = middle - (ring[at + 1] / 10 - this.#view.lat) * scale;
+          if (at) context.lineTo(x, y);
+          else context.moveTo(x, y);
+        }
+        context.closePath();
+      }
+      context.fill("evenodd");
+      context.stroke();
+    }
+  }
+
+  #paintCell(context, cell, people, now) {
+    const [x, y] = this.#view.toPixel(...this.#centre(cell));
+    const radius = Math.min(34, 4 + 2.4 * Math.sqrt(people));
+    if (x < -60 || y < -60 || x > this.#view.width + 60 || y > this.#view.height + 60) return;
+    context.fillStyle = this.#colours.people;
+    const pulse = this.#pulse(cell, now);
+    if (pulse !== null) {
+      context.globalAlpha = 0.5 * (1 - pulse);
+      disc(context, x, y, radius + 26 * pulse);
+    }
+    context.globalAlpha = 0.16;
+    disc(context, x, y, radius * 1.9);
+    context.globalAlpha = 0.85;
+    disc(context, x, y, radius);
+    context.globalAlpha = 1;
+    if (radius < 11) return;
+    context.fillStyle = this.#colours.ink;
+    context.font = "600 11px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(people, x, y);
+  }
+
+  #paintHere(context) {
+    const [x, y] = this.#view.toPixel(this.#here.lat, this.#here.lng);
+    context.strokeStyle = this.#colours.here;
+    context.lineWidth = 2;
+    context.beginPath();
+    context.arc(x, y, 8, 0, 2 * Math.PI);
+    context.stroke();
+    context.fillStyle = this.#colours.here;
+    disc(context, x, y, 2.5);
+  }
+
+  /** How far the pulse of a cell has come, 0 to 1; null without one. */
+  #pulse(cell, now) {
+    const began = this.#pulses.get(cell);
+    if (began === undefined || matchMedia("(prefers-reduced-motion: reduce)").matches) return null;
+    return Math.max(0, Math.min(1, (now - began) / PULSE_MS));
+  }
+
+  #centre(cell) {
+    let centre = this.#centres.get(cell);
+    if (!centre) {
+      if (this.#centres.size >= CENTRES_MAX) this.#centres.clear();
+      centre = this.#h3.cellToLatLng(cell);
+      this.#centres.set(cell, centre);
+    }
+    return centre;
+  }
+
+  // --- moving
+
+  #controls() {
+    const box = document.createElement("div");
+    box.className = "zoom";
+    for (const [sign, label, by] of [
+      ["+", "Zoom in", 1],
+      ["−", "Zoom out", -1],
+    ]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = sign;
+      button.setAttribute("aria-label", label);
+      button.addEventListener("click", () => this.#zoom(this.#view.width / 2, this.#view.height / 2, by));
+      box.append(button);
+    }
+    return box;
+  }
+
+  #zoom(x, y, by) {
+    this.#view.zoomAt(x, y, by);
+    this.#viewed();
+  }
+
+  #listen() {
+    const canvas = this.#canvas;
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.#pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
+      if (this.#pointers.size === 1) this.#moved = 0;
+    });
+    canvas.addEventListener("pointermove", (event) => this.#drag(event));
+    canvas.addEventListener("pointerup", (event) => {
+      this.#pointers.delete(event.pointerId);
+      if (this.#picking && this.#moved < TAP_PX) this.#picked(event.offsetX, event.offsetY);
+    });
+    canvas.addEventListener("pointercancel", (event) => this.#pointers.delete(event.pointerId));
+    canvas.addEventListener("dblclick", (event) => this.#zoom(event.offsetX, event.offsetY, 1));
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.#zoom(event.offsetX, event.offsetY, Math.max(-1, Math.min(1, -event.deltaY / 240)));
+      },
+      { passive: false },
+    );
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  #drag(event) {
+    const from = this.#pointers.get(event.pointerId);
+    if (!from) return;
+    const to = [event.offsetX, event.offsetY];
+    const others = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
+    this.#pointers.set(event.pointerId, to);
+    this.#moved += Math.hypot(to[0] - from[0], to[1] - from[1]);
+    if (others.length) {
+      const before = Math.hypot(from[0] - others[0][0], from[1] - others[0][1]);
+      const after = Math.hypot(to[0] - others[0][0], to[1] - others[0][1]);
+      if (before > 0 && after > 0) this.#view.zoomAt(others[0][0], others[0][1], Math.log2(after / before));
+    } else this.#view.pan(to[0] - from[0], to[1] - from[1]);
+    this.#viewed();
+  }
+
+  #key(event) {
+    const step = 60;
+    const moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+    if (moves[event.key]) this.#view.pan(...moves[event.key]);
+    else if (event.key === "+" || event.key === "=") this.#view.zoomAt(this.#view.width / 2, this.#view.height / 2, 1);
+    else if (event.key === "-") this.#view.zoomAt(this.#view.width / 2, this.#view.height / 2, -1);
+    else if (event.key === "Enter" && this.#picking) return this.#picked(this.#view.width / 2, this.#view.height / 2);
+    else if (event.key === "Escape" && this.#picking) return this.pick(false);
+    else return undefined;
+    event.preventDefault();
+    return this.#viewed();
+  }
+
+  #picked(x, y) {
+    this.pick(false);
+    this.dispatchEvent(new CustomEvent("place", { detail: this.#view.toPlace(x, y) }));
+  }
+}
+
+function disc(context, x, y, radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill();
+}
+
+customElements.define("presence-map", PresenceMap);

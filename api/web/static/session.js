@@ -1,0 +1,113 @@
+/** Who is signed in on this page, and every HTTP call to the API. The access token lives in memory only. */
+
+const HINT = "musclemap.signed-in"; // whether the refresh cookie is worth a request when the page is opened
+const EARLY_MS = 30_000; // an access token this close to its end is replaced first
+
+/** An answer of the API that is an error, or none at all (code "NETWORK"). */
+export class ApiError extends Error {
+  constructor(code, message, status = 0) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** Emits "change" whenever `user` has changed: {id, name, email}, or null. */
+export class Session extends EventTarget {
+  user = null;
+  #accessToken = null;
+  #expiresAt = 0;
+  #refreshing = null;
+
+  /** Takes up the session of an earlier visit, where there seems to be one. */
+  async restore() {
+    if (localStorage.getItem(HINT)) await this.#refresh().catch(() => {});
+  }
+
+  async register(name, email, password) {
+    await call("/api/v1/auth/register", { name, email, password });
+    await this.login(email, password);
+  }
+
+  async login(email, password) {
+    this.#adopt(await call("/api/v1/auth/login", { email, password }));
+  }
+
+  async logout() {
+    const token = this.#accessToken;
+    this.#adopt(null);
+    await call("/api/v1/auth/logout", {}, token).catch(() => {});
+  }
+
+  /** An access token that holds for a while; null when nobody is signed in. `expired`: the last one was refused. */
+  async token(expired = false) {
+    if (!this.user) return null;
+    if (expired || Date.now() > this.#expiresAt - EARLY_MS) await this.#refresh();
+    return this.#accessToken;
+  }
+
+  /** Runs a GraphQL document and answers its data; throws ApiError. */
+  async graphql(query, variables = {}) {
+    const token = await this.token();
+    try {
+      return await execute(query, variables, token);
+    } catch (error) {
+      if (!token || error.code !== "UNAUTHENTICATED") throw error;
+      return execute(query, variables, await this.token(true));
+    }
+  }
+
+  /** One refresh at a time, also between tabs: they share the cookie, and it changes with each use. */
+  #refresh() {
+    this.#refreshing ??= exclusively("musclemap.refresh", async () => {
+      try {
+        this.#adopt(await call("/api/v1/auth/refresh", {}));
+      } catch (error) {
+        if (error.status !== 401) throw error;
+        this.#adopt(null);
+      }
+    }).finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  #adopt(answer) {
+    const before = this.user?.id;
+    this.user = answer?.user ?? null;
+    this.#accessToken = answer?.accessToken ?? null;
+    this.#expiresAt = Date.now() + (answer?.expiresIn ?? 0) * 1_000;
+    if (this.user) localStorage.setItem(HINT, "1");
+    else localStorage.removeItem(HINT);
+    if (before !== this.user?.id) this.dispatchEvent(new Event("change"));
+  }
+}
+
+function exclusively(name, work) {
+  return navigator.locks ? navigator.locks.request(name, work) : work();
+}
+
+async function execute(query, variables, token) {
+  const { data, errors } = await call("/api/graphql", { query, variables }, token);
+  if (errors?.length) {
+    const { code, statusCode } = errors[0].extensions ?? {};
+    throw new ApiError(code ?? "INTERNAL", errors[0].message, statusCode);
+  }
+  return data;
+}
+
+async function call(path, body, token = null) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError("NETWORK", "The server cannot be reached. Try again in a moment.");
+  }
+  const answer = response.status === 204 ? {} : await response.json().catch(() => null);
+  if (response.ok && answer) return answer;
+  const error = answer?.error ?? answer?.errors?.[0]?.extensions;
+  const message = error?.message ?? answer?.errors?.[0]?.message ?? "The server has a problem. Try again in a moment.";
+  throw new ApiError(error?.code ?? "INTERNAL", message, response.status);
+}

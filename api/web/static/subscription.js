@@ -1,0 +1,158 @@
+/**
+ * One channel as a client follows it: every event once, in the order of its offset, across gaps and reconnects.
+ *
+ * A position is {epoch, offset} of the last event that was handed on. Offsets are dense, so what comes next is known:
+ * an older offset is a repeat and is dropped, a later one means a hole, and the channel is asked for again from the
+ * position.
+ */
+const RETRY_BASE_MS = 500;
+const RETRY_CAP_MS = 15_000;
+const RETRIES = new Set(["UNAVAILABLE", "RATE_LIMITED"]);
+
+export class Subscription {
+  #handlers;
+  #wire;
+  #state = "idle"; // idle (no connection), joining (asked), live, waiting (to ask again), ended
+  #position;
+  #attempt = 0;
+  #timer = null;
+  #tokenExpired = false;
+  #join = 0; // number of the last ask; an answer to an older one is ignored
+
+  /**
+   * @param {string} channel
+   * @param {object} handlers
+   * @param {{epoch: string, offset: number}} [handlers.since] hand on everything after this position
+   * @param {(event: object, offset: number) => void} [handlers.event]
+   * @param {(digest: object) => void} [handlers.digest] events that were not sent one by one
+   * @param {(position: object) => void} [handlers.joined] the channel is live; nothing was missed
+   * @param {(position: object) => void} [handlers.lost] events were missed for good; live ones follow `position`
+   * @param {(code: string) => void} [handlers.refused] the channel may not be joined (any more)
+   * @param {(expired: boolean) => Promise<string>} [handlers.token] the channel token, where one is needed
+   * @param {{ask: Function, forget: Function}} wire the connection (LiveClient's)
+   */
+  constructor(channel, handlers, wire) {
+    this.channel = channel;
+    this.#handlers = handlers;
+    this.#wire = wire;
+    this.#position = handlers.since ? { ...handlers.since } : null;
+  }
+
+  /** {epoch, offset} of the last event that was handed on; null before the first answer. */
+  get position() {
+    return this.#position && { ...this.#position };
+  }
+
+  /** Leaves the channel for good. */
+  unsubscribe() {
+    if (this.#state === "live" || this.#state === "joining") {
+      this.#wire.ask({ type: "unsubscribe", channel: this.channel }, () => {});
+    }
+    this.end();
+    this.#wire.forget(this);
+  }
+
+  /** Asks for the channel from the position. The client calls it at each welcome. */
+  async join() {
+    if (this.#state === "ended") return;
+    this.#clear();
+    this.#state = "joining";
+    const join = ++this.#join;
+    const message = { type: "subscribe", channel: this.channel };
+    if (this.#handlers.token) {
+      try {
+        message.token = await this.#handlers.token(this.#tokenExpired);
+      } catch {
+        if (join === this.#join && this.#state === "joining") this.#again();
+        return;
+      }
+      if (join !== this.#join || this.#state !== "joining") return;
+    }
+    if (this.#position) message.since = this.#position;
+    this.#wire.ask(message, (answer) => {
+      if (join !== this.#join || this.#state !== "joining") return;
+      if (answer.type === "subscribed") this.#subscribed(answer);
+      else if (RETRIES.has(answer.code)) this.#again(answer.retry_after_ms);
+      else this.#refused(answer.code ?? answer.reason);
+    });
+  }
+
+  /** What the gateway says about this channel without being asked. */
+  receive(message) {
+    if (this.#state === "ended") return;
+    if (message.type === "event") this.#event(message.event, message.offset);
+    else if (message.type === "digest") this.#digest(message);
+    else if (message.type === "gap") this.#again();
+    else if (message.type === "unsubscribed") this.#unsubscribed(message.reason);
+  }
+
+  /** The connection is gone; the position stays. */
+  disconnected() {
+    this.#clear();
+    if (this.#state !== "ended") this.#state = "idle";
+  }
+
+  /** Hands on nothing any more. */
+  end() {
+    this.#clear();
+    this.#state = "ended";
+  }
+
+  #subscribed({ epoch, offset, recovered, events }) {
+    this.#state = "live";
+    this.#attempt = 0;
+    this.#tokenExpired = false;
+    if (recovered === false) {
+      this.#position = { epoch, offset };
+      this.#handlers.lost?.(this.position);
+      return;
+    }
+    this.#position ??= { epoch, offset };
+    for (const missed of events) this.#event(missed.event, missed.offset);
+    // A handler may have left the channel meanwhile, and a hole (there must be none) has asked again by itself.
+    if (this.#state === "live") this.#handlers.joined?.(this.position);
+  }
+
+  #event(event, offset) {
+    if (!this.#position || offset <= this.#position.offset) return;
+    if (offset === this.#position.offset + 1) {
+      this.#position.offset = offset;
+      this.#handlers.event?.(event, offset);
+    } else if (this.#state === "live") this.#again();
+  }
+
+  #digest(message) {
+    if (!this.#position || message.to <= this.#position.offset) return;
+    if (message.from <= this.#position.offset + 1) {
+      this.#position.offset = message.to;
+      this.#handlers.digest?.(message);
+    } else if (this.#state === "live") this.#again();
+  }
+
+  #unsubscribed(reason) {
+    if (reason === "token_expired" && this.#handlers.token) {
+      this.#tokenExpired = true;
+      this.#again();
+    } else this.#refused(reason);
+  }
+
+  #refused(code) {
+    this.end();
+    this.#wire.forget(this);
+    this.#handlers.refused?.(code);
+  }
+
+  /** Asks again after a moment: after `afterMs`, or with full jitter that grows while it does not help. */
+  #again(afterMs) {
+    this.#clear();
+    this.#state = "waiting";
+    const ms = afterMs ?? Math.random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(this.#attempt, 8));
+    this.#attempt += 1;
+    this.#timer = setTimeout(() => this.join(), ms);
+  }
+
+  #clear() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
