@@ -33,6 +33,10 @@ DECLARE
   v_hash bytea;
   v_new boolean := false;
 BEGIN
+  IF current_setting('transaction_isolation') <> 'serializable' THEN
+    RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
+      USING ERRCODE = 'invalid_transaction_state';
+  END IF;
   PERFORM set_config('musclemap.user_id', p_user::text, true);  -- for row security
 
   SELECT u.account_id, u.name, u.time_zone, b.credits, b.version,

@@ -12,10 +12,15 @@ BEGIN
   -- Written by migrations alone.
   EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles TO %I', app);
 
-  -- The books and what they refer to: added to, never changed.
-  EXECUTE format('GRANT SELECT, INSERT ON accounts, ledger_transactions, ledger_entries, workouts, workout_exercises,'
-                 ' workout_muscles, activity_events TO %I', app);
-  EXECUTE format('GRANT SELECT, INSERT, UPDATE (credits, version, updated_at) ON credit_balances TO %I', app);
+  -- The books: read here, written by post_credits and open_account alone. To lock a balance takes the right to update
+  -- some column of it.
+  EXECUTE format('GRANT SELECT ON accounts, credit_balances, ledger_transactions, ledger_entries TO %I', app);
+  EXECUTE format('GRANT UPDATE (updated_at) ON credit_balances TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz),'
+                 ' post_credits(uuid, uuid, text, bigint, text, uuid, timestamptz) TO %I', app);
+
+  -- Added to, never changed.
+  EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
 
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, refresh_tokens TO %I', app);
 
