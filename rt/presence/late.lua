@@ -1,0 +1,13 @@
+-- Gives up the gateways whose last word is too old. They stay in the set, marked, until their members are taken, so
+-- that a keeper which dies in between leaves the rest to the next one.
+-- KEYS 1 gateways: gateway -> time (ms) of its last word; negative once it was given up
+-- ARGV 1 lateness (ms) from which a gateway is given up, 2 most to answer
+-- Returns the gateways that are given up.
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local before = string.format('%.0f', now - tonumber(ARGV[1]))
+for _, gateway in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], 0, before, 'LIMIT', 0, ARGV[2])) do
+  redis.call('ZADD', KEYS[1], string.format('-%.0f', now), gateway)
+end
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(0', 'LIMIT', 0, ARGV[2])

@@ -1,0 +1,286 @@
+"""Presence of one gateway process: what it knows of its own connections, and the flusher that writes it to Redis.
+
+The connection layer calls join, heartbeat, sign_of_life, close and leave: synchronous, O(1), no I/O. `run` writes
+what changed each PRESENCE_TICK_S. While Redis is away everything stays here, bounded by the number of connections,
+`degraded` is true, and when it is back the members are written again at a common pace.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+
+from config.limits import (
+    GATEWAY_LEASE_RENEW_S,
+    PRESENCE_PENDING_CLOSES_MAX,
+    PRESENCE_TICK_S,
+    PRESENCE_TOUCH_MIN_S,
+    PRESENCE_TOUCH_TICK_S,
+    PRESENCE_WRITE_BACK_PER_S,
+)
+from config.redis import RedisError
+from rt.presence.members import Member
+from rt.presence.rules import Audience, ClockGuard, State, strictest, too_fast
+from rt.presence.store import PresenceStore
+
+__all__ = ["LocalPresence", "LocalTotals"]
+
+log = structlog.get_logger()
+
+_AWAY = (RedisError, OSError, TimeoutError)
+
+
+class LocalTotals(NamedTuple):
+    """Distinct public users of this process: what it can still say of the world while Redis is away."""
+
+    users: int
+    training: int
+
+
+class _Local:
+    """One connection of this process; at most 12 hours old, so plain seconds of the monotonic clock do."""
+
+    __slots__ = (
+        "audience",
+        "cell",
+        "connection",
+        "placed_at_ms",
+        "reported_s",
+        "settled",
+        "state",
+        "touched_s",
+        "ttl_s",
+        "user",
+        "written",
+    )
+
+    def __init__(
+        self, connection: str, user: str, audience: Audience, ttl_s: int, now_s: float, *, settled: bool
+    ) -> None:
+        self.connection = connection
+        self.user = user
+        self.audience: Audience = audience
+        self.settled = settled
+        self.ttl_s = ttl_s
+        self.cell = ""
+        self.placed_at_ms = 0
+        self.reported_s = now_s
+        self.touched_s = now_s
+        self.state: State = "online"
+        self.written = False
+
+    def member(self) -> Member:
+        return Member(
+            self.connection,
+            self.user,
+            self.cell,
+            self.placed_at_ms,
+            self.state,
+            self.audience,
+            self.settled,
+            self.ttl_s,
+        )
+
+
+class LocalPresence:
+    """See the module. `monotonic` (seconds) and `unix_ms` are for tests."""
+
+    def __init__(
+        self,
+        store: PresenceStore,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        unix_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.degraded = True  # until Redis has answered once
+        self.written = 0  # members written, touched, and found missing by a touch, since the process started
+        self.touched = 0
+        self.missing = 0
+        self.failures = 0  # flushes that Redis did not answer
+        self._store = store
+        self._monotonic = monotonic
+        self._now_s = monotonic()  # of the last tick: the hot calls read no clock
+        self._redis_ahead_ms = unix_ms() - int(self._now_s * 1_000)
+        self._members: dict[str, _Local] = {}
+        self._fresh: dict[str, _Local] = {}  # to be written now
+        self._again: dict[str, _Local] = {}  # to be written again, at the common pace
+        self._touched: set[str] = set()
+        self._closed: dict[str, str] = {}  # connection -> user
+        self._left: dict[str, str] = {}
+        self._guard = ClockGuard()
+        self._gateways = 1
+        self._renew_at_s = self._touch_at_s = self._now_s
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def join(self, connection_id: str, user_id: str, *, audience: Audience, settled: bool, ttl_s: int) -> None:
+        """A signed-in connection is online from now on; it reaches Redis within a tick."""
+        local = _Local(connection_id, user_id, audience, ttl_s, self._now_s, settled=settled)
+        self._members[connection_id] = self._fresh[connection_id] = local
+
+    def heartbeat(self, connection_id: str, *, cell: str | None, state: State, audience: Audience, ttl_s: int) -> None:
+        """What a heartbeat says; `cell` None keeps the last one. Unknown connections (anonymous ones) are ignored."""
+        local = self._members.get(connection_id)
+        if local is None:
+            return
+        changed = False
+        if cell is not None:
+            if cell != local.cell:
+                if local.cell and too_fast(local.cell, cell, self._now_s - local.reported_s):
+                    local.settled = False  # for the life of the connection: it does not count in the slow bands
+                local.cell = cell
+                local.placed_at_ms = int(self._now_s * 1_000) + self._redis_ahead_ms
+                changed = True
+            local.reported_s = self._now_s
+        if state != local.state or audience != local.audience:
+            local.state, local.audience = state, audience
+            changed = True
+        local.ttl_s = ttl_s
+        if changed:
+            local.touched_s = self._now_s
+            self._fresh[connection_id] = local
+        else:
+            self.sign_of_life(connection_id)
+
+    def sign_of_life(self, connection_id: str) -> None:
+        """Any message of the client."""
+        local = self._members.get(connection_id)
+        if local is not None and self._now_s - local.touched_s >= PRESENCE_TOUCH_MIN_S:
+            local.touched_s = self._now_s
+            self._touched.add(connection_id)
+
+    def close(self, connection_id: str) -> None:
+        """The socket closed: the member counts for 15 s more, unless it comes back."""
+        local = self._members.pop(connection_id, None)
+        if local is None:
+            return
+        self._again.pop(connection_id, None)
+        if len(self._closed) >= PRESENCE_PENDING_CLOSES_MAX:
+            del self._closed[next(iter(self._closed))]
+        self._closed[connection_id] = local.user
+
+    def leave(self, connection_id: str) -> None:
+        """The client said `leave`: its presence ends at once."""
+        local = self._members.pop(connection_id, None)
+        if local is None:
+            return
+        self._fresh.pop(connection_id, None)
+        self._again.pop(connection_id, None)
+        if local.written and len(self._left) < PRESENCE_PENDING_CLOSES_MAX:
+            self._left[connection_id] = local.user
+
+    def totals(self) -> LocalTotals:
+        """Counts from memory, O(connections): for the time without Redis."""
+        states: dict[str, State] = {}
+        audiences: dict[str, Audience] = {}
+        for local in self._members.values():
+            if states.get(local.user) != "training":
+                states[local.user] = local.state
+            audiences[local.user] = strictest(audiences.get(local.user, "everyone"), local.audience)
+        public = [user for user, audience in audiences.items() if audience == "everyone"]
+        return LocalTotals(len(public), sum(states[user] == "training" for user in public))
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Writes until `stopping` is set, then writes the rest and gives the lease back."""
+        while not stopping.is_set():
+            await self.turn()
+            try:
+                async with asyncio.timeout(PRESENCE_TICK_S):
+                    await stopping.wait()
+            except TimeoutError:
+                continue
+        self._renew_at_s = self._touch_at_s = 0.0
+        await self.turn()
+        try:
+            await self._store.drop_lease()
+        except _AWAY:
+            log.info("presence_lease_not_dropped")
+
+    async def turn(self) -> None:
+        """One tick: renews the lease when due and writes what changed; never raises for a Redis that is away."""
+        self._now_s = self._monotonic()
+        try:
+            if self._now_s >= self._renew_at_s:
+                await self._renew()
+            if not self.degraded:
+                await self._flush()
+        except _AWAY as error:
+            self.failures += 1
+            self._renew_at_s = self._monotonic() + PRESENCE_TICK_S
+            if not self.degraded:
+                self.degraded = True
+                log.warning("presence_degraded", members=len(self._members), error=type(error).__name__)
+
+    async def _renew(self) -> None:
+        lease = await self._store.renew_lease()
+        now_s = self._monotonic()
+        self._renew_at_s = now_s + GATEWAY_LEASE_RENEW_S
+        self._gateways = max(lease.gateways, 1)
+        own_ms = int(now_s * 1_000)
+        self._redis_ahead_ms = lease.redis_ms - own_ms
+        if self._guard.changed(lease.run_id, lease.redis_ms, own_ms) or self.degraded or not lease.kept:
+            self._again = {key: local for key, local in self._members.items() if key not in self._fresh}
+            if self._again:
+                log.info("presence_write_back", members=len(self._again), after_outage=self.degraded)
+            self.degraded = False
+
+    async def _flush(self) -> None:
+        if self._left:
+            left, self._left = self._left, {}
+            try:
+                await self._store.leave(list(left.items()))
+            except _AWAY:
+                self._left = left | self._left
+                raise
+        await self._write(self._take_fresh())
+        if self._closed:
+            closed, self._closed = self._closed, {}
+            try:
+                await self._store.close(list(closed.items()))
+            except _AWAY:
+                self._closed = closed | self._closed
+                raise
+        if self._touched and self._now_s >= self._touch_at_s:
+            self._touch_at_s = self._now_s + PRESENCE_TOUCH_TICK_S
+            await self._touch()
+
+    def _take_fresh(self) -> dict[str, _Local]:
+        """What changed, and as much of the write-back as this gateway's share of the common pace allows."""
+        batch, self._fresh = self._fresh, {}
+        allowed = max(int(PRESENCE_WRITE_BACK_PER_S * PRESENCE_TICK_S / self._gateways), 100)
+        while self._again and allowed:
+            connection, local = self._again.popitem()
+            batch.setdefault(connection, local)
+            allowed -= 1
+        return batch
+
+    async def _write(self, batch: dict[str, _Local]) -> None:
+        if not batch:
+            return
+        members = [local.member() for local in batch.values()]
+        for local in batch.values():
+            local.written = True
+        try:
+            await self._store.apply(members)
+        except _AWAY:
+            # Those that closed meanwhile need no second try: what was not written need not be ended.
+            self._fresh = {key: local for key, local in batch.items() if key in self._members} | self._fresh
+            raise
+        self.written += len(members)
+
+    async def _touch(self) -> None:
+        touched, self._touched = self._touched, set()
+        locals_ = [self._members[key] for key in touched if key in self._members]
+        try:
+            missing = await self._store.touch([(local.connection, local.user, local.ttl_s) for local in locals_])
+        except _AWAY:
+            self._touched |= touched
+            raise
+        self.touched += len(locals_)
+        self.missing += len(missing)
+        for connection in missing:
+            if connection in self._members:
+                self._fresh[connection] = self._members[connection]
