@@ -1,13 +1,14 @@
 """Fixtures that start stores. A test of pure rules needs none of them."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from config.embedded.account import unprivileged
-from tests.support.stores import Database, TestStores
+from tests.support.processes import Fleet
+from tests.support.stores import Database, TestStores, environment
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +70,11 @@ def own_stores(tmp_path: Path, stores_folder: Path) -> Iterator[TestStores]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+async def fleet(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Fleet]:
+    """rt, api and worker, ready, over a database of the test's own and an emptied Valkey."""
+    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    async with Fleet(env, tmp_path) as running:
+        yield running

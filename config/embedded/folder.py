@@ -15,7 +15,7 @@ OURS: Final = ("postgres", "valkey", "programs", "stores.json", "jwt-private.pem
 
 
 def lock(data_dir: Path) -> TextIO:
-    """Takes DATA_DIR until the file is closed or the process ends, also by kill -9. Raises StoreError if it is taken."""
+    """Takes DATA_DIR until the file is closed or the process ends, also by kill -9. Raises StoreError if taken."""
     file = (data_dir / "stores.lock").open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,194 @@
+"""The house rules that no linter knows. Each failure says the file and what to do."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+from pydantic import SecretStr
+
+from config.settings import Settings
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGES: Final = ("rt", "api", "worker", "loadtest", "config", "tests")
+FILE_LINES_MAX: Final = 400
+FUNCTION_LINES_MAX: Final = 70
+CLASS_PUBLIC_METHODS_MAX: Final = 15
+
+# What is over a limit and shall shrink: "path" or "path:name" → lines or methods today. Lower a number when it falls;
+# an entry that is no longer needed, or higher than the truth, fails.
+EXCEPTIONS: Final[dict[str, int]] = {}
+
+# Modules that decide: no clock, no chance, no loop, no server. Patterns of paths.
+PURE: Final = (
+    "rt/wire/*.py",
+    "rt/session.py",
+    "rt/sendqueue.py",
+    "rt/wheel.py",
+    "rt/tokens.py",
+    "rt/closes.py",
+    "rt/presence/rules.py",
+    "rt/feed/positions.py",
+    "api/*/rules.py",
+    "worker/translate.py",
+    "config/limits.py",
+)
+IMPURE_IMPORTS: Final = frozenset(
+    {"asyncio", "redis", "asyncpg", "websockets", "starlette", "uvloop", "hiredis", "socket", "threading", "subprocess"}
+    | {"time", "random", "secrets"}
+)
+IMPURE_CALLS: Final = re.compile(
+    r"\b(datetime\.(now|utcnow|today)|date\.today|time\.\w+|os\.urandom|uuid[14]|random\.\w+)\("
+)
+
+REGISTRY_HOSTS: Final = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|npmjs\.com|files\.python|simple/$"
+)
+MACHINE_PATHS: Final = re.compile(r"(?<![\w.-])/(root|work|home/\w+|Users/\w+)/")
+TEXT_SUFFIXES: Final = frozenset(
+    {".py", ".md", ".toml", ".sql", ".lua", ".js", ".mjs", ".html", ".css", ".json", ".lock", ".ini", ".conf", ".yml"}
+    | {".yaml", ".service", ".example", ".graphql", ".txt", ""}
+)
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        names = listed.stdout.decode().rstrip("\0").split("\0")
+        return [ROOT / name for name in names if (ROOT / name).is_file()]
+    # A source archive has no git: everything but what a run leaves behind.
+    folders = [ROOT / name for name in PACKAGES]
+    return [
+        path for folder in folders for path in folder.rglob("*") if path.is_file() and "__pycache__" not in str(path)
+    ]
+
+
+def _python() -> list[Path]:
+    return [path for path in _tracked() if path.suffix == ".py"]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _measures() -> Iterator[tuple[str, int, int]]:
+    """(what, its size, its limit) of every file, function and class."""
+    for path in _python():
+        text = path.read_text("utf-8")
+        yield _name(path), len(text.splitlines()), FILE_LINES_MAX
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                yield f"{_name(path)}:{node.name}", lines, FUNCTION_LINES_MAX
+            elif isinstance(node, ast.ClassDef):
+                public = [
+                    item
+                    for item in node.body
+                    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and not item.name.startswith("_")
+                ]
+                yield f"{_name(path)}:{node.name}", len(public), CLASS_PUBLIC_METHODS_MAX
+
+
+def test_files_functions_and_classes_keep_their_size() -> None:
+    """Seen failing with FILE_LINES_MAX at 100, and with an entry in EXCEPTIONS for a file that is small."""
+    over = {what: (size, limit) for what, size, limit in _measures() if size > limit}
+    new = [f"{what}: {size}, at most {limit}" for what, (size, limit) in over.items() if size > EXCEPTIONS.get(what, 0)]
+    stale = [what for what, allowed in EXCEPTIONS.items() if over.get(what, (0, 0))[0] < allowed]
+    assert not new, "split these:\n" + "\n".join(new)
+    assert not stale, f"lower or drop these exceptions: {stale}"
+
+
+def test_pure_modules_know_no_clock_no_chance_and_no_server() -> None:
+    """Seen failing with `import time` in rt/wire/bus.py, and with `datetime.now(` in api/accounts/rules.py."""
+    wrong = []
+    for path in _python():
+        if not any(fnmatch(_name(path), pattern) for pattern in PURE):
+            continue
+        text = path.read_text("utf-8")
+        imported = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+        wrong += [f"{_name(path)} imports {name}" for name in sorted(imported & IMPURE_IMPORTS)]
+        wrong += [f"{_name(path)} calls {match[0]}…" for match in IMPURE_CALLS.finditer(text)]
+    assert not wrong, "pass time, chance and ids as arguments:\n" + "\n".join(wrong)
+
+
+def _default(name: str) -> str | None:
+    """A setting's default as the documents write it; None where it is worked out at the start."""
+    field = Settings.model_fields[name]
+    if field.default_factory is not None:
+        return None
+    value = field.default
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _readme_rows() -> dict[str, tuple[str, str]]:
+    text = (ROOT / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([A-Z][A-Z0-9_]*)` \|([^|]*)\|(.*)\|$", text, re.MULTILINE)
+    return {name: (default.strip(), text.strip()) for name, default, text in rows}
+
+
+def _example_rows() -> dict[str, tuple[str, str]]:
+    lines = (ROOT / "config" / "env.example").read_text("utf-8").splitlines()
+    rows = {}
+    for before, line in pairwise(lines):
+        if match := re.fullmatch(r"#?([A-Z][A-Z0-9_]*)=(.*)", line):
+            rows[match[1]] = (match[2], before.removeprefix("#").strip())
+    return rows
+
+
+@pytest.mark.parametrize("document", ["README.md", "config/env.example"])
+def test_the_documents_list_every_setting_with_its_default(document: str) -> None:
+    """Seen failing with a row of the README removed, and with another default in config/env.example."""
+    rows = _readme_rows() if document == "README.md" else _example_rows()
+    settings = {name.upper(): name for name in Settings.model_fields}
+    assert set(rows) == set(settings), f"missing or unknown in {document}: {set(rows) ^ set(settings)}"
+    for upper, name in settings.items():
+        default, description = rows[upper]
+        assert description == Settings.model_fields[name].description, f"{document}: {upper} is described otherwise"
+        expected = _default(name)
+        if expected is not None:
+            assert default.strip("`").lower() == expected.lower(), f"{document}: {upper} has another default"
+
+
+def test_there_is_no_other_top_level_package() -> None:
+    """Seen failing with a folder common/ that had a module."""
+    found = {_name(path).partition("/")[0] for path in _python() if "/" in _name(path)}
+    assert found <= set(PACKAGES), f"move these into one of {PACKAGES}: {found - set(PACKAGES)}"
+
+
+def test_nothing_tracked_names_a_registry_or_a_place_on_one_machine() -> None:
+    """Seen failing with an `--index-url` line in requirements.lock, and with a path below /root in a comment."""
+    wrong = []
+    for path in _tracked():
+        if path.suffix not in TEXT_SUFFIXES or path == Path(__file__):
+            continue
+        try:
+            lines = path.read_text("utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(lines, 1):
+            if REGISTRY_HOSTS.search(line) or MACHINE_PATHS.search(line):
+                wrong.append(f"{_name(path)}:{number}: {line.strip()[:100]}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_pin_by_hash_and_carry_no_address(name: str) -> None:
+    """Seen failing with one --hash line removed."""
+    text = (ROOT / name).read_text("utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*(-i|-f|--index-url|--extra-index-url|--find-links)\b", text, re.MULTILINE)
+    pins = re.findall(r"^([a-z0-9][\w.\[\]-]*)==\S+(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert pins
+    assert not [package for package, rest in pins if "--hash=sha256:" not in rest]
