@@ -41,3 +41,8 @@ def error_fields(error: ApiError, request_id: str) -> dict[str, Any]:
     if error.status >= 500:
         shown["requestId"] = request_id
     return shown
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether a Content-Type says JSON; its parameters do not matter."""
+    return content_type is not None and content_type.partition(";")[0].strip().lower() == "application/json"

@@ -22,8 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import error_response
 from api.errors import ApiError, BadInput, Forbidden, Internal, MethodNotAllowed, NotFound, PayloadTooLarge, RetryLater
+from api.web.page import csp
 from config import metrics
-from config.addresses import client_address, networks
+from config.addresses import client_address, is_inside, networks
 from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
 from config.postgres import UNAVAILABLE
 from config.settings import Settings
@@ -42,6 +43,7 @@ SECURITY_HEADERS: Final = (
 )
 # Asked by machines of the operator under whatever name they know this host.
 OPERATIONS: Final = frozenset({"/health", "/ready", "/metrics"})
+PAGES: Final = frozenset({"/"})
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(:\d{1,5})?")
@@ -57,6 +59,7 @@ class Answering:
         self._app = app
         self._origins = settings.origins
         self._trusted = networks(settings.trusted_proxies)
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI. After `send` was called once, an exception ends the connection: the answer cannot be taken back."""
@@ -68,9 +71,13 @@ class Answering:
         request_id = _request_id(headers)
         state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         state["client"] = client_address(_peer(scope), ",".join(headers.getlist("x-forwarded-for")), self._trusted)
+        if headers.get("x-forwarded-proto") in ("http", "https") and is_inside(_peer(scope), self._trusted):
+            scope["scheme"] = headers["x-forwarded-proto"]
         structlog.contextvars.bind_contextvars(request_id=request_id)
         origin = headers.get("origin")
-        answer = _Answer(send, request_id, origin if origin in self._origins else None)
+        answer = _Answer(
+            send, request_id, origin if origin in self._origins else None, self._page_policy(scope, headers)
+        )
         try:
             await self._app(scope, receive, answer)
         except Exception as error:
@@ -81,22 +88,23 @@ class Answering:
         finally:
             _observe(scope, answer, time.perf_counter() - started)
 
-    async def _crashed(self, error: Exception, answer: "_Answer", scope: Scope, receive: Receive) -> None:
-        log.exception("request_failed")
-        if answer.status:
-            raise error
-        await error_response(scope, Internal())(scope, receive, answer)
+    def _page_policy(self, scope: Scope, headers: Headers) -> str | None:
+        if scope["path"] not in PAGES:
+            return None
+        host = _HOST.fullmatch(headers.get("host", ""))
+        return csp(self._settings, host[1].strip("[]") if host else "")
 
 
 class _Answer:
     """The `send` of one request: adds the headers that every answer has and keeps what metrics need."""
 
-    __slots__ = ("_origin", "_request_id", "_send", "size", "status")
+    __slots__ = ("_origin", "_policy", "_request_id", "_send", "size", "status")
 
-    def __init__(self, send: Send, request_id: str, origin: str | None) -> None:
+    def __init__(self, send: Send, request_id: str, origin: str | None, policy: str | None) -> None:
         self._send = send
         self._request_id = request_id
         self._origin = origin
+        self._policy = policy
         self.status = 0
         self.size = 0
 
@@ -105,6 +113,8 @@ class _Answer:
             self.status = message["status"]
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             headers["x-request-id"] = self._request_id
+            if self._policy is not None:
+                headers["content-security-policy"] = self._policy
             for name, value in SECURITY_HEADERS:
                 headers.setdefault(name, value)
             headers.add_vary_header("Origin")

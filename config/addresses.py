@@ -18,7 +18,7 @@ def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network,
     The header counts only when the peer is a trusted proxy; then the client is its rightmost entry that is no
     trusted proxy, since whatever stands further left could have been written by the client itself.
     """
-    if not forwarded_for or not _inside(peer, trusted):
+    if not forwarded_for or not is_inside(peer, trusted):
         return peer
     nearest = peer
     for entry in reversed(forwarded_for.split(",")):
@@ -27,7 +27,7 @@ def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network,
         if address is None:
             return nearest
         nearest = str(address)
-        if not _inside(nearest, trusted):
+        if not is_inside(nearest, trusted):
             return nearest
     return nearest
 
@@ -38,7 +38,8 @@ def is_lenient(peer: str, has_forwarding_header: bool, trusted: tuple[Network, .
     return not trusted and not has_forwarding_header and address is not None and address.is_loopback
 
 
-def _inside(word: str, trusted: tuple[Network, ...]) -> bool:
+def is_inside(word: str, trusted: tuple[Network, ...]) -> bool:
+    """Whether the address `word` lies in one of the networks; what is no address lies in none."""
     address = _address(word)
     return address is not None and any(address in network for network in trusted)
 

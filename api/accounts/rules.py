@@ -48,6 +48,8 @@ class User(msgspec.Struct, frozen=True):
     tier: str
     audience: str
     created_at: datetime
+    xp: int = 0
+    level: int = 1
 
 
 class Registration(msgspec.Struct, frozen=True):
@@ -85,10 +87,9 @@ def judge(token: RefreshToken, now: datetime, overlap_s: int) -> Presented:
         return Presented.DEAD
     if token.generation == token.newest:
         return Presented.CURRENT
-    is_previous = token.generation == token.newest - 1 and token.rotated_at is not None
-    if is_previous and now <= token.rotated_at + timedelta(seconds=overlap_s):
-        return Presented.RETRIED
-    return Presented.STOLEN
+    if token.generation < token.newest - 1 or token.rotated_at is None:
+        return Presented.STOLEN
+    return Presented.RETRIED if now <= token.rotated_at + timedelta(seconds=overlap_s) else Presented.STOLEN
 
 
 def successor(token: str, secret: bytes) -> str:

@@ -1,0 +1,42 @@
+"""`python -m api`: the API on API_HOST and API_PORT, until SIGTERM."""
+
+import socket
+
+from api.app import Api
+from api.server import listen, make_server
+from config.process import Lifetime, run
+from config.settings import load
+
+
+def main() -> None:
+    """Reads the settings, takes the port, serves."""
+    settings = load()
+    settings.require("database_url", "redis_url")
+    listener = listen(settings.api_host, settings.api_port, "API_PORT")
+
+    async def serve(lifetime: Lifetime) -> None:
+        await _serve(Api(settings), listener, lifetime)
+
+    run("api", settings.log_level, serve)
+
+
+async def _serve(api: Api, listener: socket.socket, lifetime: Lifetime) -> None:
+    server = make_server(api.application)
+    api.start(lifetime)
+    served = lifetime.spawn("http", server.serve(sockets=[listener]))
+
+    async def hurry() -> None:
+        await lifetime.hurry.wait()
+        server.force_exit = True
+
+    lifetime.spawn("hurry", hurry())
+    await lifetime.stopping.wait()
+    # Not ready first, then no new connections, then what is in flight; uvicorn does the last two.
+    api.readiness.stopping = True
+    server.should_exit = True
+    await served
+    await api.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+-- Accounts and sessions. Every statement takes ids and times from Python.
+
+-- name: insert_user
+-- $1 id, $2 account id, $3 email, $4 name, $5 password hash, $6 end of the trial, $7 now
+INSERT INTO users (id, account_id, email, name, password_hash, trial_ends_at, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7);
+
+-- name: user_by_id
+-- $1 id
+SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at
+  FROM users WHERE id = $1;
+
+-- name: user_by_email
+-- $1 email in lower case
+SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, password_hash
+  FROM users WHERE lower(email) = $1;
+
+-- name: insert_session
+-- $1 id, $2 user, $3 now, $4 end
+INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4);
+
+-- name: drop_old_sessions
+-- $1 user, $2 now, $3 how many stay: those that have ended by themselves, and the oldest beyond the bound
+DELETE FROM sessions
+ WHERE user_id = $1
+   AND (expires_at < $2
+        OR id IN (SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC OFFSET $3));
+
+-- name: insert_refresh_token
+-- $1 hash, $2 session, $3 generation, $4 now, $5 end
+INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: lock_refresh_token
+-- $1 hash. The session's row is locked: who rotates or ends it comes one after the other.
+SELECT t.session_id, s.user_id, t.generation, s.generation AS newest, t.expires_at, t.rotated_at,
+       s.revoked_at IS NOT NULL AS session_ended
+  FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id
+ WHERE t.token_hash = $1
+   FOR UPDATE OF s;
+
+-- name: mark_rotated
+-- $1 hash, $2 now
+UPDATE refresh_tokens SET rotated_at = $2 WHERE token_hash = $1;
+
+-- name: advance_session
+-- $1 id, $2 newest generation, $3 end
+UPDATE sessions SET generation = $2, expires_at = $3 WHERE id = $1;
+
+-- name: drop_expired_tokens
+-- $1 session, $2 now
+DELETE FROM refresh_tokens WHERE session_id = $1 AND expires_at < $2;
+
+-- name: end_session
+-- $1 id, $2 now, $3 reason. Returns the id where it was still open.
+UPDATE sessions SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL RETURNING id;

@@ -1,0 +1,155 @@
+"""The HTTP side of accounts: JSON in, JSON out, the refresh token only ever in its cookie."""
+
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.accounts.access import Authenticator
+from api.accounts.rules import User, may_use_cookie
+from api.accounts.service import Accounts, SignedIn
+from api.accounts.tokens import Signer
+from api.answers import error_response, is_json, json_response
+from api.errors import BadInput, Forbidden, Unauthenticated, UnsupportedMediaType
+from config.settings import Settings
+
+COOKIE: Final = "refresh_token"
+COOKIE_PATH: Final = "/api/v1/auth"
+_COOKIE_CHARS_MAX: Final = 128
+
+Body = TypeVar("Body")
+
+
+class _Register(msgspec.Struct):
+    email: str
+    password: str
+    name: str
+
+
+class _Login(msgspec.Struct):
+    email: str
+    password: str
+
+
+_register_decoder = msgspec.json.Decoder(_Register)
+_login_decoder = msgspec.json.Decoder(_Login)
+
+
+def routes(accounts: Accounts, signer: Signer, authenticate: Authenticator, settings: Settings) -> list[Route]:
+    """The five routes. Rate limits (R-21) go around `register` and `login`, keyed by `request.state.client`."""
+
+    async def register(request: Request) -> Response:
+        body = await _read(request, _register_decoder)
+        user = await accounts.register(body.email, body.password, body.name, _now())
+        return json_response({"user": _shown(user)}, 201)
+
+    async def login(request: Request) -> Response:
+        _refuse_foreign_origin(request, settings)
+        body = await _read(request, _login_decoder)
+        return _signed_in(await accounts.login(body.email, body.password, _now()), settings)
+
+    async def refresh(request: Request) -> Response:
+        _refuse_forgery(request, settings)
+        token = _cookie(request)
+        if token is None:
+            raise Unauthenticated
+        try:
+            return _signed_in(await accounts.refresh(token, _now()), settings)
+        except Unauthenticated as error:
+            # A handler's answer, not the general one: the dead cookie goes with it.
+            return _without_cookie(error_response(request.scope, error), settings)
+
+    async def logout(request: Request) -> Response:
+        _refuse_forgery(request, settings)
+        await accounts.logout(_cookie(request), _session(request, authenticate), _now())
+        return _without_cookie(Response(status_code=204), settings)
+
+    async def key_set(_: Request) -> Response:
+        return json_response(signer.key_set(), headers={"cache-control": "public, max-age=300"})
+
+    return [
+        Route("/api/v1/auth/register", register, methods=["POST"]),
+        Route("/api/v1/auth/login", login, methods=["POST"]),
+        Route("/api/v1/auth/refresh", refresh, methods=["POST"]),
+        Route("/api/v1/auth/logout", logout, methods=["POST"]),
+        Route("/.well-known/jwks.json", key_set),
+    ]
+
+
+async def _read(request: Request, decoder: msgspec.json.Decoder[Body]) -> Body:
+    if not is_json(request.headers.get("content-type")):
+        raise UnsupportedMediaType("Content-Type must be application/json")
+    try:
+        return decoder.decode(await request.body())
+    except msgspec.ValidationError as error:
+        raise BadInput(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadInput("The body is not JSON") from None
+
+
+def _refuse_foreign_origin(request: Request, settings: Settings) -> None:
+    origin = request.headers.get("origin")
+    if origin is not None and not _is_ours(origin, request, settings):
+        raise Forbidden("This origin may not sign anybody in")
+
+
+def _refuse_forgery(request: Request, settings: Settings) -> None:
+    headers = request.headers
+    origin = headers.get("origin")
+    allowed = origin is not None and _is_ours(origin, request, settings)
+    if not may_use_cookie(origin, headers.get("sec-fetch-site"), headers.get("content-type"), allowed):
+        raise Forbidden("This request may come from another site")
+
+
+def _is_ours(origin: str, request: Request, settings: Settings) -> bool:
+    # The Host was checked before: an origin of the same host and port is the page that we served.
+    return origin in settings.origins or origin.partition("://")[2] == request.headers.get("host")
+
+
+def _cookie(request: Request) -> str | None:
+    token = request.cookies.get(COOKIE)
+    return token if token and len(token) <= _COOKIE_CHARS_MAX else None
+
+
+def _session(request: Request, authenticate: Authenticator) -> UUID | None:
+    try:
+        access = authenticate(request.headers.get("authorization"))
+    except Unauthenticated:
+        return None  # whoever wants to go may go
+    return UUID(access.sid) if access else None
+
+
+def _signed_in(signed_in: SignedIn, settings: Settings) -> Response:
+    answer: dict[str, Any] = {
+        "accessToken": signed_in.access_token,
+        "expiresIn": settings.access_token_s,
+        "user": _shown(signed_in.user),
+    }
+    response = json_response(answer)
+    response.set_cookie(
+        COOKIE,
+        signed_in.refresh_token,
+        max_age=settings.refresh_token_s,
+        path=COOKIE_PATH,
+        secure=settings.cookie_secure,
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+def _without_cookie(response: Response, settings: Settings) -> Response:
+    response.delete_cookie(COOKIE, path=COOKIE_PATH, secure=settings.cookie_secure, httponly=True, samesite="strict")
+    return response
+
+
+def _shown(user: User) -> dict[str, str]:
+    return {"id": str(user.id), "name": user.name, "email": user.email}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,176 @@
+"""The use cases of accounts: join, sign in, refresh, sign out, who am I."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+import orjson
+import structlog
+
+from api.accounts import store
+from api.accounts.passwords import Passwords
+from api.accounts.rules import Presented, User, judge, normal_email, registration, successor, token_hash
+from api.accounts.tokens import Signer, new_refresh_token
+from api.credits.service import open_account
+from api.db import Database, Transaction
+from api.errors import BadInput, Conflict, Unauthenticated
+from config import metrics
+from config.ids import uuid7
+from config.limits import PASSWORD_CHARS_MAX
+from config.redis import RedisClient, RedisError
+from config.settings import Settings
+from rt.wire.bus import CONTROL_CHANNEL
+
+log = structlog.get_logger()
+
+
+class SignedIn(NamedTuple):
+    """What a sign-in or a refresh gives: the access token for the client, the refresh token for the cookie."""
+
+    user: User
+    access_token: str
+    refresh_token: str
+
+
+class _Refreshed(NamedTuple):
+    """What a transaction made of a presented refresh token."""
+
+    presented: Presented
+    session_id: UUID | None = None
+    user: User | None = None
+
+
+class Accounts:
+    """Use cases over one database. Messages never tell whether an address has an account, but for joining."""
+
+    def __init__(
+        self, db: Database, redis: RedisClient, signer: Signer, passwords: Passwords, settings: Settings
+    ) -> None:
+        self._db = db
+        self._redis = redis
+        self._signer = signer
+        self._passwords = passwords
+        self._settings = settings
+
+    async def register(self, email: str, password: str, name: str, now: datetime) -> User:
+        """A new user with account, trial and welcome credits, in one transaction. Raises BadInput or Conflict."""
+        wish = registration(email, password, name)
+        password_hash = await self._passwords.hashed(wish.password)
+        user = User(uuid7(), uuid7(), wish.email, wish.name, ("user",), "free", "everyone", now)
+        trial_ends_at = now + timedelta(days=self._settings.trial_days)
+
+        async def work(tx: Transaction) -> User:
+            await open_account(tx, user.account_id, self._settings.welcome_credits, now)
+            await store.add_user(tx, user, password_hash, trial_ends_at)
+            return user
+
+        async def settle(tx: Transaction) -> User | None:
+            return await store.user_by_id(tx, user.id)
+
+        try:
+            joined = await self._db.write(work, settle=settle)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != store.EMAIL_CONSTRAINT:
+                raise
+            raise Conflict("There is an account with this e-mail address already") from None
+        metrics.SIGN_INS.labels("registered").inc()
+        log.info("user_registered", user=str(joined.id))
+        return joined
+
+    async def login(self, email: str, password: str, now: datetime) -> SignedIn:
+        """A new session. Raises Unauthenticated, for an unknown address as for a wrong password."""
+        if len(password) > PASSWORD_CHARS_MAX:
+            raise BadInput(f"Password: at most {PASSWORD_CHARS_MAX} characters", "password")
+        try:
+            found = await store.user_by_email(self._db, normal_email(email))
+        except BadInput:
+            found = None  # as unknown as any other address, and as slow
+        user, password_hash = found or (None, None)
+        fits = await self._passwords.fits(password_hash, password)
+        if user is None or not fits:
+            metrics.SIGN_INS.labels("failed").inc()
+            log.warning("sign_in_failed", user=str(user.id) if user else None)
+            raise Unauthenticated("E-mail address or password is wrong")
+        session_id, token = uuid7(), new_refresh_token()
+
+        async def work(tx: Transaction) -> None:
+            await store.add_session(tx, session_id, user.id, token_hash(token), now, self._end(now))
+
+        await self._db.write(work, lane=user.id)
+        metrics.SIGN_INS.labels("signed_in").inc()
+        log.info("signed_in", user=str(user.id), session=str(session_id))
+        return SignedIn(user, self._signer.access_token(user, session_id, now), token)
+
+    async def refresh(self, token: str, now: datetime) -> SignedIn:
+        """The successor of a refresh token with a new access token. Raises Unauthenticated.
+
+        A token that was rotated before ends its session, here and on every open socket.
+        """
+        old_hash = token_hash(token)
+        new_token = successor(token, self._signer.refresh_secret)
+
+        async def work(tx: Transaction) -> _Refreshed:
+            stored = await store.lock_token(tx, old_hash)
+            if stored is None:
+                return _Refreshed(Presented.DEAD)
+            presented = judge(stored, now, self._settings.refresh_overlap_s)
+            if presented is Presented.STOLEN:
+                await store.end_session(tx, stored.session_id, now, "reuse")
+            elif presented is Presented.CURRENT:
+                await store.rotate(tx, stored, old_hash, token_hash(new_token), now, self._end(now))
+            return _Refreshed(presented, stored.session_id, await store.user_by_id(tx, stored.user_id))
+
+        async def settle(_: Transaction) -> _Refreshed | None:
+            return None  # done or not, running it again gives the same successor
+
+        done = await self._db.write(work, lane=old_hash, settle=settle)
+        if done.presented is Presented.STOLEN:
+            metrics.SIGN_INS.labels("reuse").inc()
+            log.warning(
+                "refresh_token_reused", user=str(done.user.id) if done.user else None, session=str(done.session_id)
+            )
+            await self._tell_gateways(done.session_id)
+        if done.presented not in (Presented.CURRENT, Presented.RETRIED) or done.user is None or done.session_id is None:
+            raise Unauthenticated("The session has ended; please sign in")
+        metrics.SIGN_INS.labels("refreshed").inc()
+        return SignedIn(done.user, self._signer.access_token(done.user, done.session_id, now), new_token)
+
+    async def logout(self, token: str | None, session_id: UUID | None, now: datetime) -> None:
+        """Ends the session of a refresh token or, without one, of an access token. No error where there is none."""
+
+        async def work(tx: Transaction) -> UUID | None:
+            stored = await store.lock_token(tx, token_hash(token)) if token else None
+            wanted = stored.session_id if stored else session_id
+            if wanted is None or not await store.end_session(tx, wanted, now, "logout"):
+                return None
+            return wanted
+
+        async def settle(_: Transaction) -> UUID | None:
+            return session_id  # ended or not, the gateways may hear it again
+
+        ended = await self._db.write(work, settle=settle)
+        if ended is not None:
+            metrics.SIGN_INS.labels("signed_out").inc()
+            log.info("signed_out", session=str(ended))
+            await self._tell_gateways(ended)
+
+    async def _tell_gateways(self, session_id: UUID | None) -> None:
+        word = orjson.dumps({"t": "revoke", "sid": str(session_id)})
+        try:
+            await self._redis.publish(CONTROL_CHANNEL, word)
+        except (RedisError, OSError, TimeoutError) as error:
+            # The session has ended in PostgreSQL; open sockets live until their token's session is asked again.
+            metrics.FAILURES.labels("revoke").inc()
+            log.warning("revocation_not_published", session=str(session_id), error=type(error).__name__)
+
+    def _end(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._settings.refresh_token_s)
+
+
+async def me(db: Database, user_id: UUID) -> User:
+    """The signed-in user. Raises Unauthenticated where the account is gone."""
+    user = await store.user_by_id(db, user_id)
+    if user is None:
+        raise Unauthenticated
+    return user

@@ -1,0 +1,136 @@
+"""The composition root of the API: every part made once, wired by hand, and the background work that it owns."""
+
+import asyncio
+from typing import Final
+
+import asyncpg
+import orjson
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from api.accounts import routes as account_routes
+from api.accounts import schema as accounts_schema
+from api.accounts.access import Authenticator
+from api.accounts.passwords import Passwords
+from api.accounts.service import Accounts
+from api.accounts.tokens import load_signer
+from api.answers import GRAPHQL_PATH
+from api.credits import schema as credits_schema
+from api.db import Database
+from api.entitlements import schema as entitlements_schema
+from api.errors import ApiError
+from api.feed import schema as feed_schema
+from api.graphql.context import Services
+from api.graphql.endpoint import GraphQLEndpoint
+from api.graphql.schema import build
+from api.http import Answering, Guarding, on_api_error, on_http_exception
+from api.operations import Readiness
+from api.operations import routes as operations_routes
+from api.presence import schema as presence_schema
+from api.reference import schema as reference_schema
+from api.reference.service import Reference, publish_slugs
+from api.web import page
+from api.workouts import schema as workouts_schema
+from config import metrics, postgres, redis
+from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
+from config.postgres import UNAVAILABLE
+from config.process import Lifetime
+from config.redis import RedisError
+from config.settings import Settings
+from rt.wire.bus import JWKS_KEY
+
+log = structlog.get_logger()
+
+FEATURES: Final = (
+    accounts_schema.FEATURE,
+    reference_schema.FEATURE,
+    credits_schema.FEATURE,
+    entitlements_schema.FEATURE,
+    workouts_schema.FEATURE,
+    feed_schema.FEATURE,
+    presence_schema.FEATURE,
+)
+REFERENCE_RETRY_S: Final = 1.0
+REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
+CLOSE_S: Final = 1.5
+_GZIP_LEVEL: Final = 5
+
+
+class Api:
+    """One process's API. `application` is what the server runs; `start` and `close` frame its life."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._pool = postgres.make_pool(settings)
+        self._redis = redis.connect(settings.redis_url.get_secret_value())
+        self._db = Database(self._pool)
+        self._reference = Reference()
+        self._signer = load_signer(settings)
+        self._passwords = Passwords()
+        self.readiness = Readiness(self._pool, self._redis, self._reference)
+        authenticate = Authenticator(self._signer, settings)
+        accounts = Accounts(self._db, self._redis, self._signer, self._passwords, settings)
+        services = Services(settings, self._db, self._redis, self._reference)
+        routes = [
+            Route(GRAPHQL_PATH, GraphQLEndpoint(build(FEATURES), services, authenticate)),
+            *account_routes.routes(accounts, self._signer, authenticate, settings),
+            *operations_routes(self.readiness),
+            *page.routes(settings),
+        ]
+        self.application: ASGIApp = Answering(_Application(routes, settings), settings)
+
+    def start(self, lifetime: Lifetime) -> None:
+        """Starts what runs beside the requests. None of it needs its store to be there yet."""
+        metrics.observe_pool(self._pool, lambda: self._db.waiting)
+        lifetime.spawn("postgres_connect", postgres.connect(self._pool))
+        lifetime.spawn("reference", self._keep_reference())
+        lifetime.spawn("publish", self._keep_published())
+        lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
+
+    async def close(self) -> None:
+        """Lets go of stores and threads, within CLOSE_S."""
+        self._passwords.close()
+        try:
+            await asyncio.wait_for(self._pool.close(), CLOSE_S)
+        except (*UNAVAILABLE, asyncpg.PostgresError):
+            self._pool.terminate()
+        await self._redis.aclose()
+
+    async def _keep_reference(self) -> None:
+        while True:
+            try:
+                await self._reference.load(self._pool)
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+                metrics.FAILURES.labels("reference").inc()
+                log.debug("reference_not_loaded", error=type(error).__name__)
+            await asyncio.sleep(REFERENCE_RELOAD_S if self._reference.loaded else REFERENCE_RETRY_S)
+
+    async def _keep_published(self) -> None:
+        """Keeps in Redis what the gateways read there: public keys and the vocabulary of exercises."""
+        key_set = orjson.dumps(self._signer.key_set())
+        while True:
+            try:
+                await self._redis.set(JWKS_KEY, key_set)
+                await publish_slugs(self._redis, self._reference.data.slugs)
+            except (RedisError, OSError, TimeoutError) as error:
+                metrics.FAILURES.labels("publish").inc()
+                log.debug("not_published_to_redis", error=type(error).__name__)
+            await asyncio.sleep(PUBLISH_TO_REDIS_S if self._reference.loaded else REFERENCE_RETRY_S)
+
+
+class _Application(Starlette):
+    """Starlette's router under our own layers, in the order in which a request meets them."""
+
+    def __init__(self, routes: list[Route], settings: Settings) -> None:
+        super().__init__(routes=routes)
+        self._settings = settings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Guards, then compression, then the errors that routes raise."""
+        handled = ExceptionMiddleware(self.router, {HTTPException: on_http_exception, ApiError: on_api_error})
+        compressed = GZipMiddleware(handled, HTTP_COMPRESS_BYTES_MIN, _GZIP_LEVEL)
+        return Guarding(compressed, self._settings)

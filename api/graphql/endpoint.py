@@ -1,0 +1,127 @@
+"""POST /api/graphql: reads the request, prepares the document, executes it, and answers in GraphQL's shape, always."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.answers import error_fields, error_response, is_json, json_response
+from api.errors import ApiError, BadInput, MethodNotAllowed, UnsupportedMediaType
+from api.graphql.context import Context, Services
+from api.graphql.documents import Documents, InvalidDocumentError, Prepared
+from api.http import unexpected
+from config import metrics
+from config.limits import GRAPHQL_ERRORS_MAX
+from rt.tokens import Access
+
+log = structlog.get_logger()
+
+# Who asks, from the Authorization header; raises Unauthenticated for a token that is not good.
+Authenticate = Callable[[str | None], Access | None]
+
+_SECONDS: Final = {
+    OperationType.QUERY: metrics.GRAPHQL_SECONDS.labels("query"),
+    OperationType.MUTATION: metrics.GRAPHQL_SECONDS.labels("mutation"),
+}
+
+
+class _Body(msgspec.Struct):
+    """GraphQL over HTTP, the request."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operationName: str | None = None  # noqa: N815 - the word on the wire
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+class GraphQLEndpoint:
+    """The ASGI application of the path. Errors of fields are HTTP 200; a refused request has its own status."""
+
+    def __init__(self, schema: GraphQLSchema, services: Services, authenticate: Authenticate) -> None:
+        self._schema = schema
+        self._services = services
+        self._authenticate = authenticate
+        self._documents = Documents(schema, introspection=services.settings.environment != "production")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except InvalidDocumentError as invalid:
+            response = json_response({"errors": [_refusal(error) for error in invalid.errors]}, 400)
+        except ApiError as refusal:
+            response = error_response(scope, refusal)
+            if refusal.status == 405:
+                response.headers["allow"] = "POST"
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method != "POST":
+            raise MethodNotAllowed("GraphQL is asked by POST")
+        if not is_json(request.headers.get("content-type")):
+            raise UnsupportedMediaType("Content-Type must be application/json")
+        viewer = self._authenticate(request.headers.get("authorization"))
+        body = _read(await request.body())
+        prepared = self._documents.prepare(body.query, viewer.tier if viewer else "anonymous")
+        operation = prepared.operation(body.operationName or None)
+        metrics.GRAPHQL_COMPLEXITY.observe(prepared.cost)
+        started = time.perf_counter()
+        result = await self._execute(prepared, body, Context(self._services, viewer, datetime.now(UTC)))
+        _SECONDS[operation.operation].observe(time.perf_counter() - started)
+        return _respond(result, request.state.request_id)
+
+    async def _execute(self, prepared: Prepared, body: _Body, context: Context) -> ExecutionResult:
+        result = execute(
+            self._schema,
+            prepared.document,
+            context_value=context,
+            variable_values=body.variables,
+            operation_name=body.operationName or None,
+            max_coercion_errors=GRAPHQL_ERRORS_MAX,
+            hide_suggestions=True,
+        )
+        return result if isinstance(result, ExecutionResult) else await result
+
+
+def _respond(result: ExecutionResult, request_id: str) -> Response:
+    if not result.errors:
+        return json_response({"data": result.data})
+    errors = result.errors[:GRAPHQL_ERRORS_MAX]
+    # Without a path nothing was executed: the variables did not fit, so the request itself was refused.
+    if result.data is None and all(error.path is None for error in errors):
+        return json_response({"errors": [_refusal(error) for error in errors]}, 400)
+    return json_response({"errors": [_field_error(error, request_id) for error in errors], "data": result.data})
+
+
+def _refusal(error: GraphQLError) -> dict[str, Any]:
+    metrics.GRAPHQL_ERRORS.labels("BAD_INPUT").inc()
+    return {**error.formatted, "extensions": error_fields(BadInput(error.message), "")}
+
+
+def _field_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """An error of a field. What nobody foresaw is logged whole and told as INTERNAL or RETRY_LATER."""
+    cause = error.original_error
+    shown = BadInput(error.message) if cause is None or isinstance(cause, GraphQLError) else unexpected(cause)
+    if cause is not None and shown.status >= 500:
+        log.error("graphql_field_failed", path=error.path, code=shown.code, exc_info=cause)
+    metrics.GRAPHQL_ERRORS.labels(shown.code).inc()
+    return {**error.formatted, "message": shown.message, "extensions": error_fields(shown, request_id)}
+
+
+def _read(raw: bytes) -> _Body:
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"The request is not GraphQL's: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadInput("The body is not JSON") from None

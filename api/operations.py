@@ -1,0 +1,72 @@
+"""What operators and balancers ask: alive, ready with reasons, metrics."""
+
+import asyncio
+from typing import Any, Final
+
+import asyncpg
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.answers import json_response
+from api.migrate import migrations
+from api.queries import load_queries
+from api.reference.service import Reference
+from config import metrics, redis
+from config.postgres import UNAVAILABLE
+from config.redis import RedisClient
+
+_LOOK_S: Final = 1.0
+_newest_migration = load_queries(__file__, "operations.sql")["newest_migration"]
+
+
+class Readiness:
+    """Whether this process can serve. Redis away is no reason against it: workouts and sign-ins go on without."""
+
+    def __init__(self, pool: asyncpg.Pool, redis: RedisClient, reference: Reference) -> None:
+        self._pool = pool
+        self._redis = redis
+        self._reference = reference
+        self._migrations = len(migrations())
+        self.stopping = False
+
+    async def look(self) -> tuple[bool, dict[str, Any]]:
+        """Whether it is ready, and the answer to show."""
+        reasons: dict[str, str] = {}
+        if self.stopping:
+            reasons["process"] = "stopping"
+        postgres, redis_answers = await asyncio.gather(self._postgres(), redis.alive(self._redis))
+        reasons.update(postgres)
+        if not self._reference.loaded:
+            reasons["reference"] = "not loaded yet: run `make migrate`" if not postgres else "not loaded yet"
+        degraded = {} if redis_answers else {"redis": "does not answer"}
+        return not reasons, {"ready": not reasons, "reasons": reasons, "degraded": degraded}
+
+    async def _postgres(self) -> dict[str, str]:
+        try:
+            async with asyncio.timeout(_LOOK_S), self._pool.acquire() as connection:
+                newest = await connection.fetchval(_newest_migration.sql)
+        except asyncpg.UndefinedTableError:
+            newest = None
+        except (*UNAVAILABLE, asyncpg.PostgresError):
+            return {"postgres": "does not answer"}
+        if newest is None or newest < self._migrations:
+            return {"migrations": f"{newest or 0} of {self._migrations} applied: run `make migrate`"}
+        return {}
+
+
+def routes(readiness: Readiness) -> list[Route]:
+    """/health, /ready and /metrics."""
+
+    async def health(_: Request) -> Response:
+        return json_response({"status": "alive"})
+
+    async def ready(_: Request) -> Response:
+        can_serve, shown = await readiness.look()
+        return json_response(shown, 200 if can_serve else 503)
+
+    async def exposition(_: Request) -> Response:
+        body, content_type = metrics.exposition()
+        return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
+
+    return [Route("/health", health), Route("/ready", ready), Route("/metrics", exposition)]
