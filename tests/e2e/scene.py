@@ -9,8 +9,8 @@ from typing import Final
 
 import asyncpg
 import httpx2
-
 from api.credits.audit import audit
+
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.stores import Database, environment

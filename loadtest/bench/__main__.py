@@ -1,0 +1,77 @@
+"""`make bench`: every benchmark in one run on this machine, printed as tables and kept in loadtest/results/.
+
+python -m loadtest.bench [fanout] [ledger] [delivery]   (none named: all)
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from config.embedded.stores import Stores
+from loadtest.bench import fanout, peers, report
+from loadtest.bench.fanout import Load
+from loadtest.bench.identity import Identity
+
+RESULTS: Final = Path(__file__).parent.parent / "results"
+Rows = list[dict[str, Any]]
+
+# The loads of the comparison: slow feed, fast feed, many clients.
+LOADS: Final = (Load(1000, 1500, 100), Load(1000, 20_000, 2000), Load(10_000, 100, 5))
+
+
+async def bench_fanout(environment: Mapping[str, str]) -> Rows:
+    """This gateway beside the peers that are installed, the same crowd for each."""
+    redis_url = environment["REDIS_URL"]
+    identity = Identity()
+    rows: Rows = []
+    for load in LOADS:
+        for server in (fanout.gateway(identity, load.clients), *peers.installed(redis_url)):
+            print(f"fanout: {server.name}, {load.clients} clients, {load.rate:g} events/s", file=sys.stderr)
+            try:
+                rows.append(await fanout.run(server, load, redis_url))
+            except (TimeoutError, ValueError) as error:
+                rows.append({"server": server.name, "clients": load.clients, "failed": type(error).__name__})
+    for load in LOADS:
+        of_load = [row for row in rows if row.get("events_per_s") == load.rate and "cpu_us_per_delivery" in row]
+        values = [(row["server"], row["cpu_us_per_delivery"]) for row in of_load]
+        title = f"CPU per delivery: {load.clients} clients, {load.rate:g} events/s"
+        _keep(f"fanout-{load.clients}-{load.rate:g}.svg", report.svg(title, values, "µs"))
+    return rows
+
+
+BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {"fanout": bench_fanout}
+
+
+def _keep(name: str, content: str) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / name).write_text(content, "utf-8")
+
+
+async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
+    for name in names:
+        rows = await BENCHES[name](environment)
+        print(f"\n{name}\n{report.text(rows)}", flush=True)
+        _keep(f"{name}.md", report.markdown(rows) + "\n")
+
+
+def main() -> None:
+    """Starts stores of its own, durable as in `make run`, and runs what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="which benchmarks; none: all")
+    names = parser.parse_args().names or list(BENCHES)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        Path(folder).chmod(0o711)  # the account of the stores must reach its own folder in it
+        stores = Stores(Path(folder))
+        stores.start()
+        try:
+            asyncio.run(_run(names, stores.urls()))
+        finally:
+            stores.stop()
+
+
+if __name__ == "__main__":
+    main()
