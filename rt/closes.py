@@ -1,0 +1,43 @@
+"""Every way in which a socket ends by our doing: code, reason, whether the client may come back. Pure.
+
+The table is protocol.md, "Errors, limits, close codes"; a test holds the two against each other.
+"""
+
+from enum import Enum
+
+
+class Closing(Enum):
+    """(code, reason, come back?)"""
+
+    NORMAL = (1000, "", False)
+    GOING_AWAY = (1001, "going away", True)
+    PROTOCOL_ERROR = (1002, "protocol error", False)
+    BINARY = (1003, "binary frame", False)
+    BAD_UTF8 = (1007, "bad UTF-8", False)
+    TOO_BIG = (1009, "too big", False)
+    INTERNAL = (1011, "internal error", True)
+    RESTART = (1012, "restart", True)
+    OVERLOADED = (1013, "overloaded", True)
+    TOKEN_EXPIRED = (4001, "token expired", True)
+    TOO_SLOW = (4002, "too slow", True)
+    RESYNCHRONISE = (4003, "resynchronise", True)
+    SILENT = (4004, "silent too long", True)
+    NO_CONNECT = (4006, "no connect in time", True)
+    RATE_LIMIT = (4008, "rate limit", True)
+    TOO_MANY_CONNECTIONS = (4009, "too many connections of this user", True)
+    BAD_TOKEN = (4500, "bad token", False)
+    BAD_MESSAGE = (4501, "bad message", False)
+    REVOKED = (4503, "session revoked", False)
+    TOO_MANY_ERRORS = (4505, "too many errors", False)
+
+    @property
+    def code(self) -> int:
+        return self.value[0]
+
+    @property
+    def reason(self) -> str:
+        return self.value[1]
+
+    @property
+    def may_return(self) -> bool:
+        return self.value[2]

@@ -1,0 +1,69 @@
+"""What a session wants done: values that the shell (rt/client.py) performs, in order. Pure."""
+
+from typing import Final, NamedTuple
+
+from rt.closes import Closing
+from rt.wire.channels import Channel
+from rt.wire.inbound import Connect, MessageId, Since, Viewport
+
+
+class Send(NamedTuple):
+    """Write a ready frame."""
+
+    frame: bytes
+
+
+class Close(NamedTuple):
+    """Send what is queued, then this close."""
+
+    closing: Closing
+
+
+class Admit(NamedTuple):
+    """The client is identified: count it, then send the welcome."""
+
+    frame: bytes
+
+
+class Hold(NamedTuple):
+    """The token names a key that is not known (yet): fetch the keys and show the message again."""
+
+    message: Connect
+
+
+class Beat(NamedTuple):
+    """A heartbeat of a signed-in client; `cell` None keeps the last one, `exercise` is a known slug."""
+
+    cell: str | None
+    exercise: str | None
+
+
+class Join(NamedTuple):
+    """Subscribe: answer with `subscribed`, then the live stream."""
+
+    id: MessageId
+    channel: Channel
+    since: Since | None
+
+
+class Part(NamedTuple):
+    """Unsubscribe: nothing of the channel after the answer."""
+
+    id: MessageId
+    channel: Channel
+
+
+class Look(NamedTuple):
+    """A new viewport."""
+
+    message: Viewport
+
+
+class Depart(NamedTuple):
+    """The client said leave: presence ends at once."""
+
+
+Effect = Send | Close | Admit | Hold | Beat | Join | Part | Look | Depart
+Effects = tuple[Effect, ...]
+
+NOTHING: Final[Effects] = ()

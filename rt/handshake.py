@@ -1,0 +1,129 @@
+"""The request that opens a socket, or asks for /health: one head in, one answer out. Pure but for the date header.
+
+`websockets` reads and judges the request; what it does not judge (Host, the path, limits) is decided here. Its objects
+are let go with every cycle cut, so that reference counts free them.
+"""
+
+import http
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from websockets.exceptions import NegotiationError
+from websockets.http11 import Request
+from websockets.protocol import Protocol, State
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+SUBPROTOCOL: Final = "musclemap.v1"
+PATH: Final = "/ws"
+
+_SILENT: Final = logging.getLogger("rt.websockets")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+_SILENT.setLevel(logging.CRITICAL)
+
+
+class Page(NamedTuple):
+    """An answer to a plain GET."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class Answer(NamedTuple):
+    """What to write. `upgraded`: the socket is open now; else close after writing."""
+
+    data: bytes
+    upgraded: bool
+
+
+class Rules(NamedTuple):
+    """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path, or None."""
+
+    path: str | None = PATH
+    origins: frozenset[str] | None = None
+    subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
+    pages: Callable[[str], Page | None] = lambda _path: None
+
+
+class _Upgrade(ServerProtocol):
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """None offered: the client gets ours without being told (RFC 6455 forbids telling it)."""
+        if not subprotocols or not self.available_subprotocols:
+            return None
+        for subprotocol in self.available_subprotocols:
+            if subprotocol in subprotocols:
+                return subprotocol
+        raise NegotiationError(f"this server speaks {', '.join(self.available_subprotocols)}")
+
+
+def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -> Answer:
+    """Answers one request head that ends with an empty line.
+
+    `admit` is asked last before the upgrade and may refuse it with a page (429, 503).
+    """
+    protocol = _Upgrade(
+        origins=None if rules.origins is None else [None, *(Origin(origin) for origin in sorted(rules.origins))],
+        subprotocols=[Subprotocol(name) for name in rules.subprotocols],
+        logger=_SILENT,
+    )
+    try:
+        protocol.receive_data(head)
+        request = next(iter(protocol.events_received()), None)
+        if not isinstance(request, Request):
+            written = b"".join(protocol.data_to_send())
+            return Answer(written or page(Page(400, b"not an HTTP request\n")), upgraded=False)
+        return _route(protocol, request, rules, admit)
+    finally:
+        let_go(protocol)
+
+
+def _route(protocol: ServerProtocol, request: Request, rules: Rules, admit: Callable[[Request], Page | None]) -> Answer:
+    path, _, _ = request.path.partition("?")
+    if not path.startswith("/") or len(request.headers.get_all("Host")) != 1:
+        return Answer(page(Page(400, b"bad request\n")), upgraded=False)
+    if rules.path is not None and path != rules.path:
+        found = rules.pages(path)
+        if found is None:
+            return Answer(page(Page(404, b"not found\n")), upgraded=False)
+        if request.method not in ("GET", "HEAD"):
+            return Answer(page(Page(405, b"method not allowed\n"), {"Allow": "GET, HEAD"}), upgraded=False)
+        return Answer(page(found, body=request.method == "GET"), upgraded=False)
+    response = protocol.accept(request)
+    if response.status_code == 101:
+        refusal = admit(request)
+        if refusal is None:
+            return Answer(response.serialize(), upgraded=True)
+        return Answer(page(refusal, {"Retry-After": "5"}), upgraded=False)
+    return Answer(response.serialize(), upgraded=False)
+
+
+def page(content: Page, headers: dict[str, str] | None = None, *, body: bool = True) -> bytes:
+    """A whole HTTP/1.1 answer after which the connection closes."""
+    lines = [
+        f"HTTP/1.1 {content.status} {http.HTTPStatus(content.status).phrase}",
+        f"Content-Type: {content.content_type}",
+        f"Content-Length: {len(content.body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + (content.body if body else b"")
+
+
+def open_protocol(max_size: int) -> Protocol:
+    """A `websockets` object for an open socket, to read frames that are not the common one."""
+    return ServerProtocol(state=State.OPEN, max_size=max_size, logger=_SILENT)
+
+
+def let_go(protocol: Protocol) -> None:
+    """Cuts the cycles of a `websockets` object: its parser refers to it, and so do the tracebacks of its errors."""
+    protocol.parser.close()
+    for error in (protocol.handshake_exc, protocol.parser_exc):
+        cause: BaseException | None = error
+        while cause is not None:
+            cause.__traceback__ = None
+            cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,369 @@
+"""What a client may do next: Unidentified -> Identified -> Closing. Pure: decides in values, the shell acts.
+
+A session is told each message (`step`) and answers with effects, in the order in which they are to happen. It keeps
+what is the client's own: who it is, its limits, which channels it may read and until when.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Final, Literal
+
+from config.limits import (
+    ERROR_WINDOW_S,
+    ERRORS_PER_WINDOW_MAX,
+    MESSAGES_BURST,
+    MESSAGES_PER_S,
+    RATE_LIMITED_CLOSE_S,
+    RATE_LIMITED_PAUSE_S,
+    SOCKET_LIFE_S_MAX,
+    SUBSCRIPTIONS_PER_CONNECTION_MAX,
+)
+from rt import tokens
+from rt.closes import Closing
+from rt.effects import NOTHING, Admit, Beat, Close, Depart, Effect, Effects, Hold, Join, Look, Part, Send
+from rt.tokens import Access, Audience, Keys, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
+from rt.wire import outbound
+from rt.wire.channels import Channel, ChannelKind, parse
+from rt.wire.inbound import (
+    AnyMessage,
+    Connect,
+    Heartbeat,
+    Leave,
+    Malformed,
+    MessageId,
+    Ping,
+    Problem,
+    Refresh,
+    Subscribe,
+    Unsubscribe,
+    Viewport,
+)
+
+_STRICTNESS: Final[Mapping[Audience, int]] = {"everyone": 0, "followers": 1, "nobody": 2}
+
+
+class State(Enum):
+    """Where a session is in its life."""
+
+    UNIDENTIFIED = auto()
+    IDENTIFIED = auto()
+    CLOSING = auto()
+
+
+class Facts:
+    """What a gateway process knows that sessions decide by; the shell keeps it fresh."""
+
+    __slots__ = (
+        "audience",
+        "connections_per_user_max",
+        "degraded",
+        "exercises",
+        "issuer",
+        "keys",
+        "open_namespaces",
+        "revoked_sids",
+        "revoked_users",
+        "settled_s",
+        "sockets_by_user",
+        "ticket_secrets",
+        "unix_offset",
+    )
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        open_namespaces: frozenset[str],
+        connections_per_user_max: int,
+        settled_s: int,
+    ) -> None:
+        self.issuer = issuer
+        self.audience = audience
+        self.open_namespaces = open_namespaces
+        self.connections_per_user_max = connections_per_user_max
+        self.settled_s = settled_s  # an account younger than this does not count in the map's fine resolutions
+        self.keys = Keys({})
+        self.exercises: frozenset[str] = frozenset()
+        self.ticket_secrets: tuple[bytes, ...] = ()  # the first one signs
+        self.revoked_sids: dict[str, float] = {}  # sid -> unix time of the revocation
+        self.revoked_users: dict[str, float] = {}  # user -> tokens issued before this unix time are void
+        self.sockets_by_user: dict[str, int] = {}
+        self.degraded = True  # until Redis has been heard of
+        self.unix_offset = 0.0  # unix time minus the steady clock
+
+    def is_revoked(self, access: Access) -> bool:
+        """Whether a logout, a password change or a ban covers this access."""
+        return access.sid in self.revoked_sids or access.issued_at < self.revoked_users.get(access.user, 0.0)
+
+
+class Session:
+    """One client. Times are seconds of one steady clock, except where `unix` says otherwise."""
+
+    __slots__ = (
+        "_errors",
+        "_limited_at",
+        "_limited_since",
+        "_tokens",
+        "_tokens_at",
+        "access",
+        "audience",
+        "background",
+        "expires_unix",
+        "id",
+        "state",
+        "subscriptions",
+        "training",
+    )
+
+    def __init__(self, session_id: str, now: float) -> None:
+        self.id = session_id
+        self.state = State.UNIDENTIFIED
+        self.access: Access | None = None
+        self.audience: Audience = "everyone"
+        self.background = False
+        self.training = False
+        self.expires_unix = 0.0
+        # wire name -> unix time at which the channel token ends, 0 = never. None until there is one: most have few.
+        self.subscriptions: dict[str, float] | None = None
+        self._tokens = float(MESSAGES_BURST)
+        self._tokens_at = now
+        self._limited_since = 0.0  # 0 = not limited
+        self._limited_at = 0.0
+        self._errors: deque[float] | None = None
+
+    @property
+    def presence_state(self) -> Literal["online", "training"]:
+        return "training" if self.training else "online"
+
+    @property
+    def ttl_s(self) -> int:
+        return outbound.pace_of(self.background)[1]
+
+    def step(self, message: AnyMessage | Problem | Malformed, facts: Facts, now: float) -> Effects:
+        """What follows from one message."""
+        match self.state:
+            case State.CLOSING:
+                return NOTHING
+            case State.UNIDENTIFIED:
+                if isinstance(message, Connect):
+                    return self._connect(message, facts, now)
+                return self.close(Closing.BAD_MESSAGE)
+            case State.IDENTIFIED:
+                if isinstance(message, Malformed):
+                    return self.close(Closing.BAD_MESSAGE)
+                if not self._may_speak(now):
+                    return self._limited(message.id, now)
+                return self._identified(message, facts, now)
+
+    def control_frame(self, now: float) -> bool:
+        """Whether a ping of the client is answered; it counts like a message. Call `limited_too_long` after."""
+        return self._may_speak(now)
+
+    def limited_too_long(self, now: float) -> bool:
+        """Whether the client has been over its rate, without a pause, for RATE_LIMITED_CLOSE_S."""
+        if self._limited_since == 0.0 or now - self._limited_at > RATE_LIMITED_PAUSE_S:
+            self._limited_since = now
+        self._limited_at = now
+        return now - self._limited_since >= RATE_LIMITED_CLOSE_S
+
+    def close(self, closing: Closing) -> Effects:
+        """Ends the session, whatever it was doing."""
+        if self.state is State.CLOSING:
+            return NOTHING
+        self.state = State.CLOSING
+        return (Close(closing),)
+
+    def expired_subscriptions(self, unix: float) -> list[str]:
+        """Forgets and returns the channels whose token has ended."""
+        if not self.subscriptions:
+            return []
+        ended = [name for name, until in self.subscriptions.items() if until and until <= unix]
+        for name in ended:
+            del self.subscriptions[name]
+        return ended
+
+    def next_deadline_unix(self) -> float:
+        """When the socket's life or the first channel token ends."""
+        ends = [until for until in (self.subscriptions or {}).values() if until]
+        return min(self.expires_unix, *ends) if ends else self.expires_unix
+
+    def error(self, message_id: MessageId, code: outbound.ErrorCode, text: str, now: float) -> Effects:
+        """The answer to a message that is the client's mistake; the 21st within 60 s closes."""
+        answer = Send(outbound.error(message_id, code, text))
+        if self._errors is None:
+            self._errors = deque(maxlen=ERRORS_PER_WINDOW_MAX)
+        errors = self._errors
+        if len(errors) == ERRORS_PER_WINDOW_MAX and now - errors[0] < ERROR_WINDOW_S:
+            return (answer, *self.close(Closing.TOO_MANY_ERRORS))
+        errors.append(now)
+        return (answer,)
+
+    # --- before the welcome
+
+    def _connect(self, message: Connect, facts: Facts, now: float) -> Effects:
+        unix = now + facts.unix_offset
+        access: Access | None = None
+        until = unix + SOCKET_LIFE_S_MAX
+        try:
+            if message.resume is not None:
+                ticket = tokens.verify_ticket(message.resume, facts.ticket_secrets, unix)
+                access, until = ticket.access, ticket.until
+        except TokenInvalid:
+            # A ticket is only a shortcut: whoever has none that holds comes back with the token.
+            if message.token is None:
+                return self.close(Closing.TOKEN_EXPIRED)
+        if access is None and message.token is not None:
+            try:
+                access = tokens.verify_access(message.token, facts.keys, facts.issuer, facts.audience, unix)
+            except TokenExpired:
+                return self.close(Closing.TOKEN_EXPIRED)
+            except TokenKeyUnknown:
+                return (Hold(message),)
+            except TokenInvalid:
+                return self.close(Closing.BAD_TOKEN)
+        if access is not None:
+            if facts.is_revoked(access):
+                return self.close(Closing.REVOKED)
+            if facts.sockets_by_user.get(access.user, 0) >= facts.connections_per_user_max:
+                return self.close(Closing.TOO_MANY_CONNECTIONS)
+            self.audience = access.presence_audience
+        self.access = access
+        self.background = message.background
+        self.expires_unix = until
+        self.state = State.IDENTIFIED
+        return (Admit(self._welcome(message.id, facts)),)
+
+    def _welcome(self, message_id: MessageId, facts: Facts) -> bytes:
+        resume = None
+        if self.access is not None and facts.ticket_secrets:
+            resume = tokens.sign_ticket(Ticket(self.access, int(self.expires_unix)), facts.ticket_secrets[0])
+        return outbound.welcome(
+            message_id,
+            session=self.id,
+            user=self.access.user if self.access else None,
+            background=self.background,
+            expires_at=_iso(self.expires_unix),
+            resume=resume,
+            degraded=facts.degraded,
+        )
+
+    # --- after it
+
+    def _identified(self, message: AnyMessage | Problem, facts: Facts, now: float) -> Effects:
+        match message:
+            case Heartbeat():
+                return self._heartbeat(message, facts, now)
+            case Ping():
+                return (Send(outbound.pong(message.id)),)
+            case Subscribe():
+                return self._subscribe(message, facts, now)
+            case Unsubscribe():
+                return self._unsubscribe(message, now)
+            case Viewport():
+                return (Look(message),)
+            case Refresh():
+                return self._refresh(message, facts, now)
+            case Leave():
+                self.state = State.CLOSING
+                return (Depart(), Close(Closing.NORMAL))
+            case Connect():
+                return self.error(message.id, "BAD_INPUT", "already connected", now)
+            case Problem():
+                return self.error(message.id, message.code, message.message, now)
+
+    def _heartbeat(self, message: Heartbeat, facts: Facts, now: float) -> Effects:
+        if message.exercise is not None and message.exercise not in facts.exercises:
+            return self.error(message.id, "BAD_INPUT", "unknown exercise", now)
+        changed = message.background is not None and message.background != self.background
+        if message.background is not None:
+            self.background = message.background
+        if message.status is not None:
+            self.training = message.status == "training"
+        answers: list[Effect] = []
+        if self.access is not None:
+            if message.audience is not None:
+                self.audience = max(message.audience, self.access.presence_audience, key=_STRICTNESS.__getitem__)
+            answers.append(Beat(message.place(), message.exercise))
+        if message.id is not None:
+            answers.append(Send(outbound.ack(message.id)))
+        if changed:
+            answers.append(Send(outbound.pace(self.background)))
+        return tuple(answers)
+
+    def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
+        channel = parse(message.channel)
+        until = None if channel is None else self._may_read(channel, message.token, facts, now + facts.unix_offset)
+        if channel is None or until is None:
+            return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
+        if self.subscriptions is None:
+            self.subscriptions = {}
+        if message.channel not in self.subscriptions and len(self.subscriptions) >= SUBSCRIPTIONS_PER_CONNECTION_MAX:
+            text = f"at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
+            return self.error(message.id, "TOO_MANY_SUBSCRIPTIONS", text, now)
+        self.subscriptions[channel.wire] = until
+        return (Join(message.id, channel, message.since),)
+
+    def _may_read(self, channel: Channel, token: str | None, facts: Facts, unix: float) -> float | None:
+        """Until which unix time this client may read the channel (0 = no end), or None."""
+        user = self.access.user if self.access else None
+        match channel.kind:
+            case ChannelKind.COMMUNITY:
+                return 0.0
+            case ChannelKind.USER:
+                return 0.0 if user is not None and channel.owner == user else None
+            case ChannelKind.APP if channel.namespace in facts.open_namespaces:
+                return 0.0
+            case ChannelKind.APP | ChannelKind.PROFILE:
+                if user is None or token is None:
+                    return None
+                try:
+                    grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
+                except TokenInvalid:
+                    return None
+                return float(grant.expires_at) if (grant.user, grant.channel) == (user, channel.wire) else None
+
+    def _unsubscribe(self, message: Unsubscribe, now: float) -> Effects:
+        channel = parse(message.channel)
+        if channel is None:
+            return self.error(message.id, "BAD_INPUT", "no such channel name", now)
+        if self.subscriptions is not None:
+            self.subscriptions.pop(channel.wire, None)
+        return (Part(message.id, channel),)
+
+    def _refresh(self, message: Refresh, facts: Facts, now: float) -> Effects:
+        unix = now + facts.unix_offset
+        try:
+            access = tokens.verify_access(message.token, facts.keys, facts.issuer, facts.audience, unix)
+        except TokenInvalid:
+            return self.error(message.id, "UNAUTHENTICATED", "the token is not valid", now)
+        if self.access is None or access.user != self.access.user:
+            return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
+        if facts.is_revoked(access):
+            return self.close(Closing.REVOKED)
+        self.access = access
+        self.expires_unix = unix + SOCKET_LIFE_S_MAX
+        return (Send(outbound.refreshed(message.id, _iso(self.expires_unix))),)
+
+    # --- limits
+
+    def _may_speak(self, now: float) -> bool:
+        self._tokens = min(float(MESSAGES_BURST), self._tokens + (now - self._tokens_at) * MESSAGES_PER_S)
+        self._tokens_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _limited(self, message_id: MessageId, now: float) -> Effects:
+        if self.limited_too_long(now):
+            return self.close(Closing.RATE_LIMIT)
+        retry_after_ms = int((1.0 - self._tokens) / MESSAGES_PER_S * 1000) + 1
+        text = f"at most {MESSAGES_PER_S} messages a second"
+        return (Send(outbound.error(message_id, "RATE_LIMITED", text, retry_after_ms)),)
+
+
+def _iso(unix: float) -> str:
+    return datetime.fromtimestamp(int(unix), UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,50 @@
+"""An echo server on the gateway's framing code: `python -m tests.support.echo PORT`. For conformance suites."""
+
+import asyncio
+import struct
+import sys
+
+import uvloop
+
+from config.limits import CLOSE_WAIT_S
+from rt.connection import Connection
+from rt.handshake import Rules
+
+_BINARY = 0x82
+_TEXT = 0x81
+
+
+class Echo(Connection):
+    """Answers every message with itself. It takes larger messages than the gateway, and binary ones, as suites do."""
+
+    rules = Rules(path=None, origins=None, subprotocols=())
+    message_bytes_max = 16 << 20
+
+    def on_message(self, payload: bytes | bytearray) -> None:
+        self.send(_frame(_TEXT, bytes(payload)))
+
+    def on_binary(self, payload: bytes | bytearray) -> None:
+        self.send(_frame(_BINARY, bytes(payload)))
+
+    def closing(self) -> None:
+        asyncio.get_running_loop().call_later(CLOSE_WAIT_S, self.linger_over)
+
+
+def _frame(first: int, payload: bytes) -> bytes:
+    size = len(payload)
+    if size < 126:
+        return bytes((first, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", first, 126, size) + payload
+    return struct.pack("!BBQ", first, 127, size) + payload
+
+
+async def main(port: int) -> None:
+    """Serves until it is ended."""
+    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", port)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1])))
