@@ -36,6 +36,8 @@ if term > 0 then redis.call('HSET', KEYS[1], 'term', ARGV[2]) end
 if ARGV[6] ~= '0' then
   redis.call('EXPIRE', KEYS[1], ARGV[6])
   redis.call('EXPIRE', KEYS[2], ARGV[6])
+elseif first == 1 then
+  redis.call('PERSIST', KEYS[1])  -- a channel without events is forgotten, one with events stays
 end
 redis.call('PUBLISH', ARGV[7], ARGV[8])
 return -1

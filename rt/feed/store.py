@@ -94,7 +94,8 @@ class FeedStore:
         Entries after offset `publish_after` are published too; None = none of them. Raises TermOutdatedError.
         """
         self._windows.pop(channel, None)
-        kind, expires_s = ("s", 0) if channel.is_stream else ("l", FEED_LIST_S)
+        kind = "s" if channel.is_stream else "l"
+        expires_s = 0 if channel.is_stream and head else FEED_LIST_S  # clients may ask for any name of an open app
         keys = [meta_key(channel), history_key(channel), f"{history_key(channel)}:refill:{term}"]
         unheard = [] if publish_after is None else [entry for entry in entries if entry[0] > publish_after]
         payload = b""

@@ -95,9 +95,25 @@ def tag(channel: Channel) -> str:
     return f"{channel.namespace}:{channel.name}"
 
 
+def of_tag(text: str) -> Channel | None:
+    """The inverse of `tag`."""
+    namespace, _, name = text.partition(":")
+    return parse_stored(namespace, name)
+
+
 def meta_key(channel: Channel) -> str:
     """Hash `epoch`, `offset` (of the newest event)."""
     return f"feed:{{{tag(channel)}}}:meta"
+
+
+META_PATTERN: Final = "feed:{*}:meta"  # for SCAN
+
+
+def of_meta_key(key: str) -> Channel | None:
+    """The inverse of `meta_key`."""
+    if not (key.startswith("feed:{") and key.endswith("}:meta")):
+        return None
+    return of_tag(key[6:-6])
 
 
 def history_key(channel: Channel) -> str:
@@ -114,5 +130,4 @@ def of_bus_channel(name: str) -> Channel | None:
     """The inverse of `bus_channel`."""
     if not (name.startswith("rt:{") and name.endswith("}")):
         return None
-    namespace, _, rest = name[4:-1].partition(":")
-    return parse_stored(namespace, rest)
+    return of_tag(name[4:-1])

@@ -1,0 +1,30 @@
+"""What Redis needs so that a channel there equals PostgreSQL. Pure. PostgreSQL is always right."""
+
+from enum import Enum
+from typing import Final
+
+from config.limits import FEED_LIST_EVENTS, FEED_STREAM_EVENTS
+from rt.feed.positions import Position
+from rt.wire.channels import Channel
+
+
+class Need(Enum):
+    """What is to be done about one channel."""
+
+    NOTHING = "nothing"
+    APPEND = "append"  # what came after Redis' head, published as if it were new: gateways drop what they have
+    REPLACE = "replace"  # everything, from PostgreSQL
+
+
+# Further behind than this, the new history would hold nothing of the old one.
+_APPEND_MOST: Final = {True: FEED_STREAM_EVENTS, False: FEED_LIST_EVENTS}
+
+
+def need(channel: Channel, last: int, epoch: str, in_redis: Position | None) -> Need:
+    """What `channel` needs whose newest offset in PostgreSQL is `last` in `epoch`; `in_redis` None = not there."""
+    if in_redis is None or in_redis.epoch != epoch or in_redis.offset > last:
+        return Need.REPLACE
+    missing = last - in_redis.offset
+    if missing == 0:
+        return Need.NOTHING
+    return Need.APPEND if missing <= _APPEND_MOST[channel.is_stream] else Need.REPLACE

@@ -1,0 +1,19 @@
+"""What the relay tells about itself, beside the names of config/metrics.py."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+LEADER: Final = Gauge("relay_leader", "1 while this process is the relay")
+LAG_S: Final = Gauge("relay_lag_seconds", "Age of the oldest event that has no offset yet")
+OUTBOX_DEPTH: Final = Gauge("relay_outbox_depth", "Events that have no offset yet, counted to 10,000")
+BEHIND: Final = Gauge("relay_behind", "1 while Redis may lack something that PostgreSQL has")
+NUMBERED: Final = Counter("relay_events_numbered_total", "Events that got their offsets")
+PUBLISHED: Final = Counter("relay_renditions_published_total", "Renditions appended and published, one per channel")
+REFILLED: Final = Counter("relay_channels_refilled_total", "Channels that Redis lacked or had wrong", ["why"])
+UNREADABLE: Final = Counter("relay_events_unreadable_total", "Rows of the outbox that are no event; they are skipped")
+DELAY_S: Final = Histogram(
+    "relay_delay_seconds",
+    "From the oldest event of a batch to its publication",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
+)

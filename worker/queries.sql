@@ -1,0 +1,122 @@
+-- The relay's statements. Offsets are given out here and nowhere else.
+
+-- name: epoch
+SELECT epoch FROM installation;
+
+-- name: look_at_lease
+-- $1 lease. Its holder, and whether its time is over; no row = nobody ever held it.
+SELECT holder, until < clock_timestamp() AS over FROM leases WHERE name = $1;
+
+-- name: take_lease
+-- $1 lease, $2 who takes it, $3 seconds, $4 a holder that is known to be dead or the taker itself, else null.
+-- No row = somebody else holds it.
+INSERT INTO leases AS l (name, holder, term, until)
+VALUES ($1, $2, 1, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (name) DO UPDATE
+SET holder = excluded.holder, term = l.term + 1, until = clock_timestamp() + make_interval(secs => $3)
+WHERE l.until < clock_timestamp() OR l.holder = $4
+RETURNING term;
+
+-- name: renew_lease
+-- $1 lease, $2 holder, $3 term, $4 seconds. No row = it was taken over.
+UPDATE leases SET until = clock_timestamp() + make_interval(secs => $4)
+WHERE name = $1 AND holder = $2 AND term = $3
+RETURNING term;
+
+-- name: release_lease
+-- $1 lease, $2 holder, $3 term.
+UPDATE leases SET until = clock_timestamp() - interval '1 second' WHERE name = $1 AND holder = $2 AND term = $3;
+
+-- name: pending
+SELECT EXISTS (SELECT FROM outbox);
+
+-- name: claim
+-- $1 lease, $2 holder, $3 term, $4 number of rows. The lease stays locked to the end of the transaction: whoever takes
+-- it over waits, so a relay that was paused here cannot commit behind its successor; the server ends the transaction of
+-- one that stays paused for 2 s. Nothing is claimed without the lease.
+WITH held AS MATERIALIZED (
+  SELECT set_config('idle_in_transaction_session_timeout', '2s', true) FROM leases
+  WHERE name = $1 AND holder = $2 AND term = $3 FOR UPDATE)
+DELETE FROM outbox WHERE id = ANY (ARRAY(
+  SELECT id FROM outbox WHERE EXISTS (SELECT FROM held) ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED))
+RETURNING id, event::text AS event;
+
+-- name: number
+-- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies: arrays of one length, in the order of the events.
+-- The rows of feed_channels stay locked to the end of the transaction, so offsets are dense and in commit order.
+WITH given AS (
+  SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[])
+    WITH ORDINALITY AS g (namespace, channel, event_id, event_at, body, n)
+), counted AS (
+  SELECT namespace, channel, count(*) AS size FROM given GROUP BY namespace, channel
+), heads AS (
+  INSERT INTO feed_channels AS c (namespace, channel, last_offset)
+  SELECT namespace, channel, size FROM counted ORDER BY namespace, channel
+  ON CONFLICT (namespace, channel) DO UPDATE SET last_offset = c.last_offset + excluded.last_offset
+  RETURNING namespace, channel, last_offset
+), stored AS (
+  INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
+  SELECT namespace, channel,
+         h.last_offset - c.size + row_number() OVER (PARTITION BY namespace, channel ORDER BY g.n),
+         g.event_id, g.event_at, g.body::json
+  FROM given AS g JOIN counted AS c USING (namespace, channel) JOIN heads AS h USING (namespace, channel)
+)
+SELECT namespace, channel, h.last_offset - c.size + 1 AS first
+FROM counted AS c JOIN heads AS h USING (namespace, channel);
+
+-- name: mark_published
+-- $1 namespaces, $2 channels, $3 offsets: arrays of one length. A mark never goes back nor past the head.
+UPDATE feed_channels AS c SET published_through = least(g.through, c.last_offset)
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (namespace, channel, through)
+WHERE c.namespace = g.namespace AND c.channel = g.channel AND c.published_through < least(g.through, c.last_offset);
+
+-- name: unpublished
+-- $1 namespace and $2 channel of the last row of the page before, $3 size of a page.
+SELECT namespace, channel FROM feed_channels
+WHERE (namespace, channel) > ($1, $2) AND published_through < last_offset
+ORDER BY namespace, channel LIMIT $3;
+
+-- name: streams
+-- $1 namespace and $2 channel of the last row of the page before, $3 size of a page. Channels that live in streams.
+SELECT namespace, channel FROM feed_channels
+WHERE (namespace, channel) > ($1, $2) AND (namespace <> 'musclemap' OR channel = 'community')
+ORDER BY namespace, channel LIMIT $3;
+
+-- name: heads
+-- $1 namespaces, $2 channels: arrays of one length. A channel without an event has no row.
+SELECT namespace, channel, last_offset, published_through
+FROM feed_channels JOIN unnest($1::text[], $2::text[]) AS g (namespace, channel) USING (namespace, channel);
+
+-- name: positions_after
+-- $1 namespace, $2 channel, $3 offset, $4 most rows.
+SELECT "offset", body::text AS body FROM feed_positions
+WHERE namespace = $1 AND channel = $2 AND "offset" > $3 ORDER BY "offset" LIMIT $4;
+
+-- name: newest_positions
+-- $1 namespaces, $2 channels: arrays of one length, $3 most rows of each. Head and rows of one instant.
+SELECT c.namespace, c.channel, c.last_offset, c.published_through, p."offset", p.body::text AS body
+FROM unnest($1::text[], $2::text[]) AS g (namespace, channel)
+JOIN feed_channels AS c USING (namespace, channel)
+CROSS JOIN LATERAL (
+  SELECT "offset", body FROM feed_positions AS f
+  WHERE f.namespace = g.namespace AND f.channel = g.channel ORDER BY "offset" DESC LIMIT $3) AS p
+ORDER BY c.namespace, c.channel, p."offset";
+
+-- name: stream_from
+-- $1 namespace, $2 channel, $3 fewest rows, $4 least age in seconds, $5 most rows: the lowest offset that Redis must
+-- keep. Times of the community are cut to the minute, so a minute is added.
+SELECT greatest(1, max("offset") - $5 + 1, least(
+         max("offset") - $3 + 1,
+         coalesce(min("offset") FILTER (WHERE event_at > clock_timestamp() - make_interval(secs => $4 + 60)),
+                  max("offset")))) AS first
+FROM (SELECT "offset", event_at FROM feed_positions
+      WHERE namespace = $1 AND channel = $2 ORDER BY "offset" DESC LIMIT $5) AS newest;
+
+-- name: outbox_depth
+-- $1 most rows that are counted. Rows that wait, and the age of the oldest in seconds.
+SELECT count(*) AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(event_at)), 0)::float8 AS age_s
+FROM (SELECT event_at FROM outbox ORDER BY id LIMIT $1) AS waiting;
+
+-- name: ensure_partitions
+-- $1 months ahead, this one included.
+SELECT ensure_event_partitions((now() AT TIME ZONE 'UTC')::date, $1);

@@ -1,0 +1,176 @@
+"""The relay: what was committed gets its offsets, then goes to Redis, in order, at least once.
+
+One relay leads at a time. Numbering a batch (one transaction) and publishing the one before it run side by side; woken
+by the API through Redis, it looks by itself every RELAY_POLL_S. While Redis is away numbering goes on, because pages
+and cursors need the offsets; publishing resumes from the marks in PostgreSQL.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+import orjson
+import structlog
+
+from config.limits import (
+    RELAY_BATCH,
+    RELAY_DRAIN_S,
+    RELAY_LOOK_S,
+    RELAY_MARK_S,
+    RELAY_POLL_S,
+    RELAY_RENEW_S,
+    RELAY_RETRY_S,
+    RELAY_TAKE_S,
+)
+from config.metrics import FAILURES
+from config.postgres import UNAVAILABLE
+from config.redis import RedisClient
+from rt.wire.bus import RELAY_WAKE_CHANNEL
+from worker import metrics
+from worker.leader import Leader, Lease, LeaseLostError, this_process
+from worker.publisher import REDIS_AWAY, Publisher
+from worker.store import RelayStore
+from worker.translate import EventUnreadableError, Rendition, translate
+
+log = structlog.get_logger()
+
+LEASE: Final = "relay"
+PARTITIONS_EVERY_S: Final = 3600.0
+MEASURE_EVERY_S: Final = 5.0
+LISTEN_S: Final = 5.0
+
+
+class Relay:
+    """Leads when it can, waits otherwise, for as long as the process lives."""
+
+    def __init__(self, pool: asyncpg.Pool, redis: RedisClient) -> None:
+        self._redis = redis
+        self._store = RelayStore(pool)
+        self._leader = Leader(pool, LEASE, this_process())
+        self._wake = asyncio.Event()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping`: then finishes the batch at hand and gives the lease back."""
+        while not stopping.is_set():
+            try:
+                lease = await self._leader.take()
+                if lease is not None:
+                    await self._lead(lease, stopping)
+            except* LeaseLostError:
+                log.warning("relay_lease_lost")
+            except* (*UNAVAILABLE, asyncpg.PostgresError) as group:
+                # PostgreSQL away, or not migrated yet: the next term begins with a comparison, nothing is skipped.
+                FAILURES.labels("relay").inc()
+                log.warning("relay_interrupted", errors=sorted({type(e).__name__ for e in _leaves(group)}))
+            finally:
+                metrics.LEADER.set(0)
+            await _unless(stopping, RELAY_TAKE_S)
+
+    async def listen(self) -> None:
+        """Wakes the relay when the API says so; a lost message costs one poll."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as bus:
+                    await bus.subscribe(RELAY_WAKE_CHANNEL)
+                    while True:
+                        if await bus.get_message(timeout=LISTEN_S) is not None:
+                            self._wake.set()
+                        else:
+                            await bus.ping()
+            except REDIS_AWAY:
+                await asyncio.sleep(RELAY_RETRY_S)
+
+    async def _lead(self, lease: Lease, stopping: asyncio.Event) -> None:
+        log.info("relay_leads", term=lease.term)
+        publisher = Publisher(self._store, self._redis, await self._store.epoch(), lease)
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(self._renew(lease), name="relay renew"),
+                tasks.create_task(publisher.run(), name="relay publish"),
+                tasks.create_task(self._look(publisher), name="relay look"),
+                tasks.create_task(self._keep_house(), name="relay keep house"),
+            ]
+            metrics.LEADER.set(1)
+            await self._number(lease, publisher, stopping)
+            await publisher.finish(RELAY_DRAIN_S)
+            for task in beside:
+                task.cancel()
+        await self._store.mark_published(publisher.published)
+        await self._leader.release(lease)
+        log.info("relay_released", term=lease.term)
+
+    async def _number(self, lease: Lease, publisher: Publisher, stopping: asyncio.Event) -> None:
+        marked_at = time.monotonic()
+        look_first = False
+        while not stopping.is_set():
+            self._wake.clear()
+            marks = dict(publisher.published)
+            events = 0
+            if not look_first or await self._store.pending():
+                batch = await self._store.number(lease, marks, _renditions)
+                events = batch.events
+                if events:
+                    publisher.settled(marks)
+                    marked_at = time.monotonic()
+                    metrics.NUMBERED.inc(events)
+                    await publisher.offer(batch)
+            if not events and marks and time.monotonic() - marked_at >= RELAY_MARK_S:
+                await self._store.mark_published(marks)
+                publisher.settled(marks)
+                marked_at = time.monotonic()
+            if events < RELAY_BATCH:
+                look_first = not await _unless(self._wake, RELAY_POLL_S, stopping)
+
+    async def _renew(self, lease: Lease) -> None:
+        while True:
+            await asyncio.sleep(RELAY_RENEW_S)
+            await self._leader.renew(lease)
+
+    async def _look(self, publisher: Publisher) -> None:
+        while True:
+            await asyncio.sleep(RELAY_LOOK_S)
+            await publisher.look()
+
+    async def _keep_house(self) -> None:
+        partitions_at = 0.0
+        while True:
+            if time.monotonic() - partitions_at >= PARTITIONS_EVERY_S or not partitions_at:
+                made = await self._store.ensure_partitions()
+                partitions_at = time.monotonic()
+                if made:
+                    log.info("partitions_made", count=made)
+            depth, age_s = await self._store.outbox()
+            metrics.OUTBOX_DEPTH.set(depth)
+            metrics.LAG_S.set(age_s)
+            await asyncio.sleep(MEASURE_EVERY_S)
+
+
+def _renditions(events: Sequence[str]) -> list[Rendition]:
+    """The renditions of rows of the outbox. One that is no event is reported and skipped: it must not stop the rest."""
+    renditions: list[Rendition] = []
+    for text in events:
+        try:
+            renditions += translate(orjson.loads(text), uuid4())
+        except (EventUnreadableError, orjson.JSONDecodeError) as error:
+            metrics.UNREADABLE.inc()
+            log.warning("event_unreadable", error=str(error))
+    return renditions
+
+
+async def _unless(event: asyncio.Event, within_s: float, stopping: asyncio.Event | None = None) -> bool:
+    """Whether `event` was set within that time."""
+    if stopping is not None and stopping.is_set():
+        return False
+    try:
+        async with asyncio.timeout(within_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    return [leaf for e in group.exceptions for leaf in (_leaves(e) if isinstance(e, BaseExceptionGroup) else [e])]

@@ -1,0 +1,217 @@
+"""The relay's side of PostgreSQL: claims events, gives them their offsets, remembers what was published.
+
+A shell: SQL to values and back. Errors are asyncpg's; config.postgres.UNAVAILABLE means the server is away.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple, Protocol
+
+import asyncpg
+
+from api.db import Transaction
+from api.queries import Query, load_queries
+from config.limits import (
+    CONNECTION_WAIT_S,
+    FEED_LIST_EVENTS,
+    FEED_STREAM_EVENTS,
+    FEED_STREAM_EVENTS_MAX,
+    FEED_STREAM_S,
+    PARTITION_MONTHS_AHEAD,
+    RELAY_BATCH,
+    RELAY_DEPTH_MAX,
+    RELAY_PAGE,
+)
+from rt.feed.store import Append
+from rt.wire.channels import Channel, ChannelKind, parse_stored
+from worker.translate import Rendition
+
+_QUERIES: Final = load_queries(__file__)
+_EPOCH: Final = _QUERIES["epoch"]
+_PENDING: Final = _QUERIES["pending"]
+_CLAIM: Final = _QUERIES["claim"]
+_NUMBER: Final = _QUERIES["number"]
+_MARK_PUBLISHED: Final = _QUERIES["mark_published"]
+_UNPUBLISHED: Final = _QUERIES["unpublished"]
+_STREAMS: Final = _QUERIES["streams"]
+_HEADS: Final = _QUERIES["heads"]
+_POSITIONS_AFTER: Final = _QUERIES["positions_after"]
+_NEWEST_POSITIONS: Final = _QUERIES["newest_positions"]
+_STREAM_FROM: Final = _QUERIES["stream_from"]
+_OUTBOX_DEPTH: Final = _QUERIES["outbox_depth"]
+_ENSURE_PARTITIONS: Final = _QUERIES["ensure_partitions"]
+
+Entries = list[tuple[int, bytes]]
+
+
+class Held(Protocol):
+    """A lease as far as SQL must know it."""
+
+    name: str
+    holder: str
+    term: int
+
+
+class Head(NamedTuple):
+    """Of one channel: the newest offset, and the one up to which everything was published once."""
+
+    last: int
+    published: int
+
+
+class Kept(NamedTuple):
+    """What Redis should have of a channel: its head, what was published, entries oldest first, the last at the head."""
+
+    head: Head
+    entries: Entries
+
+
+class Numbered(NamedTuple):
+    """A committed batch: `events` rows of the outbox became `appends`, one per channel."""
+
+    events: int
+    appends: list[Append]
+    oldest_at: float  # seconds since 1970: when the first of them happened
+
+
+Translate = Callable[[Sequence[str]], list[Rendition]]
+NOTHING: Final = Numbered(0, [], 0.0)
+
+
+@asynccontextmanager
+async def committed(pool: asyncpg.Pool) -> AsyncIterator[Transaction]:
+    """A READ COMMITTED transaction: the relay locks what it changes, and must see what was committed meanwhile."""
+    async with (
+        pool.acquire(timeout=CONNECTION_WAIT_S) as connection,
+        connection.transaction(isolation="read_committed"),
+    ):
+        yield Transaction(connection)
+
+
+class RelayStore:
+    """Events, offsets and marks in PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def epoch(self) -> str:
+        """The epoch of the installation."""
+        async with committed(self._pool) as tx:
+            return str(await tx.fetchval(_EPOCH))
+
+    async def pending(self) -> bool:
+        """Whether an event waits to be numbered."""
+        async with committed(self._pool) as tx:
+            return bool(await tx.fetchval(_PENDING))
+
+    async def number(self, lease: Held, published: Mapping[Channel, int], translate: Translate) -> Numbered:
+        """Takes at most RELAY_BATCH events from the outbox and gives their renditions the next offsets, in one commit.
+
+        Nothing is taken where the lease is held no more. `published` is marked in the same transaction, if any was
+        taken. `translate` gets the events' JSON texts in their order.
+        """
+        async with committed(self._pool) as tx:
+            rows = await tx.fetch(_CLAIM, lease.name, lease.holder, lease.term, RELAY_BATCH)
+            if not rows:
+                return NOTHING
+            if published:
+                await tx.execute(_MARK_PUBLISHED, *_columns((c.namespace, c.name, o) for c, o in published.items()))
+            renditions = translate([row["event"] for row in sorted(rows, key=lambda row: row["id"])])
+            given = ((r.channel.namespace, r.channel.name, r.event_id, r.event_at, r.body.decode()) for r in renditions)
+            firsts = await tx.fetch(_NUMBER, *_columns(given)) if renditions else []
+        bodies: dict[tuple[str, str], list[bytes]] = {}
+        for rendition in renditions:
+            bodies.setdefault((rendition.channel.namespace, rendition.channel.name), []).append(rendition.body)
+        channels = {(r.channel.namespace, r.channel.name): r.channel for r in renditions}
+        keys = [(row["namespace"], row["channel"]) for row in firsts]
+        appends = [Append(channels[key], row["first"], bodies[key]) for key, row in zip(keys, firsts, strict=True)]
+        # The community's times are cut to the minute; the owner hears every event, at its own time.
+        times = (r.event_at.timestamp() for r in renditions if r.channel.kind is ChannelKind.USER)
+        return Numbered(len(rows), appends, min(times, default=0.0))
+
+    async def mark_published(self, published: Mapping[Channel, int]) -> None:
+        """Remembers that everything up to these offsets was published once."""
+        if published:
+            async with committed(self._pool) as tx:
+                await tx.execute(_MARK_PUBLISHED, *_columns((c.namespace, c.name, o) for c, o in published.items()))
+
+    async def unpublished(self) -> AsyncIterator[list[Channel]]:
+        """Channels with events that were not marked as published, in pages of RELAY_PAGE."""
+        async for page in self._pages(_UNPUBLISHED):
+            yield page
+
+    async def streams(self) -> AsyncIterator[list[Channel]]:
+        """Channels that Redis must always have, in pages of RELAY_PAGE."""
+        async for page in self._pages(_STREAMS):
+            yield page
+
+    async def heads(self, channels: Sequence[Channel]) -> dict[Channel, Head]:
+        """The heads of these channels; one without an event stands at 0."""
+        async with committed(self._pool) as tx:
+            rows = await tx.fetch(_HEADS, *_names(channels))
+        known = {_key(row): Head(row["last_offset"], row["published_through"]) for row in rows}
+        return {c: known.get((c.namespace, c.name), Head(0, 0)) for c in channels}
+
+    async def entries_after(self, channel: Channel, offset: int, most: int) -> Entries:
+        """At most `most` entries after `offset`, oldest first."""
+        async with committed(self._pool) as tx:
+            rows = await tx.fetch(_POSITIONS_AFTER, channel.namespace, channel.name, offset, most)
+        return [(row["offset"], row["body"].encode()) for row in rows]
+
+    async def kept_lists(self, channels: Sequence[Channel]) -> dict[Channel, Kept]:
+        """What Redis should have of personal channels."""
+        async with committed(self._pool) as tx:
+            rows = await tx.fetch(_NEWEST_POSITIONS, *_names(channels), FEED_LIST_EVENTS)
+        found: dict[tuple[str, str], Kept] = {}
+        for row in rows:
+            kept = found.setdefault(_key(row), Kept(Head(row["last_offset"], row["published_through"]), []))
+            kept.entries.append((row["offset"], row["body"].encode()))
+        return {c: found.get((c.namespace, c.name), Kept(Head(0, 0), [])) for c in channels}
+
+    async def kept_stream(self, channel: Channel) -> Kept:
+        """What Redis should have of a stream: protocol.md's last 1,000 events and 10 minutes, within the maximum."""
+        head = (await self.heads([channel]))[channel]
+        bounds = (FEED_STREAM_EVENTS, float(FEED_STREAM_S), FEED_STREAM_EVENTS_MAX)
+        async with committed(self._pool) as tx:
+            first = await tx.fetchval(_STREAM_FROM, channel.namespace, channel.name, *bounds)
+        entries: Entries = []
+        after = (first or 1) - 1
+        while page := await self.entries_after(channel, after, RELAY_PAGE):
+            entries += page
+            after = page[-1][0]
+        last = entries[-1][0] if entries else 0  # what was numbered meanwhile is in it
+        return Kept(Head(last, head.published), entries[-FEED_STREAM_EVENTS_MAX:])
+
+    async def outbox(self) -> tuple[int, float]:
+        """Events that wait, counted to RELAY_DEPTH_MAX, and the age of the oldest in seconds."""
+        async with committed(self._pool) as tx:
+            row = await tx.fetchrow(_OUTBOX_DEPTH, RELAY_DEPTH_MAX)
+        return row["depth"], row["age_s"]
+
+    async def ensure_partitions(self) -> int:
+        """Makes the partitions of the coming months; how many were new."""
+        async with committed(self._pool) as tx:
+            return int(await tx.fetchval(_ENSURE_PARTITIONS, PARTITION_MONTHS_AHEAD))
+
+    async def _pages(self, query: Query) -> AsyncIterator[list[Channel]]:
+        after = ("", "")
+        while True:
+            async with committed(self._pool) as tx:
+                rows = await tx.fetch(query, *after, RELAY_PAGE)
+            if not rows:
+                return
+            after = _key(rows[-1])
+            yield [channel for row in rows if (channel := parse_stored(*_key(row))) is not None]
+
+
+def _key(row: Any) -> tuple[str, str]:
+    return row["namespace"], row["channel"]
+
+
+def _names(channels: Iterable[Channel]) -> tuple[list[Any], ...]:
+    return _columns(((c.namespace, c.name) for c in channels), 2)
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], width: int = 0) -> tuple[list[Any], ...]:
+    """Rows as one list per column, the form in which `unnest` takes them."""
+    return tuple(list(column) for column in zip(*rows, strict=True)) or tuple([] for _ in range(width))
