@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from api.db import Transaction
 from api.reference import store
 from api.reference.rules import (
     Equipment,
@@ -31,9 +32,12 @@ class Reference:
         self._adopt(assemble((), (), ()))
 
     async def load(self, pool: asyncpg.Pool) -> None:
-        """Reads the tables. Raises what the pool raises; what was loaded before stays then."""
-        async with pool.acquire() as connection:
-            self._adopt(await store.read(connection))
+        """Reads the tables, all of one moment. Raises what the pool raises; what was loaded before stays then."""
+        async with (
+            pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            self._adopt(await store.read(Transaction(connection)))
 
     @property
     def loaded(self) -> bool:

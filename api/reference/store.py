@@ -1,11 +1,12 @@
 """Reference data in PostgreSQL: rows to values and back; decides nothing."""
 
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
+from api.db import Transaction
+from api.queries import load_queries
 from api.reference.rules import (
     Activation,
     Equipment,
@@ -19,13 +20,16 @@ from api.reference.rules import (
     by_activation,
 )
 
-
-def _named(path: Path) -> dict[str, str]:
-    parts = path.read_text("utf-8").split("-- name: ")[1:]
-    return {part.partition("\n")[0].strip(): part.partition("\n")[2] for part in parts}
-
-
-SQL: Final = _named(Path(__file__).parent / "queries.sql")
+QUERIES: Final = load_queries(__file__)
+UPSERT_MUSCLES: Final = QUERIES["upsert_muscles"]
+UPSERT_EQUIPMENT: Final = QUERIES["upsert_equipment"]
+UPSERT_EXERCISES: Final = QUERIES["upsert_exercises"]
+UPSERT_ACTIVATIONS: Final = QUERIES["upsert_activations"]
+DELETE_OTHER_ACTIVATIONS: Final = QUERIES["delete_other_activations"]
+ALL_MUSCLES: Final = QUERIES["all_muscles"]
+ALL_EQUIPMENT: Final = QUERIES["all_equipment"]
+ALL_EXERCISES: Final = QUERIES["all_exercises"]
+ALL_ACTIVATIONS: Final = QUERIES["all_activations"]
 
 
 async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
@@ -33,12 +37,11 @@ async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
 
     What is no longer in the set stays in the tables, because workouts refer to it.
     """
-    await connection.execute(
-        SQL["upsert_muscles"], *_columns((m.id, m.slug, m.name, m.bias_weight) for m in data.muscles)
-    )
-    await connection.execute(SQL["upsert_equipment"], *_columns((e.id, e.slug, e.name) for e in data.equipment))
-    await connection.execute(
-        SQL["upsert_exercises"],
+    tx = Transaction(connection)
+    await tx.execute(UPSERT_MUSCLES, *_columns((m.id, m.slug, m.name, m.bias_weight) for m in data.muscles))
+    await tx.execute(UPSERT_EQUIPMENT, *_columns((e.id, e.slug, e.name) for e in data.equipment))
+    await tx.execute(
+        UPSERT_EXERCISES,
         *_columns((e.id, e.slug, e.name, e.equipment.id if e.equipment else None) for e in data.exercises),
     )
     exercises, muscles, percents = _columns(
@@ -46,22 +49,21 @@ async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
         for exercise in data.exercises
         for activation in exercise.muscles
     )
-    await connection.execute(SQL["upsert_activations"], exercises, muscles, percents)
-    await connection.execute(SQL["delete_other_activations"], exercises, muscles)
+    await tx.execute(UPSERT_ACTIVATIONS, exercises, muscles, percents)
+    await tx.execute(DELETE_OTHER_ACTIVATIONS, exercises, muscles)
 
 
-async def read(connection: asyncpg.Connection) -> ReferenceData:
+async def read(tx: Transaction) -> ReferenceData:
     """The data set as the tables hold it."""
     muscles = {
         row["id"]: Muscle(MuscleId(row["id"]), row["slug"], row["name"], row["bias_weight"])
-        for row in await connection.fetch(SQL["all_muscles"])
+        for row in await tx.fetch(ALL_MUSCLES)
     }
     equipment = {
-        row["id"]: Equipment(EquipmentId(row["id"]), row["slug"], row["name"])
-        for row in await connection.fetch(SQL["all_equipment"])
+        row["id"]: Equipment(EquipmentId(row["id"]), row["slug"], row["name"]) for row in await tx.fetch(ALL_EQUIPMENT)
     }
     activations: dict[UUID, list[Activation]] = {}
-    for row in await connection.fetch(SQL["all_activations"]):
+    for row in await tx.fetch(ALL_ACTIVATIONS):
         activations.setdefault(row["exercise_id"], []).append(Activation(muscles[row["muscle_id"]], row["activation"]))
     exercises = [
         Exercise(
@@ -71,7 +73,7 @@ async def read(connection: asyncpg.Connection) -> ReferenceData:
             equipment.get(row["equipment_id"]),
             by_activation(activations.get(row["id"], ())),
         )
-        for row in await connection.fetch(SQL["all_exercises"])
+        for row in await tx.fetch(ALL_EXERCISES)
     ]
     return assemble(muscles.values(), equipment.values(), exercises)
 

@@ -120,7 +120,7 @@ at("community").follow({ client: live, channel: "community", page: page(COMMUNIT
 function showSession() {
   const { user } = session;
   for (const id of ["who", "sign-out", "presence", "log", "mine"]) at(id).hidden = !user;
-  at("open-sign-in").hidden = Boolean(user);
+  for (const id of ["open-sign-in", "welcome"]) at(id).hidden = Boolean(user);
   at("who").textContent = user?.name ?? "";
   document.body.classList.toggle("signed-in", Boolean(user));
   if (!user) {
@@ -160,7 +160,8 @@ session.addEventListener("change", () => {
   live.restart();
 });
 at("sign-out").addEventListener("click", () => session.logout());
-at("open-sign-in").addEventListener("click", () => signIn.open());
+at("open-sign-in").addEventListener("click", () => signIn.open("sign-in"));
+at("open-sign-up").addEventListener("click", () => signIn.open("sign-up"));
 
 showSession();
 live.start();

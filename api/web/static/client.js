@@ -139,7 +139,7 @@ export class LiveClient extends EventTarget {
   /** The part of the map that is looked at: {west, south, east, north, zoom}; null = none. */
   setViewport(viewport) {
     this.#viewport = viewport;
-    this.#soon("viewport", VIEWPORT_EVERY_MS_MIN, () => this.#sendViewport());
+    if (this.#state === "open") this.#soon("viewport", VIEWPORT_EVERY_MS_MIN, () => this.#sendViewport());
   }
 
   /**
@@ -149,7 +149,7 @@ export class LiveClient extends EventTarget {
   setPresence(changes) {
     if ("lat" in changes || "cell" in changes) this.#placeSent = false;
     Object.assign(this.#presence, changes);
-    this.#soon("presence", HEARTBEAT_EVERY_MS_MIN, () => this.#heartbeat());
+    if (this.#state === "open") this.#soon("presence", HEARTBEAT_EVERY_MS_MIN, () => this.#heartbeat());
   }
 
   // --- one socket's life

@@ -10,7 +10,7 @@ export const COMMUNITY = `query Community($after: String) {
 }`;
 
 export const DASHBOARD = `query Dashboard($after: String) {
-  feed: dashboard(first: 10, after: $after) { ${CONNECTION} }
+  feed: dashboard(first: 5, after: $after) { ${CONNECTION} }
 }`;
 
 export const EXERCISES = `query Exercises {

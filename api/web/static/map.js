@@ -11,6 +11,9 @@ import { count } from "./words.js";
 const PULSE_MS = 1_100;
 const CENTRES_MAX = 20_000;
 const TAP_PX = 6;
+const MARGIN_PX = 40; // what is this far outside the canvas is not drawn; no disc is larger
+const LABEL_PX_MIN = 11;
+const SPACING_DEGREES = 2.84; // between the centres of neighbours at resolution 2; each finer one is √7 closer
 const LINES_EVERY_DEGREES = 30;
 
 export class PresenceMap extends HTMLElement {
@@ -21,6 +24,7 @@ export class PresenceMap extends HTMLElement {
   #land = [];
   #h3 = null;
   #cells = new Map();
+  #resolution = 2;
   #centres = new Map(); // cell -> [lat, lng]
   #pulses = new Map(); // cell -> when it began to change
   #here = null;
@@ -51,19 +55,20 @@ export class PresenceMap extends HTMLElement {
   }
 
   /** Shows these cells instead of those before; what is new or has changed pulses once. */
-  async show({ cells }) {
+  async show({ resolution, cells }) {
     this.#h3 ??= await import("./vendor/h3-js.es.js");
     const now = performance.now();
     for (const [cell, people] of cells) if (this.#cells.get(cell) !== people) this.#pulses.set(cell, now);
     this.#cells = cells;
+    this.#resolution = resolution;
     this.#tell();
     this.#draw();
   }
 
-  /** Marks the own place; null removes the mark. */
+  /** Marks the own place, and moves there if it is out of sight; null removes the mark. */
   here(place) {
     this.#here = place;
-    if (place) this.#view.centre(place.lat, place.lng, Math.max(this.#view.zoom, 3));
+    if (place && !this.#sees(place)) this.#view.centre(place.lat, place.lng, Math.max(this.#view.zoom, 3));
     this.#viewed();
   }
 
@@ -73,6 +78,11 @@ export class PresenceMap extends HTMLElement {
     this.classList.toggle("picking", wanted);
     this.#tell();
     if (wanted) this.#canvas.focus();
+  }
+
+  #sees({ lat, lng }) {
+    const [x, y] = this.#view.toPixel(lat, lng);
+    return x >= 0 && y >= 0 && x <= this.#view.width && y <= this.#view.height;
   }
 
   async #load() {
@@ -127,7 +137,7 @@ export class PresenceMap extends HTMLElement {
     context.fillRect(0, 0, width, height);
     this.#paintLines(context);
     this.#paintLand(context);
-    for (const [cell, people] of this.#cells) this.#paintCell(context, cell, people, now);
+    this.#paintCells(context, now);
     for (const [cell, began] of this.#pulses) if (now - began > PULSE_MS) this.#pulses.delete(cell);
     if (this.#here) this.#paintHere(context);
   }
@@ -158,7 +168,6 @@ export class PresenceMap extends HTMLElement {
     context.lineJoin = "round";
     for (const turn of [-360, 0, 360]) {
       const left = half + (turn - this.#view.lng) * scale;
-      if (left - 180 * scale > this.#view.width || left + 180 * scale < 0) continue;
       context.beginPath();
       for (const ring of this.#land) {
         for (let at = 0; at < ring.length; at += 2) {
@@ -174,27 +183,35 @@ export class PresenceMap extends HTMLElement {
     }
   }
 
-  #paintCell(context, cell, people, now) {
-    const [x, y] = this.#view.toPixel(...this.#centre(cell));
-    const radius = Math.min(34, 4 + 2.4 * Math.sqrt(people));
-    if (x < -60 || y < -60 || x > this.#view.width + 60 || y > this.#view.height + 60) return;
-    context.fillStyle = this.#colours.people;
-    const pulse = this.#pulse(cell, now);
-    if (pulse !== null) {
-      context.globalAlpha = 0.5 * (1 - pulse);
-      disc(context, x, y, radius + 26 * pulse);
+  /** Discs at the cells' centres: larger and brighter with more people, never much wider than the cell itself. */
+  #paintCells(context, now) {
+    const limit = Math.max(7, 0.62 * SPACING_DEGREES * 7 ** ((2 - this.#resolution) / 2) * this.#view.pixelsPerDegree);
+    const visible = [];
+    for (const [cell, people] of this.#cells) {
+      const [x, y] = this.#view.toPixel(...this.#centre(cell));
+      if (x < -MARGIN_PX || y < -MARGIN_PX || x > this.#view.width + MARGIN_PX || y > this.#view.height + MARGIN_PX) continue;
+      const weight = Math.log2(1 + people);
+      visible.push({ cell, people, x, y, weight, radius: Math.min(limit, MARGIN_PX, 2.5 + 1.5 * weight) });
     }
-    context.globalAlpha = 0.16;
-    disc(context, x, y, radius * 1.9);
-    context.globalAlpha = 0.85;
-    disc(context, x, y, radius);
+    context.fillStyle = this.#colours.people;
+    context.globalAlpha = 0.1;
+    for (const { x, y, radius } of visible) disc(context, x, y, radius * 2);
+    for (const { cell, x, y, radius } of visible) {
+      const pulse = this.#pulse(cell, now);
+      if (pulse === null) continue;
+      context.globalAlpha = 0.45 * (1 - pulse);
+      disc(context, x, y, radius + 22 * pulse);
+    }
+    for (const { x, y, weight, radius } of visible) {
+      context.globalAlpha = Math.min(0.95, 0.4 + 0.08 * weight);
+      disc(context, x, y, radius);
+    }
     context.globalAlpha = 1;
-    if (radius < 11) return;
     context.fillStyle = this.#colours.ink;
-    context.font = "600 11px system-ui, sans-serif";
+    context.font = "650 11px system-ui, sans-serif";
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillText(people, x, y);
+    for (const { x, y, people, radius } of visible) if (radius >= LABEL_PX_MIN) context.fillText(people, x, y);
   }
 
   #paintHere(context) {

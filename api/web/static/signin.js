@@ -25,8 +25,9 @@ export class SignIn {
     });
   }
 
-  open() {
-    this.#show("sign-in");
+  /** `mode`: "sign-in" or "sign-up". */
+  open(mode) {
+    this.#show(mode);
     this.#dialog.showModal();
   }
 

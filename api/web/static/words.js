@@ -2,6 +2,7 @@
 
 const number = new Intl.NumberFormat("en");
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const NAMES_SHOWN = 2;
 const UNITS = [
   ["day", 86_400],
   ["hour", 3_600],
@@ -21,36 +22,31 @@ export function ago(iso, now = Date.now()) {
 
 /** {icon, title, detail} of an event; unknown types and fields are no reason to show nothing. */
 export function describe(event) {
-  const who = event.actor?.name ?? "Somebody";
+  const who = event.actor?.name;
   const data = event.data ?? {};
+  const say = (named, unnamed) => (who ? `${who} ${named}` : unnamed);
   switch (event.type) {
     case "workout_completed":
-      return { icon: "workout", title: `${who} finished a workout`, detail: workout(data) };
+      return { icon: "workout", title: say("finished a workout", "Workout finished"), detail: workout(data) };
     case "level_up":
-      return { icon: "level", title: `${who} reached level ${data.level ?? "next"}`, detail: "" };
+      return { icon: "level", title: say("reached a new level", "New level reached"), detail: words(data.level, "Level ") };
     case "milestone_achieved":
-      return { icon: "level", title: `${who} reached a milestone`, detail: String(data.milestone ?? "") };
+      return { icon: "level", title: say("reached a milestone", "Milestone reached"), detail: words(data.milestone) };
     case "high_five":
-      return { icon: "high-five", title: `${who} sent a high five`, detail: "" };
+      return { icon: "high-five", title: say("sent a high five", "High five"), detail: "" };
     default:
-      return { icon: "workout", title: `${who}: ${String(event.type).replaceAll("_", " ")}`, detail: "" };
+      return { icon: "workout", title: String(event.type).replaceAll("_", " "), detail: who ?? "" };
   }
 }
 
-function workout(data) {
-  const parts = [];
-  const exercises = Array.isArray(data.exercises) ? data.exercises.length : data.exercises;
-  if (Number.isFinite(exercises)) parts.push(count(exercises, "exercise"));
-  if (Number.isFinite(data.sets)) parts.push(count(data.sets, "set"));
-  if (Number.isFinite(data.total_tu)) parts.push(`${figure(data.total_tu)} training units`);
-  const muscles = names(data.muscles) || names(data.exercises);
-  if (muscles) parts.push(muscles);
+function workout({ total_tu: units, exercises }) {
+  const parts = Number.isFinite(units) ? [`${figure(units)} training units`] : [];
+  if (Array.isArray(exercises) && exercises.length) {
+    const names = exercises.slice(0, NAMES_SHOWN).map((one) => one?.name ?? one?.slug ?? "an exercise");
+    const more = exercises.length - names.length;
+    parts.push(names.join(", ") + (more ? ` and ${figure(more)} more` : ""));
+  }
   return parts.join(" · ");
 }
 
-function names(list) {
-  if (!Array.isArray(list)) return "";
-  const words = list.map((one) => (typeof one === "string" ? one : (one?.name ?? one?.slug ?? one?.muscle)));
-  const shown = words.filter((word) => typeof word === "string").slice(0, 3);
-  return shown.map((word) => word.replaceAll("-", " ")).join(", ");
-}
+const words = (value, before = "") => (value === undefined ? "" : `${before}${value}`);
