@@ -197,7 +197,7 @@ class Database:
 
 def backoff_s(tries: int, chance: float) -> float:
     """Full jitter: a random part (`chance`, 0-1) of a span that doubles with each of the `tries` so far, capped."""
-    return chance * min(TRANSACTION_BACKOFF_CAP_S, TRANSACTION_BACKOFF_BASE_S * 2**tries)
+    return chance * min(TRANSACTION_BACKOFF_CAP_S, TRANSACTION_BACKOFF_BASE_S * (1 << tries))
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Credits: balances and the double-entry ledger behind them."""

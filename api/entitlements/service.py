@@ -1,0 +1,21 @@
+"""The use case of entitlements: say what a user may do."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from api.db import Database
+from api.entitlements import rules
+from api.entitlements.rules import Entitlements
+from api.errors import NotFound
+from api.queries import load_queries
+
+_ENTITLEMENTS: Final = load_queries(__file__)["entitlements"]
+
+
+async def entitlements(db: Database, user_id: UUID, now: datetime) -> Entitlements:
+    """What a user may do at `now`. Raises NotFound."""
+    row = await db.fetchrow(_ENTITLEMENTS, user_id, now)
+    if row is None:
+        raise NotFound
+    return rules.entitlements(row["unlimited_reason"], row["trial_ends_at"], row["credits"])

@@ -1,0 +1,1 @@
+"""Pages of the feeds, by the positions that the live stream also uses."""

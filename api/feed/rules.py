@@ -1,0 +1,65 @@
+"""Positions of feed pages, and who may read which feed. Pure.
+
+A cursor stands for `{epoch}:{offset}`, the position that the gateway also uses, so that a page and the live stream
+join without a hole or a repeat.
+"""
+
+import re
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from api.pages import bad_cursor, decode_cursor, encode_cursor
+from rt.wire.channels import COMMUNITY, Channel, user_channel
+
+_POSITION = re.compile(r"([0-9A-Za-z_-]{1,64}):([0-9]{1,16})")
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in a channel: the newest event at or before it has `offset`; 0 = before the first."""
+
+    epoch: str
+    offset: int
+
+    @property
+    def cursor(self) -> str:
+        return encode_cursor(f"{self.epoch}:{self.offset}")
+
+
+class FeedEvent(msgspec.Struct, frozen=True):
+    """One numbered event as its channel's readers hear it: `event` is {"id", "v", "type", "created_at", "actor",
+    "data"}."""
+
+    position: Position
+    event: dict[str, Any]
+
+    @property
+    def cursor(self) -> str:
+        return self.position.cursor
+
+
+class FeedPage(msgspec.Struct, frozen=True):
+    """Events newest first; `position` is the newest of the whole channel, also when there is no event."""
+
+    events: tuple[FeedEvent, ...]
+    position: Position
+    has_next: bool
+
+
+def decode_position(cursor: str) -> Position:
+    """The position that a cursor stands for. Raises BadInput."""
+    match = _POSITION.fullmatch(decode_cursor(cursor, 1)[0])
+    if match is None:
+        raise bad_cursor()
+    return Position(match[1], int(match[2]))
+
+
+def community_feed() -> Channel:
+    """What everybody may read."""
+    return COMMUNITY
+
+
+def dashboard(viewer_id: UUID) -> Channel:
+    """Every event of the viewer, and those addressed to the viewer: nobody else reads it."""
+    return user_channel(str(viewer_id))
