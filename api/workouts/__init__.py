@@ -1,0 +1,1 @@
+"""Workouts: checked, measured in training units, logged in one transaction."""

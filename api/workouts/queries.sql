@@ -1,0 +1,28 @@
+-- name: log_workout
+-- $1 user, $2 key, $3 input hash, $4 now, $5 price in credits, $6 workout, $7 ledger transaction and $8 event (fresh
+-- ids), $9 performed at, $10 note, $11 visibility, $12 total training units, $13 exercises and $14 their sets (JSON),
+-- $15 muscles and $16 their training units, $17 data of the event (JSON). One statement, one transaction.
+SELECT outcome, workout_id, charged, credits, version
+  FROM log_workout($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
+
+-- name: workout
+-- $1 user, $2 workout
+SELECT w.id, w.performed_at, w.note, w.total_tu,
+       (SELECT json_agg(json_build_array(e.exercise_id, e.sets) ORDER BY e.position)
+          FROM workout_exercises AS e WHERE e.workout_id = w.id) AS exercises,
+       (SELECT json_agg(json_build_array(m.muscle_id, m.training_units))
+          FROM workout_muscles AS m WHERE m.workout_id = w.id) AS muscles
+  FROM workouts AS w
+ WHERE w.id = $2 AND w.user_id = $1;
+
+-- name: my_workouts
+-- $1 user, $2 performed at and $3 id before which the page begins, or both null, $4 number of rows
+SELECT w.id, w.performed_at, w.note, w.total_tu,
+       (SELECT json_agg(json_build_array(e.exercise_id, e.sets) ORDER BY e.position)
+          FROM workout_exercises AS e WHERE e.workout_id = w.id) AS exercises,
+       (SELECT json_agg(json_build_array(m.muscle_id, m.training_units))
+          FROM workout_muscles AS m WHERE m.workout_id = w.id) AS muscles
+  FROM workouts AS w
+ WHERE w.user_id = $1 AND ($2::timestamptz IS NULL OR (w.performed_at, w.id) < ($2, $3::uuid))
+ ORDER BY w.performed_at DESC, w.id DESC
+ LIMIT $4;
