@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from config.embedded.account import Account
 from config.embedded.errors import StoreError
@@ -19,6 +19,7 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 CLEAN: Final = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 POLL_S: Final = 0.01
 LOG_LINES_SHOWN: Final = 5
+LOG_BYTES_MAX: Final = 8 * 1024 * 1024  # then a start puts it aside, over the one that was aside before
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)  # resolved here: between fork and exec is no place to load a library
 
@@ -55,7 +56,7 @@ def start(
             os._exit(1)
 
     with contextlib.ExitStack() as files:
-        output = None if log is None else files.enter_context(log.open("ab"))
+        output = None if log is None else files.enter_context(_open_log(log))
         child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -73,6 +74,12 @@ def start(
         with child.stdin as pipe:
             pipe.write(standard_input)
     return child
+
+
+def _open_log(log: Path) -> BinaryIO:
+    if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+        log.rename(log.with_suffix(".old.log"))
+    return log.open("ab")
 
 
 def wait_until(
@@ -101,6 +108,15 @@ def stop(child: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, f
         return
     child.kill()
     child.wait()
+
+
+def reap_orphans(ours: Collection[int]) -> None:
+    """Takes note of the end of adopted processes, so that they do not stay as zombies; `ours` are left alone."""
+    with contextlib.suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in ours:
+                return
+            os.waitpid(ended.si_pid, 0)
 
 
 def end_descendants(spare: Collection[int]) -> None:

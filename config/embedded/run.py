@@ -95,6 +95,7 @@ class Run:
                 raise RunError("a process ended, and the others with it: see above")
             if self._stores is not None:
                 self._stores.watch()
+            child.reap_orphans({self._honcho.pid, *self._store_pids()})
             if not waiting:
                 continue
             waiting = {role: address for role, address in waiting.items() if not _ready(address)}
@@ -110,11 +111,13 @@ class Run:
             end = time.monotonic() + STOP_S
             while self._honcho.poll() is None and time.monotonic() < end and not self._hurry.wait(POLL_S):
                 pass
-        stores = self._stores
-        servers = () if stores is None else (stores.postgres, stores.valkey)
-        child.end_descendants({server.pid for server in servers if server is not None and server.pid is not None})
-        if stores is not None:
-            stores.stop()
+        child.end_descendants(self._store_pids())
+        if self._stores is not None:
+            self._stores.stop()
+
+    def _store_pids(self) -> set[int]:
+        servers = () if self._stores is None else (self._stores.postgres, self._stores.valkey)
+        return {server.pid for server in servers if server is not None and server.pid is not None}
 
 
 def _environment(settings: Settings) -> dict[str, str]:
