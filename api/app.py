@@ -1,6 +1,7 @@
 """The composition root of the API: every part made once, wired by hand, and the background work that it owns."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from api.accounts import routes as account_routes
@@ -31,6 +32,7 @@ from api.graphql.schema import build
 from api.http import Answering, Guarding, on_api_error, on_http_exception
 from api.operations import Readiness
 from api.operations import routes as operations_routes
+from api.outbox import Wake
 from api.presence import schema as presence_schema
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
@@ -74,8 +76,9 @@ class Api:
         self.readiness = Readiness(self._pool, self._redis, self._reference)
         authenticate = Authenticator(self._signer, settings)
         accounts = Accounts(self._db, self._redis, self._signer, self._passwords, settings)
-        services = Services(settings, self._db, self._redis, self._reference)
-        routes = [
+        self._wake = Wake(self._redis)
+        services = Services(settings, self._db, self._redis, self._reference, self._wake)
+        routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, GraphQLEndpoint(build(FEATURES), services, authenticate)),
             *account_routes.routes(accounts, self._signer, authenticate, settings),
             *operations_routes(self.readiness),
@@ -89,6 +92,7 @@ class Api:
         lifetime.spawn("postgres_connect", postgres.connect(self._pool))
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
+        lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
 
     async def close(self) -> None:
@@ -125,7 +129,7 @@ class Api:
 class _Application(Starlette):
     """Starlette's router under our own layers, in the order in which a request meets them."""
 
-    def __init__(self, routes: list[Route], settings: Settings) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], settings: Settings) -> None:
         super().__init__(routes=routes)
         self._settings = settings
 

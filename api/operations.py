@@ -38,7 +38,7 @@ class Readiness:
         postgres, redis_answers = await asyncio.gather(self._postgres(), redis.alive(self._redis))
         reasons.update(postgres)
         if not self._reference.loaded:
-            reasons["reference"] = "not loaded yet: run `make migrate`" if not postgres else "not loaded yet"
+            reasons["reference"] = "not loaded yet"
         degraded = {} if redis_answers else {"redis": "does not answer"}
         return not reasons, {"ready": not reasons, "reasons": reasons, "degraded": degraded}
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from graphql import GraphQLResolveInfo
 
 from api.db import Database
-from api.errors import Unauthenticated
+from api.errors import RetryLater, Unauthenticated
+from api.outbox import Wake
 from api.reference.service import Reference
 from config.redis import RedisClient
 from config.settings import Settings
@@ -23,6 +24,7 @@ class Services(NamedTuple):
     db: Database
     redis: RedisClient
     reference: Reference
+    wake: Wake
 
 
 class Context(NamedTuple):
@@ -45,3 +47,11 @@ def viewer_id(info: Info) -> UUID:
     if viewer is None:
         raise Unauthenticated
     return UUID(viewer.user)
+
+
+def reference_of(info: Info) -> Reference:
+    """The reference data. Raises RetryLater until it is loaded: an exercise must not be called unknown before."""
+    reference = context_of(info).services.reference
+    if not reference.loaded:
+        raise RetryLater("Reference data is not loaded yet")
+    return reference

@@ -4,24 +4,16 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from api.errors import BadInput, RetryLater
-from api.graphql.context import Info, context_of
+from api.errors import BadInput
+from api.graphql.context import Info, reference_of
 from api.graphql.schema import feature
 from api.reference.rules import Activation, Equipment, Exercise, Muscle
-from api.reference.service import Reference
 
 _SEARCH_CHARS_MAX: Final = 100
 
 
-def _loaded(info: Info) -> Reference:
-    reference = context_of(info).services.reference
-    if not reference.loaded:
-        raise RetryLater("Reference data is not loaded yet")
-    return reference
-
-
 def _exercises(_: Any, info: Info, search: str | None = None, muscle: str | None = None) -> Sequence[Exercise]:
-    reference = _loaded(info)
+    reference = reference_of(info)
     if search is not None and len(search) > _SEARCH_CHARS_MAX:
         raise BadInput(f"At most {_SEARCH_CHARS_MAX} characters", "search")
     if muscle is None:
@@ -33,11 +25,11 @@ def _exercises(_: Any, info: Info, search: str | None = None, muscle: str | None
 
 
 def _muscles(_: Any, info: Info) -> Sequence[Muscle]:
-    return _loaded(info).muscles()
+    return reference_of(info).muscles()
 
 
 def _equipment(_: Any, info: Info) -> Sequence[Equipment]:
-    return _loaded(info).equipment()
+    return reference_of(info).equipment()
 
 
 def _activation(activation: Activation, _: Info) -> float:

@@ -1,0 +1,57 @@
+"""Feeds in GraphQL: an event is read from the body that the live stream carries too."""
+
+from collections.abc import Callable
+from typing import Any
+
+from api.feed import rules, service
+from api.feed.rules import FeedEvent, FeedPage
+from api.graphql.context import Info, context_of, viewer_id
+from api.graphql.schema import feature
+from api.pages import Edge, PageInfo
+
+
+async def _community(_: Any, info: Info, first: int | None = None, after: str | None = None) -> FeedPage:
+    return await service.page(context_of(info).services.db, rules.community_feed(), first, after)
+
+
+async def _dashboard(_: Any, info: Info, first: int | None = None, after: str | None = None) -> FeedPage:
+    return await service.page(context_of(info).services.db, rules.dashboard(viewer_id(info)), first, after)
+
+
+def _edges(page: FeedPage, _: Info) -> list[Edge[FeedEvent]]:
+    return [Edge(event.cursor, event) for event in page.events]
+
+
+def _page_info(page: FeedPage, _: Info) -> PageInfo:
+    return PageInfo(page.events[-1].cursor if page.events else None, page.has_next)
+
+
+def _of_body(key: str) -> Callable[[FeedEvent, Info], Any]:
+    def resolve(event: FeedEvent, _: Info) -> Any:
+        return event.event[key]
+
+    return resolve
+
+
+def _of_actor(key: str) -> Callable[[dict[str, str], Info], str]:
+    def resolve(actor: dict[str, str], _: Info) -> str:
+        return actor[key]
+
+    return resolve
+
+
+FEATURE = feature(
+    __file__,
+    {
+        "Query": {"communityFeed": _community, "dashboard": _dashboard},
+        "FeedConnection": {"edges": _edges, "pageInfo": _page_info},
+        "FeedEvent": {
+            "id": _of_body("id"),
+            "type": _of_body("type"),
+            "createdAt": _of_body("created_at"),
+            "actor": _of_body("actor"),
+            "data": _of_body("data"),
+        },
+        "Actor": {"id": _of_actor("id"), "name": _of_actor("name")},
+    },
+)

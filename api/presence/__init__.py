@@ -1,0 +1,1 @@
+"""Who is here now, as GraphQL shows it."""

@@ -1,0 +1,38 @@
+"""The client's address behind proxies: the header counts only where a proxy of ours wrote it."""
+
+import pytest
+
+from config.addresses import client_address, is_lenient, networks
+
+PROXIES = networks(["10.0.0.0/8", "192.168.1.7", "2001:db8::/32"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "header", "client"),
+    [
+        ("203.0.113.5", None, "203.0.113.5"),
+        ("203.0.113.5", "198.51.100.1", "203.0.113.5"),  # nobody we trust says so
+        ("10.1.2.3", "198.51.100.1", "198.51.100.1"),
+        ("10.1.2.3", "1.1.1.1, 198.51.100.1", "198.51.100.1"),  # the client wrote the left one itself
+        ("10.1.2.3", "198.51.100.1, 192.168.1.7", "198.51.100.1"),
+        ("10.1.2.3", "10.9.9.9", "10.9.9.9"),
+        ("10.1.2.3", "198.51.100.1, garbage", "10.1.2.3"),
+        ("10.1.2.3", "", "10.1.2.3"),
+        ("::ffff:10.1.2.3", "198.51.100.1", "198.51.100.1"),
+        ("2001:db8::1", "2001:db9::9", "2001:db9::9"),
+        ("unknown", "198.51.100.1", "unknown"),
+    ],
+)
+def test_the_rightmost_address_that_is_no_proxy_is_the_client(peer: str, header: str | None, client: str) -> None:
+    """Seen failing with the leftmost entry taken."""
+    assert client_address(peer, header, PROXIES) == client
+
+
+def test_only_bare_loopback_is_spared_from_limits() -> None:
+    """Seen failing with the forwarding header ignored: everybody behind a proxy on loopback was spared."""
+    assert is_lenient("127.0.0.1", has_forwarding_header=False, trusted=())
+    assert is_lenient("::1", has_forwarding_header=False, trusted=())
+    assert not is_lenient("127.0.0.1", has_forwarding_header=True, trusted=())
+    assert not is_lenient("127.0.0.1", has_forwarding_header=False, trusted=PROXIES)
+    assert not is_lenient("203.0.113.5", has_forwarding_header=False, trusted=())
+    assert not is_lenient("unknown", has_forwarding_header=False, trusted=())
