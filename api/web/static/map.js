@@ -185,7 +185,7 @@ export class PresenceMap extends HTMLElement {
 
   /** Discs at the cells' centres: larger and brighter with more people, never much wider than the cell itself. */
   #paintCells(context, now) {
-    const limit = Math.max(7, 0.62 * SPACING_DEGREES * 7 ** ((2 - this.#resolution) / 2) * this.#view.pixelsPerDegree);
+    const limit = Math.max(5, 0.62 * SPACING_DEGREES * 7 ** ((2 - this.#resolution) / 2) * this.#view.pixelsPerDegree);
     const visible = [];
     for (const [cell, people] of this.#cells) {
       const [x, y] = this.#view.toPixel(...this.#centre(cell));

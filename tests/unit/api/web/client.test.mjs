@@ -1,0 +1,263 @@
+// The embeddable client against a socket that says what the test tells it to. Run by test_client.py.
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { LiveClient, backoffMs, mayReturn } from "../../../../api/web/static/client.js";
+
+let sockets;
+
+class ScriptedSocket {
+  readyState = 0;
+  sent = [];
+  closedWith = null;
+
+  constructor(url, protocols) {
+    Object.assign(this, { url, protocols });
+    sockets.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(code) {
+    this.closedWith = code;
+    this.readyState = 3;
+  }
+
+  // --- the other side
+  opens() {
+    this.readyState = 1;
+    this.onopen();
+  }
+
+  says(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+
+  ends(code) {
+    this.readyState = 3;
+    this.onclose({ code });
+  }
+
+  last(type) {
+    return this.sent.findLast((message) => message.type === type);
+  }
+
+  answers(type, answer) {
+    this.says({ ...answer, id: this.last(type).id });
+  }
+}
+
+const event = (n) => ({ id: `e${n}`, type: "workout_completed", created_at: "2026-01-01T00:00:00Z", actor: null, data: {} });
+const live = (offset) => ({ type: "event", channel: "community", offset, event: event(offset) });
+const joined = (offset, events = [], recovered = null) => ({
+  type: "subscribed",
+  channel: "community",
+  epoch: "E",
+  offset,
+  recovered,
+  events: events.map((n) => ({ offset: n, event: event(n) })),
+});
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+beforeEach(() => {
+  sockets = [];
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  mock.method(Math, "random", () => 0.5);
+});
+afterEach(() => {
+  mock.timers.reset();
+  mock.restoreAll();
+});
+
+async function welcomed(client, welcome = {}) {
+  await turn();
+  const socket = sockets.at(-1);
+  socket.opens();
+  socket.says({ type: "welcome", session: "s", user: null, heartbeat_s: 30, ttl_s: 120, degraded: false, ...welcome });
+  await turn();
+  return socket;
+}
+
+async function following(since = { epoch: "E", offset: 10 }) {
+  const told = { events: [], lost: [], digests: [], refused: [] };
+  const client = new LiveClient("ws://x/ws", { WebSocket: ScriptedSocket });
+  const subscription = client.subscribe("community", {
+    since,
+    event: (_, offset) => told.events.push(offset),
+    lost: (position) => told.lost.push(position),
+    digest: (digest) => told.digests.push(digest.to),
+    refused: (code) => told.refused.push(code),
+  });
+  client.start();
+  const socket = await welcomed(client);
+  return { client, subscription, socket, told };
+}
+
+test("speaks the protocol's first words", async () => {
+  const { socket } = await following();
+  assert.deepEqual(socket.protocols, ["musclemap.v1"]);
+  assert.deepEqual(socket.sent[0], { type: "connect" });
+  assert.deepEqual(socket.last("subscribe").since, { epoch: "E", offset: 10 });
+  assert.equal(socket.last("heartbeat").type, "heartbeat");
+});
+
+test("hands on what was missed and then what is live, each once", async () => {
+  const { socket, told } = await following();
+  socket.answers("subscribe", joined(12, [11, 12], true));
+  for (const offset of [12, 13, 13, 11, 14]) socket.says(live(offset));
+  assert.deepEqual(told.events, [11, 12, 13, 14]);
+  mock.timers.tick(1_000);
+  await turn();
+  assert.equal(socket.sent.filter((message) => message.type === "subscribe").length, 1);
+});
+
+test("asks again from its position where an offset is missing", async () => {
+  const { socket, told } = await following();
+  socket.answers("subscribe", joined(10, [], true));
+  socket.says(live(11));
+  socket.says(live(13));
+  assert.deepEqual(told.events, [11]);
+  mock.timers.tick(1_000);
+  await turn();
+  assert.deepEqual(socket.last("subscribe").since, { epoch: "E", offset: 11 });
+  socket.answers("subscribe", joined(13, [12, 13], true));
+  assert.deepEqual(told.events, [11, 12, 13]);
+});
+
+test("asks again after a gap", async () => {
+  const { socket } = await following();
+  socket.answers("subscribe", joined(10, [], true));
+  socket.says({ type: "gap", channel: "community" });
+  mock.timers.tick(1_000);
+  await turn();
+  assert.equal(socket.sent.filter((message) => message.type === "subscribe").length, 2);
+});
+
+test("a digest moves the position", async () => {
+  const { socket, told } = await following();
+  socket.answers("subscribe", joined(10, [], true));
+  socket.says({ type: "digest", channel: "community", from: 11, to: 30, counts: {}, events: [] });
+  socket.says(live(31));
+  assert.deepEqual([told.digests, told.events], [[30], [31]]);
+});
+
+test("says what is lost and goes on from there", async () => {
+  const { socket, told } = await following();
+  socket.answers("subscribe", joined(900, [], false));
+  socket.says(live(901));
+  assert.deepEqual(told.lost, [{ epoch: "E", offset: 900 }]);
+  assert.deepEqual(told.events, [901]);
+});
+
+test("tries again while the gateway cannot serve the channel, and gives up where it may not", async () => {
+  const { socket, told } = await following();
+  socket.answers("subscribe", { type: "error", code: "UNAVAILABLE", message: "" });
+  mock.timers.tick(1_000);
+  await turn();
+  socket.answers("subscribe", { type: "error", code: "FORBIDDEN", message: "" });
+  mock.timers.tick(60_000);
+  await turn();
+  assert.deepEqual(told.refused, ["FORBIDDEN"]);
+  assert.equal(socket.sent.filter((message) => message.type === "subscribe").length, 2);
+});
+
+test("comes back with its place, its ticket and nothing twice", async () => {
+  const { client, socket, told } = await following();
+  socket.answers("subscribe", joined(10, [], true));
+  socket.says(live(11));
+  socket.ends(1006);
+  assert.equal(client.state, "waiting");
+  mock.timers.tick(500);
+  const second = await welcomed(client, { resume: "ticket" });
+  assert.deepEqual(second.last("subscribe").since, { epoch: "E", offset: 11 });
+  second.answers("subscribe", joined(12, [12], true));
+  second.ends(1012);
+  mock.timers.tick(500);
+  const third = await welcomed(client);
+  assert.equal(third.sent[0].resume, "ticket");
+  assert.deepEqual(told.events, [11, 12]);
+});
+
+test("waits as long as the gateway asked for", async () => {
+  const { client, socket } = await following();
+  socket.says({ type: "reconnect", after_ms: 7_000, reason: "restart" });
+  socket.ends(1012);
+  mock.timers.tick(6_999);
+  await turn();
+  assert.equal(sockets.length, 1);
+  mock.timers.tick(1);
+  await turn();
+  assert.equal(sockets.length, 2);
+  assert.equal(client.state, "connecting");
+});
+
+test("asks for a new token after 4001 and never for one after 4500", async () => {
+  const asked = [];
+  const token = async (expired) => (asked.push(expired), "t");
+  const client = new LiveClient("ws://x/ws", { token, WebSocket: ScriptedSocket });
+  client.start();
+  const first = await welcomed(client, { resume: "old" });
+  first.ends(4001);
+  mock.timers.tick(1_000);
+  const second = await welcomed(client);
+  assert.deepEqual(asked, [false, true]);
+  assert.deepEqual(second.sent[0], { type: "connect", token: "t" });
+  second.ends(4500);
+  mock.timers.tick(3_600_000);
+  await turn();
+  assert.equal(client.state, "stopped");
+  assert.equal(sockets.length, 2);
+});
+
+test("notices a network that is gone without a word", async () => {
+  const { client, socket } = await following();
+  mock.timers.tick(10_000);
+  assert.equal(socket.closedWith, 4000);
+  assert.equal(client.state, "waiting");
+});
+
+test("heartbeats at the pace that it was given, and sends a place once", async () => {
+  const { client, socket } = await following();
+  socket.answers("heartbeat", { type: "ack" });
+  client.setPresence({ lat: 1, lng: 2, status: "training" });
+  mock.timers.tick(250);
+  assert.equal(socket.last("heartbeat").lat, 1);
+  socket.answers("heartbeat", { type: "ack" });
+  socket.says({ type: "pace", heartbeat_s: 120, ttl_s: 300 });
+  mock.timers.tick(119_000);
+  assert.equal(socket.sent.filter((message) => message.type === "heartbeat").length, 2);
+  mock.timers.tick(1_000);
+  const { lat, status } = socket.last("heartbeat");
+  assert.deepEqual([lat, status], [undefined, "training"]);
+});
+
+test("keeps the map whole and waits where a version is missing", async () => {
+  const { client, socket } = await following();
+  const maps = [];
+  client.addEventListener("map", ({ detail }) => maps.push(Object.fromEntries(detail.cells)));
+  const map = (version, whole, cells) => {
+    socket.says({ type: "map", tile: "t", version, whole, resolution: 2, cells });
+    mock.timers.tick(0);
+  };
+  client.setViewport({ west: 0, south: 0, east: 1, north: 1, zoom: 2 });
+  mock.timers.tick(250);
+  socket.answers("viewport", { type: "viewport", resolution: 2, tiles: ["t"] });
+  map(4, true, [["a", 5]]);
+  map(5, false, [["a", 0], ["b", 10]]);
+  map(7, false, [["b", 20]]);
+  map(8, false, [["b", 50]]);
+  map(9, true, [["c", 5]]);
+  assert.deepEqual(maps, [{ a: 5 }, { b: 10 }, { c: 5 }]);
+});
+
+test("close codes: which ones let a client come back", () => {
+  for (const code of [1001, 1006, 1011, 1012, 1013, 4001, 4002, 4008, 4009, 4499]) assert.ok(mayReturn(code), code);
+  for (const code of [1000, 1002, 1003, 1007, 1009, 4500, 4501, 4503, 4505, 4999]) assert.ok(!mayReturn(code), code);
+});
+
+test("backoff: full jitter, base 1 s, cap 30 s", () => {
+  assert.equal(backoffMs(0, 0), 0);
+  assert.deepEqual([0, 1, 2, 4, 5, 1_000].map((attempt) => backoffMs(attempt, 1)), [1_000, 2_000, 4_000, 16_000, 30_000, 30_000]);
+});
