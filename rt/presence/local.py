@@ -222,7 +222,8 @@ class LocalPresence:
         own_ms = int(now_s * 1_000)
         self._redis_ahead_ms = lease.redis_ms - own_ms
         if self._guard.changed(lease.run_id, lease.redis_ms, own_ms) or self.degraded or not lease.kept:
-            self._again = {key: local for key, local in self._members.items() if key not in self._fresh}
+            self._again = dict(self._members)
+            self._fresh = {key: local for key, local in self._fresh.items() if key not in self._members}
             if self._again:
                 log.info("presence_write_back", members=len(self._again), after_outage=self.degraded)
             self.degraded = False

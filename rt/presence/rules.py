@@ -11,19 +11,16 @@ from zlib import crc32
 from h3.api import basic_str as h3
 
 from config.limits import (
-    HEARTBEAT_BACKGROUND_S,
-    HEARTBEAT_S,
     MAP_TILES_PER_VIEWPORT_MAX,
     PRESENCE_CLOCK_JUMP_S,
     PRESENCE_SPEED_MPS_MAX,
     PRESENCE_SPEED_SLACK_M,
-    PRESENCE_TTL_BACKGROUND_S,
-    PRESENCE_TTL_S,
 )
 
 State = Literal["online", "training"]
 Audience = Literal["everyone", "followers", "nobody"]
 
+CELL_RESOLUTION: Final = 7  # what is stored
 RESOLUTIONS: Final = (2, 3, 4, 5, 6, 7)  # what a map can show
 TILE_STEP: Final = 3  # a tile is the parent this many resolutions coarser
 ZOOM_MAX: Final = 22
@@ -33,13 +30,6 @@ _AUDIENCES: Final[tuple[Audience, ...]] = ("everyone", "followers", "nobody")
 # A descendant's centre lies within √3/√7 + √3/7 + √3/7√7 = 0.996 circumradii of its tile's centre; the rest is for the
 # distortion of cells near pentagons.
 _TILE_REACH: Final = 1.2
-
-
-class Pace(NamedTuple):
-    """How often a client shall send a heartbeat and how long it counts without one, seconds."""
-
-    heartbeat_s: int
-    ttl_s: int
 
 
 class Bounds(NamedTuple):
@@ -69,18 +59,6 @@ class View(NamedTuple):
 def partition_of(user_id: str, partitions: int) -> int:
     """The partition that holds every connection of this user; the same on every machine."""
     return crc32(user_id.encode()) % partitions
-
-
-def pace(*, background: bool) -> Pace:
-    """The interval and time to live that a client is granted; each TTL is at least 2.5 intervals."""
-    if background:
-        return Pace(HEARTBEAT_BACKGROUND_S, PRESENCE_TTL_BACKGROUND_S)
-    return Pace(HEARTBEAT_S, PRESENCE_TTL_S)
-
-
-def state_of(status: str | None) -> State:
-    """What others see of a heartbeat's `status`: only `training` is training."""
-    return "training" if status == "training" else "online"
 
 
 def strictest(first: Audience, second: Audience) -> Audience:

@@ -1,0 +1,213 @@
+"""The map in one gateway process: the tiles that somebody here looks at, and frames that all of them share.
+
+State comes from Redis once per tile, then changes come by the bus. A tile's frame is built once per change; a viewer
+who comes late gets the whole tile from here. Versions decide: the next one is applied, an old one is skipped, a hole
+is filled by loading the tile again.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+
+from config.limits import MAP_PENDING_PER_TILE_MAX
+from config.redis import RedisClient, RedisError
+from rt.presence.aggregate import TileKey
+from rt.presence.upkeep import TILES_KEY
+from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL
+from rt.wire.frames import text_frame
+
+__all__ = ["ONLINE_SLOT", "MapView", "Viewer"]
+
+log = structlog.get_logger()
+
+ONLINE_SLOT: Final = "online"  # the `tile` under which the newest `online` frame is handed over
+_LOAD_TILES: Final = 256
+_RETRY_S: Final = 0.5
+
+
+class Viewer(Protocol):
+    """One socket with a viewport."""
+
+    def send_map(self, tile: str, frame: bytes) -> None:
+        """Takes a ready frame. One who is behind may drop what it has of the same tile, and then asks `whole`."""
+
+
+class _Tile:
+    """One tile with viewers here. `version` None: being loaded, changes wait in `pending`."""
+
+    __slots__ = ("cells", "frame", "key", "pending", "version", "viewers")
+
+    def __init__(self, key: TileKey) -> None:
+        self.key = key
+        self.version: int | None = None
+        self.cells: dict[str, int] = {}
+        self.viewers: dict[Viewer, None] = {}
+        self.pending: list[dict[str, Any]] = []
+        self.frame: bytes | None = None  # the whole tile at this version, once somebody needed it
+
+    def whole(self) -> bytes:
+        if self.frame is None:
+            self.frame = _frame(self.key, self.version or 0, True, list(self.cells.items()))
+        return self.frame
+
+    def take(self, change: dict[str, Any]) -> bytes | None:
+        """Applies a change and returns its frame; None for an old one. Raises LookupError where one is missing."""
+        version: int = change["version"]
+        cells: list[tuple[str, int]] = change["cells"]
+        if change["whole"]:
+            self.cells, self.version, self.frame = dict(cells), version, None
+            return self.whole()
+        if self.version is None or version > self.version + 1:
+            raise LookupError
+        if version <= self.version:
+            return None
+        self.version, self.frame = version, None
+        for cell, count in cells:
+            if count:
+                self.cells[cell] = count
+            else:
+                self.cells.pop(cell, None)
+        return _frame(self.key, version, False, cells)
+
+
+class MapView:
+    """See the module. Synchronous but for `run`, which loads tiles."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self.frames_built = 0
+        self.loads = 0
+        self._redis: Any = redis
+        self._tiles: dict[TileKey, _Tile] = {}
+        self._viewers: dict[Viewer, list[_Tile]] = {}
+        self._wanted: dict[TileKey, None] = {}
+        self._wake = asyncio.Event()
+
+    def channels(self) -> tuple[str, ...]:
+        """The Pub/Sub channels whose messages `on_message` wants."""
+        return (MAP_CHANNEL, ONLINE_CHANNEL)
+
+    def watch(self, viewer: Viewer, resolution: int, tiles: Iterable[str]) -> None:
+        """The viewer now looks at these tiles only, and gets each whole: at once, or when it is loaded."""
+        self.unwatch(viewer)
+        watched: list[_Tile] = []
+        for name in tiles:
+            key = TileKey(resolution, name)
+            tile = self._tiles.get(key)
+            if tile is None:
+                tile = self._tiles[key] = _Tile(key)
+                self._want(tile)
+            tile.viewers[viewer] = None
+            watched.append(tile)
+            if tile.version is not None:
+                viewer.send_map(name, tile.whole())
+        self._viewers[viewer] = watched
+
+    def unwatch(self, viewer: Viewer) -> None:
+        """The viewer looks at nothing any more. Safe for one that never did."""
+        for tile in self._viewers.pop(viewer, ()):
+            del tile.viewers[viewer]
+            if not tile.viewers:
+                del self._tiles[tile.key]
+                self._wanted.pop(tile.key, None)
+
+    def whole(self, resolution: int, tile: str) -> bytes | None:
+        """The whole tile as it is now, for a viewer that dropped changes; None while it is not known."""
+        known = self._tiles.get(TileKey(resolution, tile))
+        return None if known is None or known.version is None else known.whole()
+
+    def resync(self) -> None:
+        """The bus was away: everything that is looked at is loaded again."""
+        for tile in self._tiles.values():
+            self._want(tile)
+
+    def on_message(self, channel: str, payload: bytes) -> None:
+        """A message of the bus. What is no message of the keeper is ignored."""
+        try:
+            message = orjson.loads(payload)
+            if channel == ONLINE_CHANNEL:
+                self.tell_online(message["users"], message["training"])
+            elif channel == MAP_CHANNEL:
+                for change in message:
+                    tile = self._tiles.get(TileKey(change["resolution"], change["tile"]))
+                    if tile is not None:
+                        self._change(tile, change)
+        except (ValueError, KeyError, TypeError):
+            log.warning("map_message_unreadable", channel=channel)
+
+    def tell_online(self, users: int, training: int) -> None:
+        """Hands `online` to every viewer; also for a gateway that counts from memory while Redis is away."""
+        frame = text_frame(orjson.dumps({"type": "online", "users": users, "training": training}))
+        for viewer in self._viewers:
+            viewer.send_map(ONLINE_SLOT, frame)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Loads the tiles that are wanted, until cancelled or `stopping` is set; waits for a Redis that is away."""
+        while not stopping.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            while self._wanted and not stopping.is_set():
+                keys = list(self._wanted)[:_LOAD_TILES]
+                try:
+                    await self.load(keys)
+                except (RedisError, OSError, TimeoutError):
+                    await asyncio.sleep(_RETRY_S)
+
+    async def load(self, keys: Sequence[TileKey]) -> None:
+        """Reads tiles and hands them, whole, to all who look at them. Raises RedisError, OSError, TimeoutError."""
+        self.loads += len(keys)
+        answers = await self._redis.hmget(TILES_KEY, [key.field for key in keys])
+        for key, answer in zip(keys, answers, strict=True):
+            tile = self._tiles.get(key)
+            if tile is None or key not in self._wanted:
+                continue
+            state = orjson.loads(answer) if answer else {"version": 0, "cells": []}
+            tile.cells, tile.version, tile.frame = dict(state["cells"]), state["version"], None
+            pending, tile.pending = tile.pending, []
+            del self._wanted[key]
+            try:
+                for change in pending:
+                    tile.take(change)
+            except LookupError:
+                self._want(tile)
+                continue
+            self._send(tile, tile.whole())
+
+    def _change(self, tile: _Tile, change: dict[str, Any]) -> None:
+        if tile.version is None:
+            tile.pending.append(change)
+            if len(tile.pending) > MAP_PENDING_PER_TILE_MAX:
+                del tile.pending[0]  # the hole is seen when they are applied, and the tile is loaded again
+            return
+        try:
+            frame = tile.take(change)
+        except LookupError:
+            self._want(tile)
+            return
+        if frame is not None:
+            self._send(tile, frame)
+
+    def _send(self, tile: _Tile, frame: bytes) -> None:
+        self.frames_built += 1
+        name = tile.key.tile
+        for viewer in tile.viewers:
+            viewer.send_map(name, frame)
+
+    def _want(self, tile: _Tile) -> None:
+        tile.version, tile.pending = None, []
+        self._wanted[tile.key] = None
+        self._wake.set()
+
+
+def _frame(key: TileKey, version: int, whole: bool, cells: Sequence[tuple[str, int]]) -> bytes:
+    message = {
+        "type": "map",
+        "tile": key.tile,
+        "version": version,
+        "whole": whole,
+        "resolution": key.resolution,
+        "cells": cells,
+    }
+    return text_frame(orjson.dumps(message))
