@@ -21,6 +21,7 @@ export class LiveFeed extends HTMLElement {
   #run = 0; // of `follow` and of each loading; what belongs to an older one is dropped
   #loadedAt = 0;
   #timers = new Set();
+  #clock = null;
   #list = document.createElement("ol");
   #notice = document.createElement("p");
   #older = document.createElement("button");
@@ -40,10 +41,11 @@ export class LiveFeed extends HTMLElement {
       this.#older.addEventListener("click", () => this.#loadOlder());
       this.append(this.#notice, this.#list, this.#older);
     }
-    this.#timers.add(setInterval(() => this.#tellTimes(), TIMES_EVERY_MS));
+    this.#clock = setInterval(() => this.#tellTimes(), TIMES_EVERY_MS);
   }
 
   disconnectedCallback() {
+    clearInterval(this.#clock);
     this.stop();
   }
 
@@ -57,11 +59,13 @@ export class LiveFeed extends HTMLElement {
   /** Shows nothing any more. */
   stop() {
     this.#run += 1;
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#subscription?.unsubscribe();
     this.#subscription = null;
     this.#list.replaceChildren();
+    this.#older.hidden = true;
+    delete this.dataset.state;
   }
 
   async #load() {

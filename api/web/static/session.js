@@ -2,6 +2,7 @@
 
 const HINT = "musclemap.signed-in"; // whether the refresh cookie is worth a request when the page is opened
 const EARLY_MS = 30_000; // an access token this close to its end is replaced first
+const RESTORE_AGAIN_MS = 5_000;
 
 /** An answer of the API that is an error, or none at all (code "NETWORK"). */
 export class ApiError extends Error {
@@ -19,9 +20,10 @@ export class Session extends EventTarget {
   #expiresAt = 0;
   #refreshing = null;
 
-  /** Takes up the session of an earlier visit, where there seems to be one. */
+  /** Takes up the session of an earlier visit, where there seems to be one; while the server is away, later. */
   async restore() {
-    if (localStorage.getItem(HINT)) await this.#refresh().catch(() => {});
+    if (this.user || !localStorage.getItem(HINT)) return;
+    await this.#refresh().catch(() => setTimeout(() => this.restore(), RESTORE_AGAIN_MS));
   }
 
   async register(name, email, password) {

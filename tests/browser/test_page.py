@@ -1,0 +1,199 @@
+"""The page in real Chromium over the real processes: what a person does, and what everybody else sees of it."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import h3
+import httpx2
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from tests.support.people import Person, exercise_ids
+from tests.support.processes import Fleet
+from tests.support.stores import Database, environment
+
+pytestmark = pytest.mark.timeout(120)
+
+DESKTOP: Final = (1280, 860)
+PHONE: Final = (390, 844)
+WAIT_MS: Final = 15_000
+# No sandbox as root; the rest keeps Chromium from asking for hosts of its own.
+ARGUMENTS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    executable = next(filter(None, found), None)
+    if executable is None:
+        pytest.skip("Chromium is not installed: `apt-get install chromium`, or `bash .ci/run`, which does it")
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def fleet(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Fleet]:
+    stores = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    async with Fleet(stores, tmp_path / "fleet") as running:
+        yield running
+
+
+class Visit:
+    """One person's browser: a page and everything that it complained about."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self._heard(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.set_default_timeout(WAIT_MS)
+
+    def _heard(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):  # violations of the content policy are among them
+            self.complaints.append(f"{kind}: {text}")
+
+    async def joins_live(self) -> None:
+        await expect(self.page.locator("#connection")).to_have_attribute("data-state", "open", timeout=WAIT_MS)
+        await expect(self.page.locator("#community")).to_have_attribute("data-state", "live", timeout=WAIT_MS)
+
+    async def signs_up(self, name: str, email: str) -> None:
+        await self.page.get_by_role("button", name="Create an account").first.click()
+        form = self.page.locator("#credentials")
+        await form.get_by_label("Name").fill(name)
+        await form.get_by_label("E-mail").fill(email)
+        await form.get_by_label("Password").fill("correct horse battery")
+        await form.get_by_role("button", name="Create an account").click()
+        await expect(self.page.locator("#who")).to_have_text(name, timeout=WAIT_MS)
+        await expect(self.page.locator("#dashboard")).to_have_attribute("data-state", "live", timeout=WAIT_MS)
+
+    async def logs(self, exercise: str) -> None:
+        form = self.page.locator("#workout")
+        await form.get_by_label("Exercise").first.select_option(label=exercise)
+        await form.get_by_label("Weight, kg").first.fill("62.5")
+        await form.get_by_role("button", name="Save workout").click()
+        await expect(form.locator(".result.good")).to_contain_text("training units", timeout=WAIT_MS)
+
+    def community(self, exercise: str) -> "Rows":
+        return Rows(self.page, "community", exercise)
+
+    def dashboard(self, exercise: str) -> "Rows":
+        return Rows(self.page, "dashboard", exercise)
+
+
+class Rows:
+    """The rows of a feed that tell of one exercise."""
+
+    def __init__(self, page: Page, feed: str, exercise: str) -> None:
+        self.found = page.locator(f"#{feed} li").filter(has_text=exercise)
+
+    async def are(self, count: int) -> None:
+        await expect(self.found).to_have_count(count, timeout=WAIT_MS)
+
+
+async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP) -> Visit:
+    context: BrowserContext = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+    one = Visit(await context.new_page())
+    await one.page.goto(fleet.api.http())
+    return one
+
+
+async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: Fleet) -> None:
+    """Planted once and seen to fail: the live subscription without the event handler, and an inline style."""
+    watcher, member = await visit(browser, fleet), await visit(browser, fleet)
+    await watcher.joins_live()
+    await expect(watcher.page.locator("#online")).to_have_text("0", timeout=WAIT_MS)
+
+    await member.signs_up("Grace Hopper", "grace@example.com")
+    await expect(watcher.page.locator("#online")).to_have_text("1", timeout=WAIT_MS)
+    await member.page.get_by_role("button", name="Pick a place on the map").click()
+    await member.page.locator("#map canvas").click(position={"x": 300, "y": 200})
+    await expect(watcher.page.locator("#map")).to_have_attribute("data-people", "1", timeout=WAIT_MS)
+    await expect(member.page.locator("#map")).to_have_attribute("data-people", "1", timeout=WAIT_MS)
+    await member.page.get_by_label("I am training now").check()
+    await expect(watcher.page.locator("#training")).to_have_text("1", timeout=WAIT_MS)
+
+    await member.logs("Barbell back squat")
+    await watcher.community("Barbell back squat").are(1)
+    await expect(watcher.page.locator("#community")).not_to_contain_text("Grace")
+    await member.community("Barbell back squat").are(1)
+    await member.dashboard("Barbell back squat").are(1)
+    await expect(member.page.locator("#dashboard")).to_contain_text("Grace Hopper finished a workout")
+    await expect(member.page.locator("#balance")).to_contain_text("100 credits")
+
+    await member.page.reload()
+    await expect(member.page.locator("#who")).to_have_text("Grace Hopper", timeout=WAIT_MS)
+    await member.joins_live()
+    await member.logs("Pull-up")
+    await member.dashboard("Barbell back squat").are(1)
+    await watcher.community("Pull-up").are(1)
+    await watcher.community("Barbell back squat").are(1)
+
+    await member.page.get_by_role("button", name="Sign out").click()
+    await expect(member.page.locator("#welcome")).to_be_visible(timeout=WAIT_MS)
+    await expect(watcher.page.locator("#online")).to_have_text("0", timeout=WAIT_MS)
+    assert watcher.complaints + member.complaints == []
+
+
+async def test_a_page_that_lost_its_gateway_comes_back_and_misses_nothing(browser: Browser, fleet: Fleet) -> None:
+    """Planted once and seen to fail: `since` left out of the second subscribe."""
+    watcher = await visit(browser, fleet)
+    await watcher.joins_live()
+    await fleet.rt.stop()
+    await expect(watcher.page.locator("#connection")).not_to_have_attribute("data-state", "open", timeout=WAIT_MS)
+    async with httpx2.AsyncClient() as client:
+        person = await Person(fleet.api.http(""), client).sign_up()
+        exercise = (await exercise_ids(fleet.api.http(""), client))[0]
+        await person.log_workout(exercise)
+        await person.log_workout(exercise)
+    await fleet.rt.start()
+    await expect(watcher.page.locator("#connection")).to_have_attribute("data-state", "open", timeout=40_000)
+    await expect(watcher.page.locator("#community li.fresh")).to_have_count(2, timeout=WAIT_MS)
+
+
+async def test_it_fits_a_phone(browser: Browser, fleet: Fleet) -> None:
+    member = await visit(browser, fleet, PHONE)
+    await member.joins_live()
+    await member.signs_up("Grace", "grace@example.com")
+    await member.logs("Plank")
+    await member.dashboard("Plank").are(1)
+    assert await member.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert member.complaints == []
+
+
+async def test_a_wrong_password_is_explained(browser: Browser, fleet: Fleet) -> None:
+    visitor = await visit(browser, fleet)
+    await visitor.page.get_by_role("button", name="Sign in").first.click()
+    form = visitor.page.locator("#credentials")
+    await form.get_by_label("E-mail").fill("nobody@example.com")
+    await form.get_by_label("Password").fill("wrong horse battery")
+    await form.get_by_role("button", name="Sign in").first.click()
+    await expect(form.get_by_role("alert")).not_to_be_empty(timeout=WAIT_MS)
+    await expect(visitor.page.locator("#sign-in")).to_be_visible()
+
+
+async def test_the_map_knows_where_cells_are(browser: Browser, fleet: Fleet) -> None:
+    """The page decodes H3 indexes with a library of its own: held against ours, pentagons and seams included."""
+    places = [(52.5, 13.4), (-33.9, 151.2), (0.0, 179.99), (64.7, 10.5), (-89.5, 0.0), (89.5, -120.0), (2.3, -5.2)]
+    cells = [h3.latlng_to_cell(lat, lng, resolution) for lat, lng in places for resolution in range(2, 8)]
+    cells += [cell for resolution in range(2, 8) for cell in h3.get_pentagons(resolution)]
+    one = await visit(browser, fleet)
+    decoded = await one.page.evaluate(
+        "async (cells) => { const h3 = await import('/static/vendor/h3-js.es.js');"
+        " return cells.map((cell) => h3.cellToLatLng(cell)); }",
+        cells,
+    )
+    for cell, (lat, lng) in zip(cells, decoded, strict=True):
+        assert (lat, lng) == pytest.approx(h3.cell_to_latlng(cell), abs=1e-6)
