@@ -166,7 +166,8 @@ class Database:
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         self.waiting += 1
         try:
-            connection = await self.pool.acquire(timeout=CONNECTION_WAIT_S)
+            async with asyncio.timeout(CONNECTION_WAIT_S):  # the pool's own timeout costs a task
+                connection = await self.pool.acquire()
         finally:
             self.waiting -= 1
         try:

@@ -37,11 +37,14 @@ class Lanes:
             raise RetryLater
         lane.users += 1
         try:
-            try:
-                async with asyncio.timeout(LANE_WAIT_S):
-                    await lane.lock.acquire()
-            except TimeoutError:
-                raise RetryLater from None
+            if lane.users > 1:
+                try:
+                    async with asyncio.timeout(LANE_WAIT_S):
+                        await lane.lock.acquire()
+                except TimeoutError:
+                    raise RetryLater from None
+            else:
+                await lane.lock.acquire()  # at once: nothing else runs in between
             try:
                 yield
             finally:
