@@ -8,7 +8,8 @@ import asyncio
 import ipaddress
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -258,9 +259,10 @@ def unexpected(error: Exception) -> ApiError:
 
 def _observe(scope: Scope, answer: _Answer, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
-    metrics.HTTP_REQUESTS.labels(scope["method"], route, answer.status).inc()
-    metrics.HTTP_SECONDS.labels(route).observe(seconds)
-    metrics.HTTP_BYTES.labels(route).observe(answer.size)
+    _count(scope["method"], route, answer.status)()
+    observe_seconds, observe_bytes = _observers(route)
+    observe_seconds(seconds)
+    observe_bytes(answer.size)
     line = log.debug if scope["path"] in OPERATIONS else log.info
     line(
         "http_request",
@@ -271,6 +273,16 @@ def _observe(scope: Scope, answer: _Answer, seconds: float) -> None:
         bytes=answer.size,
         client=scope["state"]["client"],
     )
+
+
+@lru_cache(maxsize=1_000)
+def _count(method: str, route: str, status: int) -> Callable[[], None]:
+    return metrics.HTTP_REQUESTS.labels(method, route, status).inc
+
+
+@lru_cache(maxsize=100)
+def _observers(route: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
+    return metrics.HTTP_SECONDS.labels(route).observe, metrics.HTTP_BYTES.labels(route).observe
 
 
 def _request_id(headers: Headers) -> str:

