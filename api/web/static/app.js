@@ -79,7 +79,6 @@ function share({ lat, lng }) {
   map.here(place);
   live.setPresence(place);
   at("place").textContent = "You are on the map. The ring is seen by you alone.";
-  at("pick").setAttribute("aria-pressed", "false");
 }
 
 at("share").addEventListener("click", () => {
@@ -93,11 +92,8 @@ at("share").addEventListener("click", () => {
   );
 });
 
-at("pick").addEventListener("click", () => {
-  const picking = at("pick").getAttribute("aria-pressed") !== "true";
-  at("pick").setAttribute("aria-pressed", String(picking));
-  map.pick(picking);
-});
+at("pick").addEventListener("click", () => map.pick());
+map.addEventListener("picking", ({ detail }) => at("pick").setAttribute("aria-pressed", String(detail)));
 
 function tellTraining() {
   const training = at("train").checked;

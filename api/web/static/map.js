@@ -1,6 +1,6 @@
 /**
  * <presence-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
- * another part is looked at, and "place" ({lat, lng}) when somebody picks one after `pick()`.
+ * another part is looked at, "place" ({lat, lng}) when somebody picks one after `pick()`, and "picking" (true, false).
  *
  *   map.show({ resolution, cells })     cells: Map(H3 index -> count)
  *   map.here({ lat, lng })              the own place, which only this page knows
@@ -77,6 +77,7 @@ export class PresenceMap extends HTMLElement {
     this.#picking = wanted;
     this.classList.toggle("picking", wanted);
     this.#tell();
+    this.dispatchEvent(new CustomEvent("picking", { detail: wanted }));
     if (wanted) this.#canvas.focus();
   }
 
