@@ -1,0 +1,113 @@
+-- What must hold in the books at every instant; each statement returns the rows that break it: `subject` (an id) and
+-- `detail`. $1 is the number of rows that are enough.
+
+-- name: unbalanced_transaction
+SELECT t.id::text AS subject, format('%s entries, sum %s', count(e.amount), coalesce(sum(e.amount), 0)) AS detail
+  FROM ledger_transactions AS t LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id
+ GROUP BY t.id HAVING count(e.amount) < 2 OR sum(e.amount) <> 0
+ LIMIT $1;
+
+-- name: orphan_entry
+SELECT e.transaction_id::text AS subject, format('entry of account %s', e.account_id) AS detail
+  FROM ledger_entries AS e
+  LEFT JOIN ledger_transactions AS t ON t.id = e.transaction_id
+  LEFT JOIN accounts AS a ON a.id = e.account_id
+ WHERE t.id IS NULL OR a.id IS NULL OR (a.kind = 'user') <> (e.version IS NOT NULL)
+ LIMIT $1;
+
+-- name: wrong_balance
+SELECT b.account_id::text AS subject, format('balance %s, entries %s', b.credits, coalesce(sum(e.amount), 0)) AS detail
+  FROM credit_balances AS b LEFT JOIN ledger_entries AS e ON e.account_id = b.account_id
+ GROUP BY b.account_id HAVING b.credits <> coalesce(sum(e.amount), 0)
+ LIMIT $1;
+
+-- name: broken_chain
+-- Versions are 1, 2, 3 … up to that of the balance, and each balance_after follows from the one before.
+SELECT account_id::text AS subject, format('version %s, balance after %s', version, balance_after) AS detail
+  FROM (
+    SELECT e.account_id, e.version, e.balance_after, e.amount, b.version AS newest,
+           lag(e.version, 1, 0::bigint) OVER entries AS version_before,
+           lag(e.balance_after, 1, 0::bigint) OVER entries AS balance_before,
+           lead(e.version) OVER entries AS version_after
+      FROM ledger_entries AS e LEFT JOIN credit_balances AS b ON b.account_id = e.account_id
+     WHERE e.version IS NOT NULL
+    WINDOW entries AS (PARTITION BY e.account_id ORDER BY e.version)
+  ) AS chain
+ WHERE version <> version_before + 1 OR balance_after <> balance_before + amount
+    OR (version_after IS NULL AND newest IS DISTINCT FROM version)
+ LIMIT $1;
+
+-- name: account_without_balance
+SELECT a.id::text AS subject, 'no balance row' AS detail
+  FROM accounts AS a LEFT JOIN credit_balances AS b ON b.account_id = a.id
+ WHERE a.kind = 'user' AND b.account_id IS NULL
+ LIMIT $1;
+
+-- name: wrong_charge
+-- A workout that was charged has one transaction of that amount, one that was free has none.
+SELECT w.id::text AS subject, format('charged %s, booked %s', w.charged, coalesce(-sum(e.amount), 0)) AS detail
+  FROM workouts AS w
+  LEFT JOIN ledger_transactions AS t ON t.workout_id = w.id
+  LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id AND e.account_id = w.account_id
+ GROUP BY w.id HAVING count(DISTINCT t.id) <> CASE WHEN w.charged > 0 THEN 1 ELSE 0 END
+                   OR coalesce(-sum(e.amount), 0) <> w.charged
+ LIMIT $1;
+
+-- name: charge_without_workout
+SELECT t.id::text AS subject, format('workout %s', t.workout_id) AS detail
+  FROM ledger_transactions AS t LEFT JOIN workouts AS w ON w.id = t.workout_id
+ WHERE t.workout_id IS NOT NULL AND w.id IS NULL
+ LIMIT $1;
+
+-- name: workout_in_parts
+SELECT w.id::text AS subject, 'no exercise or no muscle' AS detail
+  FROM workouts AS w
+ WHERE NOT EXISTS (SELECT FROM workout_exercises AS e WHERE e.workout_id = w.id)
+    OR NOT EXISTS (SELECT FROM workout_muscles AS m WHERE m.workout_id = w.id)
+ LIMIT $1;
+
+-- name: orphan_part
+SELECT p.workout_id::text AS subject, 'part of no workout, or of nothing that is known' AS detail
+  FROM (
+    SELECT e.workout_id FROM workout_exercises AS e LEFT JOIN exercises AS x ON x.id = e.exercise_id WHERE x.id IS NULL
+    UNION ALL
+    SELECT m.workout_id FROM workout_muscles AS m LEFT JOIN muscles AS x ON x.id = m.muscle_id WHERE x.id IS NULL
+    UNION ALL
+    SELECT e.workout_id FROM workout_exercises AS e LEFT JOIN workouts AS w ON w.id = e.workout_id WHERE w.id IS NULL
+    UNION ALL
+    SELECT m.workout_id FROM workout_muscles AS m LEFT JOIN workouts AS w ON w.id = m.workout_id WHERE w.id IS NULL
+  ) AS p
+ LIMIT $1;
+
+-- name: workout_without_event
+SELECT w.id::text AS subject, format('%s events', count(e.id)) AS detail
+  FROM workouts AS w
+  LEFT JOIN activity_events AS e ON e.type = 'workout_completed' AND e.data ->> 'workout_id' = w.id::text
+ GROUP BY w.id HAVING count(e.id) <> 1
+ LIMIT $1;
+
+-- name: lost_event
+-- An event waits in the outbox, or its owner's feed has it: once, and not both.
+SELECT e.id::text AS subject, format('%s in the outbox, %s in the feed of the owner', count(DISTINCT o.id), count(DISTINCT p."offset"))
+         AS detail
+  FROM activity_events AS e
+  LEFT JOIN outbox AS o ON o.event_id = e.id
+  LEFT JOIN users AS u ON u.account_id = e.account_id
+  LEFT JOIN feed_positions AS p ON p.namespace = e.namespace AND p.channel = 'user:' || u.id AND p.event_id = e.id
+ WHERE u.id IS NOT NULL
+ GROUP BY e.id HAVING count(DISTINCT o.id) + count(DISTINCT p."offset") <> 1
+ LIMIT $1;
+
+-- name: unknown_outbox_row
+SELECT o.event_id::text AS subject, 'in the outbox, but no event' AS detail
+  FROM outbox AS o LEFT JOIN activity_events AS e ON e.id = o.event_id AND e.created_at = o.event_at
+ WHERE e.id IS NULL
+ LIMIT $1;
+
+-- name: feed_with_holes
+SELECT c.namespace || ':' || c.channel AS subject,
+       format('head %s, %s positions up to %s', c.last_offset, count(p."offset"), max(p."offset")) AS detail
+  FROM feed_channels AS c LEFT JOIN feed_positions AS p ON p.namespace = c.namespace AND p.channel = c.channel
+ GROUP BY c.namespace, c.channel, c.last_offset
+HAVING count(p."offset") <> c.last_offset OR coalesce(max(p."offset"), 0) <> c.last_offset
+ LIMIT $1;

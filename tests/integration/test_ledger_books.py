@@ -1,0 +1,191 @@
+"""The books bind everybody: what the application's role may not do, what not even the owner may, and the auditor."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from api.credits.audit import CHECKS, audit
+from tests.support.ledger import Ledger, connection, ledger, query
+from tests.support.stores import Database
+
+
+@pytest.fixture
+async def books(database: Database) -> AsyncIterator[Ledger]:
+    async with ledger(database.url) as made:
+        yield made
+
+
+async def test_the_application_role_owns_nothing_and_is_serializable(database: Database) -> None:
+    async with connection(database.url) as app:
+        owned = "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
+        assert await app.fetchval(owned) == 0
+        assert await app.fetchval("SELECT count(*) FROM pg_proc WHERE proowner = current_user::regrole") == 0
+        assert await app.fetchval("SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user") is False
+        assert await app.fetchval("SHOW transaction_isolation") == "serializable"
+        assert await app.fetchval("SHOW synchronous_commit") == "on"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await app.execute("CREATE TABLE public.mine (x int)")
+
+
+async def test_log_workout_refuses_a_weaker_isolation(database: Database) -> None:
+    call = """SELECT log_workout(gen_random_uuid(), 'k', '', now(), 1, gen_random_uuid(), gen_random_uuid(),
+        gen_random_uuid(), now(), '', '{}', 0, '{}', '{}', '{}', '{}', '{}')"""
+    async with connection(database.url) as app:
+        with pytest.raises(asyncpg.InvalidTransactionStateError):
+            async with app.transaction(isolation="read_committed"):
+                await app.fetch(call)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_entries SET amount = amount + 1",
+        "DELETE FROM ledger_entries",
+        "TRUNCATE ledger_entries",
+        "UPDATE ledger_transactions SET reason = 'gift'",
+        "DELETE FROM ledger_transactions",
+        "TRUNCATE ledger_transactions",
+        "DELETE FROM accounts",
+    ],
+)
+async def test_the_ledger_is_append_only(books: Ledger, database: Database, statement: str) -> None:
+    """Defects seen failing: UPDATE granted to the application; the trigger dropped, for the owner."""
+    await books.user()
+    for url in (database.url, database.owner_url):
+        async with connection(url) as somebody:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await somebody.execute(statement)
+
+
+async def test_nobody_writes_to_the_books_but_their_function(books: Ledger, database: Database) -> None:
+    await books.user()
+    async with connection(database.url) as app:
+        for statement in (
+            "UPDATE credit_balances SET credits = credits + 1",
+            "INSERT INTO ledger_entries SELECT * FROM ledger_entries",
+            "DELETE FROM workouts",
+            "UPDATE activity_events SET data = '{}'",
+            "UPDATE feed_positions SET body = '{}'",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await app.execute(statement)
+    one_sided = """INSERT INTO ledger_entries (transaction_id, account_id, amount, created_at)
+        SELECT gen_random_uuid(), id, 5, now() FROM accounts WHERE kind = 'system' LIMIT 1"""
+    async with connection(database.owner_url) as owner:
+        with pytest.raises(asyncpg.CheckViolationError, match="add up to 0"):
+            await owner.execute(one_sided)
+        with pytest.raises(asyncpg.CheckViolationError):
+            await owner.execute("UPDATE credit_balances SET credits = -1")
+
+
+# What to do to the books behind the triggers' back, and the checks that must say so.
+DEFECTS = {
+    "a wrong cent": (
+        "UPDATE ledger_entries SET amount = amount + 1 WHERE version = 2",
+        {"unbalanced_transaction", "wrong_balance", "broken_chain", "wrong_charge"},
+    ),
+    "an entry that is missing": (
+        "DELETE FROM ledger_entries WHERE version = 2",
+        {"unbalanced_transaction", "wrong_balance", "broken_chain", "wrong_charge"},
+    ),
+    "an orphan entry": (
+        (
+            "INSERT INTO ledger_entries (transaction_id, account_id, amount, created_at) SELECT gen_random_uuid(), id, 1,"
+            " now() FROM accounts WHERE slug = 'welcome'"
+        ),
+        {"orphan_entry"},
+    ),
+    "an entry of nobody": (
+        "UPDATE ledger_entries SET account_id = gen_random_uuid() WHERE version IS NULL",
+        {"orphan_entry"},
+    ),
+    "a balance that was changed": (
+        "UPDATE credit_balances SET credits = credits + 1 WHERE version > 0",
+        {"wrong_balance"},
+    ),
+    "a version that was skipped": ("UPDATE credit_balances SET version = version + 1", {"broken_chain"}),
+    "a balance_after that is wrong": (
+        "UPDATE ledger_entries SET balance_after = balance_after + 1 WHERE version = 1",
+        {"broken_chain"},
+    ),
+    "a balance row that is missing": ("DELETE FROM credit_balances", {"account_without_balance", "broken_chain"}),
+    "a charge that was not booked": (
+        "UPDATE workouts SET charged = 24",
+        {"wrong_charge"},
+    ),
+    "a charge for nothing": (
+        "DELETE FROM workouts",
+        {"charge_without_workout", "orphan_part"},
+    ),
+    "a charge for another workout": (
+        "UPDATE ledger_transactions SET workout_id = gen_random_uuid() WHERE reason = 'workout'",
+        {"wrong_charge", "charge_without_workout"},
+    ),
+    "a workout without muscles": ("DELETE FROM workout_muscles", {"workout_in_parts"}),
+    "an exercise that does not exist": (
+        "UPDATE workout_exercises SET exercise_id = gen_random_uuid()",
+        {"orphan_part"},
+    ),
+    "an event that was never recorded": (
+        "DELETE FROM activity_events",
+        {"workout_without_event", "unknown_outbox_row"},
+    ),
+    "an outbox row that is missing": ("DELETE FROM outbox", {"lost_event"}),
+    "an event that is due twice": (
+        "INSERT INTO outbox (event_id, event_at, event) SELECT event_id, event_at, event FROM outbox",
+        {"lost_event"},
+    ),
+    "a hole in a feed": (
+        (
+            "INSERT INTO feed_channels (namespace, channel, last_offset) VALUES ('musclemap', 'community', 2);"
+            ' INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)'
+            " VALUES ('musclemap', 'community', 2, gen_random_uuid(), now(), '{}')"
+        ),
+        {"feed_with_holes"},
+    ),
+}
+
+
+async def test_the_auditor_finds_nothing_in_sound_books(books: Ledger, database: Database) -> None:
+    await books.log(await books.user(), "k")
+    await books.log(await books.user(credit=0, trial_days=1), "k")
+    async with connection(database.url) as app:
+        assert await audit(app) == []
+
+
+async def test_the_auditor_finds_every_planted_defect(books: Ledger, database: Database) -> None:
+    await books.log(await books.user(), "k")
+    async with connection(database.superuser_url) as superuser:
+        for name, (statement, expected) in DEFECTS.items():
+            planted = superuser.transaction()
+            await planted.start()
+            await superuser.execute("SET LOCAL session_replication_role TO replica")  # triggers sleep
+            await superuser.execute(statement)
+            found = {finding.check for finding in await _findings(superuser)}
+            await planted.rollback()
+            assert found == expected, name
+    assert set(CHECKS) == set().union(*(expected for _, expected in DEFECTS.values()))
+
+
+async def _findings(superuser: asyncpg.Connection) -> list[asyncpg.Record]:
+    class Row:
+        def __init__(self, check: str) -> None:
+            self.check = check
+
+    return [Row(name) for name, one in CHECKS.items() for _ in await superuser.fetch(one.sql, 20)]
+
+
+async def test_a_month_is_prepared_and_what_came_before_it_moves_in(database: Database) -> None:
+    event = query(
+        "SELECT append_event(gen_random_uuid(), '2031-05-07T10:00:00Z', 'musclemap', 'x', 1, gen_random_uuid(),"
+        " gen_random_uuid(), 'n', '{}', '{}')"
+    )
+    async with connection(database.url) as app:
+        await app.execute(event.sql)
+        where = "SELECT tableoid::regclass::text FROM activity_events"
+        assert await app.fetchval(where) == "activity_events_other"
+        assert await app.fetchval("SELECT ensure_event_partitions('2031-04-30', 3)") == 3
+        assert await app.fetchval(where) == "activity_events_2031_05"
+        assert await app.fetchval("SELECT ensure_event_partitions('2031-04-30', 3)") == 0
+        assert await app.fetchval("SELECT count(*) FROM activity_events") == 1
