@@ -16,7 +16,7 @@ redis.call('ZADD', KEYS[1], unpack(scores))
 local known, fresh, users, of_user = {}, {}, {}, {}
 for i, connection in ipairs(connections) do
   local value = ARGV[i * 3]
-  if olds[i] ~= value then
+  if olds[i] ~= value or known[connection] then  -- twice in one call: the last one holds
     local user = string.match(value, '^%S+')
     if not of_user[user] then
       users[#users + 1] = user

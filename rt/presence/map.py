@@ -163,7 +163,7 @@ class MapView:
             tile = self._tiles.get(key)
             if tile is None or key not in self._wanted:
                 continue
-            state = orjson.loads(answer) if answer else {"version": 0, "cells": []}
+            state: dict[str, Any] = orjson.loads(answer) if answer else {"version": 0, "cells": []}
             tile.cells, tile.version, tile.frame = dict(state["cells"]), state["version"], None
             pending, tile.pending = tile.pending, []
             del self._wanted[key]
