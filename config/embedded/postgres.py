@@ -156,7 +156,7 @@ class PostgresServer:
             lines = (self._cluster / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return len(lines) >= 8 and lines[7].strip() == "ready"
+        return len(lines) >= 8 and lines[7].strip() == "ready" and lines[0] == str(self.pid)
 
     async def _prepare(self) -> None:
         try:
