@@ -53,6 +53,32 @@ FEED_REFILL_QUEUE_MAX: Final = 10_000  # requests that wait in Redis; a dropped 
 EPOCH_WAIT_S: Final = 5  # a gateway that knows no epoch holds `subscribe` this long
 REFILL_WAIT_S: Final = 5  # a channel that Redis lost is refilled by the relay within this, or UNAVAILABLE
 
+# --- fan-out of one gateway process
+TOPIC_RETAINED_BYTES_MAX: Final = 4 * 1024 * 1024  # of one channel, while somebody joins it
+FLUSH_WRITES_PER_TURN: Final = 256  # then the loop gets a turn: 5-7 µs of system call each
+FLUSH_WINDOW_S: Final = 0.010  # a channel that is faster than this is written once per window ...
+FLUSH_WINDOW_BEHIND_S: Final = 0.050  # ... or this, while the process cannot keep up
+LOADER_READERS: Final = 8  # histories that are read at once
+JOINS_WAITING_MAX: Final = 50_000  # then UNAVAILABLE
+REFILL_POLL_S: Final = (0.010, 0.100)  # from, to
+FUTURE_WAIT_S: Final = 1  # a `since` beyond what Redis has: Redis may be behind PostgreSQL
+BUS_SUBSCRIBE_BATCH: Final = 512  # channels in one SUBSCRIBE
+BUS_RECONNECT_S: Final = (0.05, 1.0)  # from, to
+CANARY_EVERY_S: Final = 2
+CANARY_WAIT_S: Final = 2  # a canary that is not heard by then: the subscription is replaced
+FACTS_EVERY_S: Final = (1, 5)  # while something is missing, and else
+REVOCATIONS_MAX: Final = 100_000
+
+# --- one gateway process
+HELD_CONNECTS_MAX: Final = 10_000  # whose token names a key that is being fetched; then 1013
+REPORT_EVERY_S: Final = 1  # a process's figures reach the board this often
+RESTART_PAUSE_S: Final = 0.5  # before a child that died is replaced
+TCP_USER_TIMEOUT_MS: Final = 30_000  # unacknowledged data for this long: the peer is gone
+TCP_KEEPALIVE_S: Final = 60
+DRAIN_BATCHES_PER_S: Final = 10
+DRAIN_CLIENTS_PER_S_MIN: Final = 100  # few clients need no long window
+DRAIN_RETURN_MS: Final = (500, 5_500)  # `reconnect.after_ms`; well within the grace of presence
+
 # --- presence in Redis
 PRESENCE_SCRIPT_MEMBERS_MAX: Final = 100  # 1,000 members block Redis for 17-27 ms
 PRESENCE_TICK_S: Final = 0.25  # heartbeats of one tick and partition are one command
@@ -79,6 +105,8 @@ ONLINE_EVERY_S: Final = 3
 # --- relay
 RELAY_BATCH: Final = 50
 RELAY_POLL_S: Final = 0.05
+RELAY_IDLE_AFTER_S: Final = 2  # without an event, and with the wake-up channel open ...
+RELAY_IDLE_POLL_S: Final = 0.25  # ... it looks this often: a wake-up can be lost, and a look costs half a millisecond
 RELAY_LEASE_S: Final = 4  # a second relay takes over within 5 s
 RELAY_RENEW_S: Final = 1
 RELAY_TAKE_S: Final = 0.4  # how often a relay that waits looks at the lease

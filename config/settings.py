@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     loopback_lenient: bool = Field(
         True, description="Loopback without TRUSTED_PROXIES and forwarding header is exempt from rate limits"
     )
+    ticket_secret: SecretStr = Field(
+        SecretStr(""), description="Key of resume tickets; empty: made once and kept in Redis"
+    )
     rt_open_namespaces: Words = Field((), description="App namespaces whose channels anybody may join, comma-separated")
 
     presence_partitions: int = Field(16, ge=1, le=1024, description="Partitions of presence; one value for a cluster")

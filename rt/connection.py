@@ -35,7 +35,6 @@ class Connection(asyncio.Protocol):
 
     __slots__ = ("_fragments", "_partial", "_rare", "phase", "transport")
 
-    rules: ClassVar[Rules] = Rules()
     message_bytes_max: ClassVar[int] = INBOUND_MESSAGE_BYTES_MAX
     reads_directly: ClassVar[bool] = True  # False: every frame through `websockets`, for the test that compares
 
@@ -49,6 +48,10 @@ class Connection(asyncio.Protocol):
         self._fragments: list[bytes] | None = None
 
     # --- for the subclass
+
+    def rules(self) -> Rules:
+        """What a request must be like."""
+        return Rules()
 
     def admit(self, _request: Request) -> Page | None:
         """May refuse an upgrade."""
@@ -137,7 +140,7 @@ class Connection(asyncio.Protocol):
         if end > HANDSHAKE_BYTES_MAX or (end < 4 and len(data) > HANDSHAKE_BYTES_MAX):
             self._end(handshake.page(Page(431, b"request header fields too large\n")))
         elif end >= 4:
-            answer = handshake.answer(data[:end], self.rules, self.admit)
+            answer = handshake.answer(data[:end], self.rules(), self.admit)
             if not answer.upgraded:
                 self._end(answer.data)
                 return

@@ -17,8 +17,12 @@ _TEXT = 0x81
 class Echo(Connection):
     """Answers every message with itself. It takes larger messages than the gateway, and binary ones, as suites do."""
 
-    rules = Rules(path=None, origins=None, subprotocols=())
+    __slots__ = ()
+
     message_bytes_max = 16 << 20
+
+    def rules(self) -> Rules:
+        return Rules(path=None, origins=None, subprotocols=())
 
     def on_message(self, payload: bytes | bytearray) -> None:
         self.send(_frame(_TEXT, bytes(payload)))

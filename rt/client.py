@@ -1,0 +1,336 @@
+"""One client of the gateway: performs what its session decides, and keeps its socket honest."""
+
+import asyncio
+import secrets
+from time import monotonic
+from typing import TYPE_CHECKING, Final, cast
+
+import structlog
+from websockets.http11 import Request
+
+from config.addresses import client_address, is_lenient
+from config.limits import CLOSE_WAIT_S, CONNECT_DEADLINE_S, PING_AFTER_SILENCE_S, SILENT_CLOSE_S
+from rt.closes import Closing
+from rt.connection import CLOSING, HANDSHAKE, OPEN, Connection
+from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
+from rt.handshake import Page, Rules
+from rt.presence.map import ONLINE_SLOT
+from rt.presence.rules import bounds, view
+from rt.sendqueue import Backlog
+from rt.session import Session, State
+from rt.wheel import NOWHERE
+from rt.wire import outbound
+from rt.wire.frames import PING
+from rt.wire.inbound import decode
+
+if TYPE_CHECKING:
+    from rt.gateway import Gateway
+
+log = structlog.get_logger()
+
+BUFFER_MARK_BYTES: Final = 16 * 1024  # more than this waiting: the client is behind
+
+
+class Client(Connection):
+    """See the module. One object per socket, no task, no timer: the gateway's wheel calls `on_timer`."""
+
+    __slots__ = ("_address", "_backlog", "_due", "_gateway", "_heard_at", "_resolution", "_slot", "session")
+
+    def __init__(self, gateway: "Gateway") -> None:
+        super().__init__()
+        self.session: Session | None = None
+        self._gateway = gateway
+        self._address = ""  # empty: not counted
+        self._backlog: Backlog | None = None
+        self._heard_at = 0.0
+        self._resolution = 0  # of the viewport; 0 = none
+        self._due = 0.0
+        self._slot = NOWHERE
+
+    # --- the socket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accepted: it has CONNECT_DEADLINE_S to become a client."""
+        super().connection_made(transport)
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=BUFFER_MARK_BYTES)
+        self._gateway.counters.accepted += 1
+        self._gateway.clients.add(self)
+        self._wake_at(monotonic() + CONNECT_DEADLINE_S)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Gone, for whatever reason: everybody forgets it."""
+        gateway = self._gateway
+        gateway.clients.discard(self)
+        gateway.held.pop(self, None)
+        gateway.slow.discard(self)
+        gateway.wheel.drop(self, self._slot)
+        if self._address:
+            gateway.count_address(self._address, -1)
+        self._end_session()
+        self._backlog = None
+        super().connection_lost(error)
+
+    def rules(self) -> Rules:
+        """Of this gateway."""
+        return self._gateway.rules
+
+    def admit(self, request: Request) -> Page | None:
+        """Refuses an upgrade while draining, or from an address with too many sockets."""
+        gateway = self._gateway
+        peer = self.transport.get_extra_info("peername") if self.transport else None
+        host = peer[0] if peer else ""
+        forwarded = ", ".join(request.headers.get_all("X-Forwarded-For")) or None
+        spared = gateway.lenient and is_lenient(host, forwarded is not None, gateway.trusted)
+        refusal = gateway.may_upgrade(client_address(host, forwarded, gateway.trusted), spared=spared)
+        if refusal is None and not spared:
+            self._address = client_address(host, forwarded, gateway.trusted)
+            gateway.count_address(self._address, 1)
+        return refusal
+
+    def opened(self) -> None:
+        """The socket is open; the first message must be `connect`, still within the same deadline."""
+        now = monotonic()
+        self._heard_at = now
+        self._gateway.counters.upgraded += 1
+        self.session = Session(secrets.token_urlsafe(16), now)
+
+    def closing(self) -> None:
+        """Half-closed: presence and channels end now, the socket a little later."""
+        self._end_session()
+        self._wake_at(monotonic() + CLOSE_WAIT_S)
+
+    def close(self, closing: Closing) -> None:
+        """Ends the session too."""
+        if self.session is not None:
+            self.session.close(closing)
+        if self.phase == OPEN:
+            self._gateway.count_close(closing)
+        super().close(closing)
+
+    # --- in
+
+    def on_message(self, payload: bytes | bytearray) -> None:
+        """A text message."""
+        now = monotonic()
+        self._heard_at = now
+        gateway = self._gateway
+        gateway.counters.messages += 1
+        session = self.session
+        if session is None:
+            return
+        try:
+            effects = session.step(decode(payload), gateway.facts, now)
+            self._perform(effects, now)
+            if session.access is not None:
+                gateway.presence.sign_of_life(session.id)
+        except Exception:
+            log.exception("session_failed", session=session.id)
+            self.close(Closing.INTERNAL)
+
+    def on_binary(self, _payload: bytes | bytearray) -> None:
+        """There are none in this protocol."""
+        self.close(Closing.BINARY)
+
+    def on_ping(self) -> bool:
+        """Pings count like messages."""
+        return self._control()
+
+    def on_pong(self) -> None:
+        """Keeps the socket; presence it does not keep."""
+        self._control()
+
+    def _control(self) -> bool:
+        now = monotonic()
+        self._heard_at = now
+        session = self.session
+        if session is None or session.control_frame(now):
+            return True
+        if session.limited_too_long(now):
+            self.close(Closing.RATE_LIMIT)
+        return False
+
+    # --- what the session decided
+
+    def perform_held(self, held: Hold) -> None:
+        """Shows the `connect` again that waited for a key."""
+        if self.session is not None and self.phase == OPEN:
+            now = monotonic()
+            effects = self.session.step(held.message, self._gateway.facts, now)
+            if any(isinstance(effect, Hold) for effect in effects):
+                effects = self.session.close(Closing.BAD_TOKEN)
+            self._perform(effects, now)
+
+    def _perform(self, effects: Effects, now: float) -> None:
+        gateway = self._gateway
+        for effect in effects:
+            match effect:
+                case Beat():
+                    self._beat(effect)
+                case Send():
+                    self._answer(effect.frame)
+                case Admit():
+                    self._admitted(effect.frame, now)
+                case Join():
+                    gateway.hub.join(self, effect.id, effect.channel, effect.since)
+                case Part():
+                    gateway.hub.part(self, effect.id, effect.channel)
+                case Look():
+                    self._look(effect)
+                case Hold():
+                    gateway.hold(self, effect)
+                case Depart():
+                    if self.session is not None and self.session.access is not None:
+                        gateway.presence.leave(self.session.id)
+                case Close():
+                    self.close(effect.closing)
+
+    def _admitted(self, welcome: bytes, now: float) -> None:
+        session = self.session
+        if session is None:
+            return
+        gateway = self._gateway
+        gateway.counters.welcomes += 1
+        gateway.identified += 1
+        access = session.access
+        if access is not None:
+            gateway.count_user(access.user, 1)
+            gateway.presence.join(
+                session.id,
+                access.user,
+                audience=session.audience,
+                settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
+                ttl_s=session.ttl_s,
+            )
+        self._answer(welcome)
+        # The first look at the clock is at a random time, so that a wave of connects is no wave of pings.
+        self._wake_at(now + PING_AFTER_SILENCE_S * (0.5 + gateway.chance() / 2))
+
+    def _beat(self, beat: Beat) -> None:
+        session = self.session
+        self._gateway.counters.heartbeats += 1
+        if session is not None:
+            self._gateway.presence.heartbeat(
+                session.id,
+                cell=beat.cell,
+                state=session.presence_state,
+                audience=session.audience,
+                ttl_s=session.ttl_s,
+            )
+
+    def _look(self, look: Look) -> None:
+        message = look.message
+        seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
+        self._resolution = seen.resolution
+        self._answer(outbound.viewport(message.id, seen.resolution, seen.tiles))
+        self._gateway.map.watch(self, seen.resolution, seen.tiles)
+
+    def _end_session(self) -> None:
+        session, self.session = self.session, None
+        if session is None:
+            return
+        gateway = self._gateway
+        for wire in session.subscriptions or ():
+            gateway.hub.drop(self, wire)
+        if self._resolution:
+            gateway.map.unwatch(self)
+        if session.expires_unix:  # was welcomed
+            gateway.identified -= 1
+            if session.access is not None:
+                gateway.count_user(session.access.user, -1)
+                gateway.presence.close(session.id)
+
+    # --- out
+
+    def send(self, data: bytes) -> None:
+        """Ready frames of the live stream."""
+        if self.phase == OPEN and self.transport is not None:
+            self.transport.write(data)
+            if self._backlog is not None:
+                self._wrote(data, asked=False)
+
+    def _answer(self, data: bytes) -> None:
+        if self.phase == OPEN and self.transport is not None:
+            self.transport.write(data)
+            if self._backlog is not None:
+                self._wrote(data, asked=True)
+
+    def send_map(self, tile: str, frame: bytes) -> None:
+        """A tile's frame, or `online`: whoever is behind gets the newest only."""
+        if self._backlog is None:
+            self.send(frame)
+        else:
+            self._backlog.hold(tile, frame)
+
+    def _wrote(self, data: bytes, *, asked: bool) -> None:
+        if self._backlog is not None:
+            self._backlog.wrote(len(data), asked=asked)
+            if not asked:
+                self.check_backlog(monotonic())
+
+    def pause_writing(self) -> None:
+        """The client has fallen behind."""
+        if self._backlog is None and self.transport is not None and self.phase == OPEN:
+            self._backlog = Backlog(self.transport.get_write_buffer_size(), monotonic())
+            self._gateway.slow.add(self)
+
+    def resume_writing(self) -> None:
+        """It has caught up: what was held back goes out, tiles whole."""
+        backlog, self._backlog = self._backlog, None
+        self._gateway.slow.discard(self)
+        if backlog is None:
+            return
+        for tile, frame in backlog.held.items():
+            if tile == ONLINE_SLOT:
+                self.send_map(tile, frame)
+            else:
+                whole = self._gateway.map.whole(self._resolution, tile)
+                if whole is not None:
+                    self.send_map(tile, whole)
+
+    def check_backlog(self, now: float) -> None:
+        """Cuts a client that is too far behind."""
+        backlog, transport = self._backlog, self.transport
+        if backlog is not None and transport is not None and backlog.is_lost(transport.get_write_buffer_size(), now):
+            self._gateway.slow.discard(self)
+            self.close(Closing.TOO_SLOW)
+
+    # --- time
+
+    def on_timer(self, now: float) -> None:
+        """Called by the wheel at `_due`, or early."""
+        self._slot = NOWHERE
+        if now < self._due:
+            self._wake_at(self._due)
+        elif self.phase == HANDSHAKE or self.phase == CLOSING:
+            self.linger_over()
+        elif self.phase == OPEN:
+            self._look_at_clock(now)
+
+    def _look_at_clock(self, now: float) -> None:
+        session = self.session
+        if session is None or session.state is State.UNIDENTIFIED:
+            self.close(Closing.NO_CONNECT)
+            return
+        gateway = self._gateway
+        unix = now + gateway.facts.unix_offset
+        for wire in session.expired_subscriptions(unix):
+            gateway.hub.drop(self, wire)
+            self.send(outbound.unsubscribed(None, wire, "token_expired"))
+        silent_s = now - self._heard_at
+        if unix >= session.expires_unix:
+            self.close(Closing.TOKEN_EXPIRED)
+        elif silent_s >= SILENT_CLOSE_S:
+            self.close(Closing.SILENT)
+        else:
+            if silent_s >= PING_AFTER_SILENCE_S:
+                self.send(PING)
+                quiet_until = min(now + PING_AFTER_SILENCE_S, self._heard_at + SILENT_CLOSE_S)
+            else:
+                quiet_until = self._heard_at + PING_AFTER_SILENCE_S
+            self._wake_at(min(quiet_until, now + session.next_deadline_unix() - unix))
+
+    def _wake_at(self, due: float) -> None:
+        wheel = self._gateway.wheel
+        wheel.drop(self, self._slot)
+        self._due = due
+        self._slot = wheel.put(self, due)

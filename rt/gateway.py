@@ -1,0 +1,125 @@
+"""What the clients of one gateway process share: channels, presence, the map, clocks, counts and limits."""
+
+import asyncio
+import random
+from collections import Counter
+from typing import Final
+
+from config.addresses import Network, networks
+from config.limits import HELD_CONNECTS_MAX
+from config.settings import Settings
+from rt.client import Client
+from rt.closes import Closing
+from rt.effects import Hold
+from rt.handshake import Page, Rules
+from rt.hub import Hub
+from rt.metrics import Counters
+from rt.presence.local import LocalPresence
+from rt.presence.map import MapView
+from rt.session import Facts
+from rt.wheel import Wheel
+
+_OVERLOADED: Final = Page(503, b"restarting\n")
+_TOO_MANY: Final = Page(429, b"too many connections of this address\n")
+
+_COUNTED: Final = {
+    Closing.TOO_SLOW: "closed_slow",
+    Closing.SILENT: "closed_silent",
+    Closing.RATE_LIMIT: "closed_limit",
+    Closing.TOO_MANY_ERRORS: "closed_limit",
+    Closing.REVOKED: "closed_revoked",
+    Closing.INTERNAL: "closed_bug",
+}
+
+
+class Gateway:
+    """Held by every client; holds no decision of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Rules,
+        facts: Facts,
+        hub: Hub,
+        presence: LocalPresence,
+        map_view: MapView,
+        counters: Counters,
+    ) -> None:
+        self.rules = rules
+        self.facts = facts
+        self.hub = hub
+        self.presence = presence
+        self.map = map_view
+        self.counters = counters
+        self.wheel: Wheel[Client] = Wheel(asyncio.get_running_loop().time())
+        self.clients: set[Client] = set()
+        self.slow: set[Client] = set()
+        self.identified = 0
+        self.draining = False
+        self.lenient = settings.loopback_lenient
+        self.trusted: tuple[Network, ...] = networks(settings.trusted_proxies)
+        self.chance = random.random
+        self.held: dict[Client, Hold] = {}
+        self.keys_wanted = asyncio.Event()
+        self._address_max = settings.connections_per_address_max
+        self._by_address: Counter[str] = Counter()
+
+    def may_upgrade(self, address: str, *, spared: bool) -> Page | None:
+        """None, or the refusal of a handshake."""
+        if self.draining:
+            refusal = _OVERLOADED
+        elif not spared and self._by_address[address] >= self._address_max:
+            refusal = _TOO_MANY
+        else:
+            return None
+        self.counters.refused += 1
+        return refusal
+
+    def count_address(self, address: str, change: int) -> None:
+        """One socket of an address more or less."""
+        self._by_address[address] += change
+        if self._by_address[address] <= 0:
+            del self._by_address[address]
+
+    def count_user(self, user: str, change: int) -> None:
+        """One socket of a user more or less."""
+        sockets = self.facts.sockets_by_user
+        count = sockets.get(user, 0) + change
+        if count > 0:
+            sockets[user] = count
+        else:
+            sockets.pop(user, None)
+
+    def count_close(self, closing: Closing) -> None:
+        """One socket that we close."""
+        name = _COUNTED.get(closing)
+        if name is not None:
+            setattr(self.counters, name, getattr(self.counters, name) + 1)
+
+    def hold(self, client: Client, held: Hold) -> None:
+        """A token names a key that is not known: the keys are fetched and the client is shown them again."""
+        if len(self.held) >= HELD_CONNECTS_MAX:
+            client.close(Closing.OVERLOADED)
+            return
+        self.held[client] = held
+        self.keys_wanted.set()
+
+    def keys_fetched(self) -> None:
+        """Fresh keys are here: whoever waited is judged by them, for good."""
+        held, self.held = self.held, {}
+        for client, hold in held.items():
+            client.perform_held(hold)
+
+    def turn(self, now: float) -> None:
+        """One tick of the wheel: deadlines, and clients that are behind."""
+        for client in self.wheel.advance(now):
+            client.on_timer(now)
+        for client in list(self.slow):
+            client.check_backlog(now)
+
+    def revoke(self, sids: set[str], users: set[str]) -> None:
+        """Closes the sockets of these sessions, and those of these users that are older than their revocation."""
+        for client in list(self.clients):
+            access = client.session.access if client.session is not None else None
+            if access is not None and (access.sid in sids or access.user in users) and self.facts.is_revoked(access):
+                client.close(Closing.REVOKED)

@@ -1,0 +1,247 @@
+"""Channels and who hears them, in one process: batches of the bus in, one write per socket and turn out.
+
+A frame is built once (by the relay) and the same bytes go to every socket. A flush yields to the loop after
+FLUSH_WRITES_PER_TURN sockets; what arrives meanwhile waits its turn, so that order per channel survives.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
+
+import structlog
+
+from config.limits import (
+    EPOCH_WAIT_S,
+    FLUSH_WINDOW_BEHIND_S,
+    FLUSH_WINDOW_S,
+    FLUSH_WRITES_PER_TURN,
+    JOINS_WAITING_MAX,
+)
+from rt.bus import Bus
+from rt.feed.positions import Position
+from rt.metrics import Counters
+from rt.topic import Join, Part, Reader, Sealed, State, Topic, Verdict
+from rt.wire import outbound
+from rt.wire.bus import decode_batch
+from rt.wire.channels import Channel, bus_channel
+from rt.wire.inbound import MessageId, Since
+
+log = structlog.get_logger()
+
+
+class Hub:
+    """See the module. `load` queues a topic for the loader (rt/loader.py), which reads Redis and calls back."""
+
+    def __init__(self, bus: Bus, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
+        self.topics: dict[str, Topic] = {}
+        self.load: Callable[[Topic], None] = lambda _topic: None
+        self._bus = bus
+        self._counters = counters
+        self._loop = loop
+        self.waiting = 0
+        self._dirty: dict[Topic, None] = {}  # something is pending
+        self._late: dict[Topic, None] = {}  # pending, but its window is not over
+        self._jobs: dict[Topic, int] = {}  # something is sealed; how many sockets of the first have it
+        self._scheduled = False
+        self._late_scheduled = False
+        self._window_s = FLUSH_WINDOW_S
+
+    # --- clients
+
+    def join(self, reader: Reader, message_id: MessageId, channel: Channel, since: Since | None) -> None:
+        """Answers `subscribed` now or later, or UNAVAILABLE, and joins the reader to the live stream."""
+        topic = self.topics.get(channel.wire)
+        if topic is None:
+            topic = self.topics[channel.wire] = Topic(channel)
+            self._bus.subscribe(
+                bus_channel(channel), partial(self._on_batch, topic), partial(self._on_confirmed, topic)
+            )
+        topic.remove(reader)
+        known = None if since is None else Position(since.epoch, since.offset)
+        if topic.state is State.LIVE and (known is None or known == topic.position) and not topic.waits(reader):
+            self.answer(topic, reader, message_id, None if known is None else True, topic.offset, ())
+            topic.add(reader)
+            return
+        if self.waiting >= JOINS_WAITING_MAX:
+            reader.send(outbound.error(message_id, "UNAVAILABLE", "too many are joining", 1000))
+            return
+        self.waiting += 1
+        topic.waiting.append(Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
+        self.load(topic)
+
+    def answer(
+        self,
+        topic: Topic,
+        reader: Reader,
+        message_id: MessageId,
+        recovered: bool | None,
+        offset: int,
+        events: Iterable[tuple[int, bytes]],
+    ) -> None:
+        """Tells the reader where it stands."""
+        self._counters.subscribes += 1
+        self._counters.recovered += recovered is True
+        self._counters.unrecovered += recovered is False
+        reader.send(
+            outbound.subscribed(
+                message_id,
+                channel=topic.wire,
+                epoch=topic.epoch,
+                offset=offset,
+                recovered=recovered,
+                events=events,
+            )
+        )
+
+    def part(self, reader: Reader, message_id: MessageId, channel: Channel) -> None:
+        """Answers `unsubscribed`, behind a join that is on its way; nothing of the channel comes after it."""
+        topic = self.topics.get(channel.wire)
+        if topic is not None and topic.waits(reader):
+            self.waiting += 1
+            topic.waiting.append(Part(reader, message_id))
+            return
+        if topic is not None:
+            topic.remove(reader)
+            self.release(topic)
+        reader.send(outbound.unsubscribed(message_id, channel.wire))
+
+    def drop(self, reader: Reader, wire: str) -> None:
+        """The reader is gone, or may not hear the channel any more."""
+        topic = self.topics.get(wire)
+        if topic is not None:
+            topic.remove(reader)
+            before = len(topic.waiting)
+            topic.wait_ends(reader)
+            self.waited(before - len(topic.waiting))
+            self.release(topic)
+
+    def waited(self, count: int) -> None:
+        """So many joins wait no more."""
+        self.waiting -= count
+
+    def release(self, topic: Topic) -> None:
+        """Lets a channel go that nobody hears."""
+        if topic.idle and self.topics.get(topic.wire) is topic:
+            del self.topics[topic.wire]
+            self._dirty.pop(topic, None)
+            self._late.pop(topic, None)
+            self._bus.unsubscribe(bus_channel(topic.channel))
+
+    def abandon(self, topic: Topic, why: str) -> None:
+        """Tells every reader `gap` and begins the topic again."""
+        gone = topic.abandon()
+        self._counters.gaps += 1
+        log.warning("channel_gap", channel=topic.wire, readers=len(gone), why=why)
+        frame = outbound.gap(topic.wire)
+        for reader in gone:
+            reader.send(frame)
+        if topic.waiting:
+            self.load(topic)
+        self.release(topic)
+
+    # --- the bus
+
+    def _on_confirmed(self, topic: Topic) -> None:
+        """The bus hears this channel (again): what was published before is in Redis, what comes after will be heard."""
+        topic.heard = True
+        if topic.state is State.LIVE:
+            topic.state = State.FILLING
+        self.load(topic)
+
+    def _on_batch(self, topic: Topic, payload: bytes) -> None:
+        batch = decode_batch(payload)
+        if batch is None:
+            self._counters.bus_garbage += 1
+            return
+        self._counters.batches += 1
+        match topic.accept(batch):
+            case Verdict.NEXT:
+                self.work(topic)
+            case Verdict.HOLE:
+                topic.state = State.FILLING
+                topic.hole_since = self._loop.time()
+                self._counters.holes += 1
+                self.load(topic)
+            case Verdict.OTHER_EPOCH:
+                self.abandon(topic, "epoch")
+            case Verdict.KNOWN | Verdict.WAITS:
+                pass
+
+    # --- out
+
+    def work(self, topic: Topic) -> None:
+        """Something of this topic is to be written: at once when it is slow, else when its window is over."""
+        if self._loop.time() - topic.flushed_at >= self._window_s:
+            self._dirty[topic] = None
+            if not self._scheduled:
+                self._scheduled = True
+                self._loop.call_soon(self._flush)
+        else:
+            self._late[topic] = None
+            if not self._late_scheduled:
+                self._late_scheduled = True
+                self._loop.call_later(self._window_s, self._flush_late)
+
+    def _flush_late(self) -> None:
+        self._late_scheduled = False
+        self._dirty |= self._late
+        self._late.clear()
+        self._flush()
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        now = self._loop.time()
+        dirty, self._dirty = self._dirty, {}
+        for topic in dirty:
+            if topic.seal():
+                topic.flushed_at = now
+                self._jobs.setdefault(topic, 0)
+        budget = FLUSH_WRITES_PER_TURN
+        for topic in list(self._jobs):
+            budget -= self._write(topic, budget)
+            if budget <= 0:
+                break
+        self._window_s = FLUSH_WINDOW_BEHIND_S if self._behind(now) else FLUSH_WINDOW_S
+        if self._jobs and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _behind(self, now: float) -> bool:
+        """Whether the oldest unwritten job has waited for longer than a window."""
+        return any(now - topic.flushed_at > FLUSH_WINDOW_S for topic in islice(self._jobs, 1))
+
+    def _write(self, topic: Topic, budget: int) -> int:
+        """Writes up to `budget` sockets of the topic's sealed frames; returns how many."""
+        written = 0
+        while topic.outbox and written < budget:
+            sealed, at = topic.outbox[0], self._jobs[topic]
+            readers = (
+                sealed.readers[at : at + budget - written] if at or len(sealed.readers) > budget else sealed.readers
+            )
+            if topic.version == sealed.version:
+                data = sealed.data
+                for reader in readers:
+                    reader.send(data)
+                self._counters.deliveries += sealed.size * len(readers)
+            else:
+                self._write_carefully(topic, sealed, readers)
+            written += len(readers)
+            if at + len(readers) >= len(sealed.readers):
+                topic.outbox.pop(0)
+                self._jobs[topic] = 0
+            else:
+                self._jobs[topic] = at + len(readers)
+        if topic.outbox:
+            self._jobs[topic] = self._jobs.pop(topic)  # behind the others
+        else:
+            del self._jobs[topic]
+        return written
+
+    def _write_carefully(self, topic: Topic, sealed: Sealed, readers: tuple[Reader, ...]) -> None:
+        """Somebody left since this was sealed: whoever left gets nothing, whoever came back was told already."""
+        for reader in readers:
+            joined = topic.readers.get(reader)
+            if joined is not None and joined < sealed.last:
+                reader.send(sealed.data)
+                self._counters.deliveries += sealed.size

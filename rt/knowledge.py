@@ -1,0 +1,161 @@
+"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, who was signed out.
+
+Polled from Redis, quickly while something is missing. While Redis is away everything stays as it was last known.
+Revocations come twice: at once over the bus, and by the poll from the set that the API keeps, for what the bus lost.
+"""
+
+import asyncio
+import secrets
+import time
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from config.limits import FACTS_EVERY_S, REVOCATIONS_MAX, SOCKET_LIFE_S_MAX
+from config.redis import RedisClient, RedisError
+from config.settings import Settings
+from rt.gateway import Gateway
+from rt.loader import Loader
+from rt.tokens import Keys
+from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, TICKET_SECRET_KEY
+
+log = structlog.get_logger()
+
+_AWAY: Final = (RedisError, OSError, TimeoutError)
+_OVERLAP_S: Final = 60  # clocks of whoever revokes differ: look back this far
+
+
+class Knowledge:
+    """See the module."""
+
+    def __init__(self, settings: Settings, redis: RedisClient, gateway: Gateway, loader: Loader) -> None:
+        self.away = True
+        self._redis: Any = redis
+        self._gateway = gateway
+        self._loader = loader
+        self._own_keys = bool(settings.jwt_public_keys)
+        self._jwks = b""
+        self._seen_until = 0.0
+        self._new_sids: set[str] = set()
+        self._new_users: set[str] = set()
+        configured = settings.ticket_secret.get_secret_value()
+        if configured:
+            gateway.facts.ticket_secrets = (configured.encode(),)
+        self._own_secret = bool(configured)
+        if self._own_keys:
+            gateway.facts.keys = Keys.from_jwks(settings.jwt_public_keys)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Polls until `stopping`."""
+        wanted = self._gateway.keys_wanted
+        while not stopping.is_set():
+            wanted.clear()
+            try:
+                await self.look()
+                self.away = False
+            except _AWAY as error:
+                self._gateway.counters.failures += 1
+                self.away = True
+                log.warning("facts_unavailable", error=type(error).__name__)
+            await asyncio.sleep(FACTS_EVERY_S[0])  # at most one look a second, however many unknown keys are named
+            if self._is_complete() and not self._gateway.held:
+                try:
+                    async with asyncio.timeout(FACTS_EVERY_S[1] - FACTS_EVERY_S[0]):
+                        await wanted.wait()
+                except TimeoutError:
+                    continue
+
+    async def look(self) -> None:
+        """Reads everything once. Raises RedisError, OSError or TimeoutError."""
+        since = max(self._seen_until - _OVERLAP_S, time.time() - SOCKET_LIFE_S_MAX)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.get(EPOCH_KEY)
+        pipe.get(JWKS_KEY)
+        pipe.smembers(EXERCISES_KEY)
+        pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)
+        pipe.get(TICKET_SECRET_KEY)
+        epoch, jwks, exercises, revoked, secret = await pipe.execute()
+        self._take_epoch(epoch)
+        self._take_keys(jwks)
+        if exercises:
+            self._gateway.facts.exercises = frozenset(slug.decode() for slug in exercises)
+        for member, score in revoked:
+            kind, _, name = member.decode().partition(":")
+            self._remember(kind, name, score)
+            self._seen_until = max(self._seen_until, score)
+        self.apply_revocations()
+        if not self._own_secret:
+            await self._share_secret(secret)
+
+    def on_control(self, payload: bytes) -> None:
+        """A message for every gateway; what is not understood is ignored."""
+        try:
+            message = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return
+        if not isinstance(message, dict) or message.get("t") != "revoke":
+            return
+        sid, user, before = message.get("sid"), message.get("user"), message.get("before", time.time())
+        if isinstance(sid, str):
+            self._remember("sid", sid, time.time())
+        elif isinstance(user, str) and isinstance(before, int | float):
+            self._remember("user", user, float(before))
+        self.apply_revocations()
+
+    def apply_revocations(self) -> None:
+        """Closes the open sockets that are covered by what is new; one walk over them for any number."""
+        if not self._new_sids and not self._new_users:
+            return
+        sids, users = self._new_sids, self._new_users
+        self._new_sids, self._new_users = set(), set()
+        self._gateway.revoke(sids, users)
+
+    def _remember(self, kind: str, name: str, at: float) -> None:
+        facts = self._gateway.facts
+        known, new = (facts.revoked_sids, self._new_sids) if kind == "sid" else (facts.revoked_users, self._new_users)
+        if known.get(name, -1.0) >= at or kind not in ("sid", "user"):
+            return
+        known[name] = at
+        new.add(name)
+        if len(known) > REVOCATIONS_MAX:
+            del known[next(iter(known))]
+
+    def _take_epoch(self, epoch: bytes | None) -> None:
+        if epoch is None:
+            return
+        known = epoch.decode()
+        if known != self._loader.epoch:
+            self._loader.epoch = known
+            hub = self._gateway.hub
+            for topic in [topic for topic in hub.topics.values() if topic.epoch and topic.epoch != known]:
+                hub.abandon(topic, "epoch")
+
+    def _take_keys(self, jwks: bytes | None) -> None:
+        if self._own_keys:
+            self._gateway.keys_fetched()
+            return
+        if jwks is None:
+            return
+        if jwks != self._jwks:
+            try:
+                self._gateway.facts.keys = Keys.from_jwks(jwks)
+            except ValueError:
+                log.exception("jwks_unreadable")
+                return
+            self._jwks = jwks
+        self._gateway.keys_fetched()
+
+    async def _share_secret(self, stored: bytes | None) -> None:
+        """All gateways sign with the secret that Redis has; after a loss whoever still knows it puts it back."""
+        facts = self._gateway.facts
+        if stored is None:
+            ours = facts.ticket_secrets[0] if facts.ticket_secrets else secrets.token_bytes(32)
+            await self._redis.set(TICKET_SECRET_KEY, ours, nx=True)
+            stored = await self._redis.get(TICKET_SECRET_KEY)
+        if stored is not None and stored not in facts.ticket_secrets[:1]:
+            facts.ticket_secrets = (stored, *facts.ticket_secrets[:1])
+
+    def _is_complete(self) -> bool:
+        facts = self._gateway.facts
+        return bool(not self.away and self._loader.epoch and facts.keys.by_kid and facts.exercises)

@@ -1,0 +1,237 @@
+"""Reads from Redis what topics need: the head and history for those who join, and what a hole or an outage hid.
+
+A few readers take topics from one queue, each topic at most once in it; what Redis does not have is asked of the
+relay and polled in bulk. No task and no timer per client.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+
+from config.limits import EPOCH_WAIT_S, FUTURE_WAIT_S, LOADER_READERS, REFILL_POLL_S, REFILL_WAIT_S
+from config.process import Lifetime
+from config.redis import RedisError
+from rt.feed.positions import History, Position
+from rt.feed.store import FeedStore
+from rt.hub import Hub
+from rt.metrics import Counters
+from rt.topic import Join, Part, Reader, State, Topic
+from rt.wire import outbound
+
+log = structlog.get_logger()
+
+_AWAY: Final = (RedisError, OSError, TimeoutError)
+_AWAY_PAUSE_S: Final = 0.1
+_PATIENCE_S: Final = 0.5
+
+
+class Loader:
+    """See the module. `epoch` is the installation's, once known; Redis' copy of a channel must be of it."""
+
+    def __init__(self, hub: Hub, store: FeedStore, counters: Counters) -> None:
+        self.epoch: str | None = None
+        self._hub = hub
+        self._store = store
+        self._counters = counters
+        self._queue: asyncio.Queue[Topic] = asyncio.Queue()  # bounded by the number of topics: each at most once
+        self._unheard: dict[Topic, None] = {}  # the bus has not confirmed them yet
+        self._missing: dict[Topic, None] = {}  # Redis does not have them, or is behind
+        self._asked: set[Topic] = set()  # of the relay
+        self._stir = asyncio.Event()
+        hub.load = self.load
+
+    def load(self, topic: Topic) -> None:
+        """Queues a topic."""
+        if not topic.queued:
+            topic.queued = True
+            self._queue.put_nowait(topic)
+
+    def start(self, lifetime: Lifetime) -> None:
+        """Spawns the readers."""
+        for number in range(LOADER_READERS):
+            lifetime.spawn(f"loader_{number}", self._read_forever())
+        lifetime.spawn("loader_refill", self._refill_forever())
+        lifetime.spawn("loader_patience", self._lose_patience())
+
+    async def _read_forever(self) -> None:
+        while True:
+            topic = await self._queue.get()
+            topic.queued = False
+            try:
+                await self._serve(topic)
+            except _AWAY as error:
+                self._counters.failures += 1
+                log.warning("feed_unavailable", error=type(error).__name__)
+                self._expire(topic)
+                self._lack(topic)
+                await asyncio.sleep(_AWAY_PAUSE_S)
+
+    # --- one topic
+
+    async def _serve(self, topic: Topic) -> None:
+        if not topic.heard:
+            self._unheard[topic] = None  # read it only when nothing after the reading can be missed
+            return
+        if topic.state is State.FILLING and not await self._fill(topic):
+            return
+        wanted = {entry.since for entry in topic.waiting if isinstance(entry, Join)}
+        if not wanted and (topic.state is State.LIVE or not topic.waiting):
+            return
+        read: dict[Position | None, History] = {}
+        for since in wanted:
+            history = await self._store.read(topic.channel, since)
+            if history is None or (self.epoch is not None and history.epoch != self.epoch):
+                self._expire(topic)
+                self._lack(topic)
+                return
+            read[since] = history
+            self._advance(topic, history)
+            if topic.state is State.LIVE and topic.epoch == history.epoch and history.offset > topic.offset:
+                await self._fill(topic)
+        self._resolve(topic, read)
+
+    async def _fill(self, topic: Topic) -> bool:
+        """Reads what the topic itself missed; False: it must wait, or was given up."""
+        history = await self._store.read(topic.channel, topic.position)
+        if history is not None and topic.fill(history):
+            self._hub.work(topic)
+            return True
+        if history is not None and history.epoch != topic.epoch:
+            if self.epoch is None or history.epoch == self.epoch:
+                self._hub.abandon(topic, "epoch")
+                return False
+        elif history is not None and history.offset > topic.offset and topic.state is not State.LIVE:
+            self._hub.abandon(topic, "forgotten")
+            return False
+        if topic.hole_since and asyncio.get_running_loop().time() - topic.hole_since > REFILL_WAIT_S:
+            self._hub.abandon(topic, "not refilled")
+            return False
+        self._expire(topic)
+        self._lack(topic)
+        return False
+
+    def _advance(self, topic: Topic, history: History) -> None:
+        """The first history that is read tells the topic where it is; a later one may be ahead of the bus."""
+        if topic.state is State.LOADING:
+            topic.start(Position(history.epoch, history.offset))
+            self._hub.work(topic)
+        elif topic.state is State.LIVE and history.recovered and history.offset > topic.offset:
+            oldest = history.events[0][0] if history.events else history.offset + 1
+            if history.epoch == topic.epoch and oldest <= topic.offset + 1:
+                topic.fill(history)
+                self._hub.work(topic)
+
+    def _resolve(self, topic: Topic, read: dict[Position | None, History]) -> None:
+        """Answers, in order, everybody whose history was read and meets the live stream."""
+        waiting, topic.waiting = topic.waiting, []
+        last = {entry.reader: number for number, entry in enumerate(waiting)}
+        kept: list[Join | Part] = []
+        held: set[Reader] = set()
+        for number, entry in enumerate(waiting):
+            if entry.reader in held:
+                kept.append(entry)
+            elif isinstance(entry, Part):
+                topic.remove(entry.reader)
+                entry.reader.send(outbound.unsubscribed(entry.id, topic.wire))
+            elif not self._join(topic, entry, read.get(entry.since), is_last=last[entry.reader] == number):
+                kept.append(entry)
+                held.add(entry.reader)
+        topic.waiting = kept + topic.waiting
+        self._hub.waited(len(waiting) - len(kept))
+        topic.forget_retained()
+        self._hub.work(topic)
+        self._hub.release(topic)
+        if any(isinstance(entry, Join) and entry.since not in read for entry in topic.waiting):
+            self.load(topic)  # they came while Redis was being read
+        elif topic.waiting:
+            self._expire(topic)
+            self._lack(topic)
+
+    def _join(self, topic: Topic, join: Join, history: History | None, *, is_last: bool) -> bool:
+        """Whether the join was answered."""
+        if history is None or topic.state is not State.LIVE:
+            return False
+        since = join.since
+        if since is not None and since.epoch == history.epoch and since.offset > history.offset:
+            # From the future, or Redis is behind PostgreSQL: the relay knows, and has a moment to say so.
+            waited_s = asyncio.get_running_loop().time() - (join.deadline - EPOCH_WAIT_S)
+            if waited_s < FUTURE_WAIT_S:
+                return False
+        rest = topic.rest(history.offset)
+        if rest is None:
+            return False  # Redis is behind what was heard here
+        self._hub.answer(topic, join.reader, join.id, history.recovered, history.offset, history.events)
+        if rest:
+            join.reader.send(rest)
+        if is_last:
+            topic.add(join.reader)
+        return True
+
+    def _expire(self, topic: Topic) -> None:
+        """Whoever has waited for too long is told so."""
+        now = asyncio.get_running_loop().time()
+        late = {entry.reader for entry in topic.waiting if isinstance(entry, Join) and entry.deadline <= now}
+        if not late:
+            return
+        kept: list[Join | Part] = []
+        for entry in topic.waiting:
+            if entry.reader not in late:
+                kept.append(entry)
+            elif isinstance(entry, Part):
+                entry.reader.send(outbound.unsubscribed(entry.id, topic.wire))
+            else:
+                self._counters.unavailable += 1
+                entry.reader.send(outbound.error(entry.id, "UNAVAILABLE", "the channel cannot be read now", 1000))
+        self._hub.waited(len(topic.waiting) - len(kept))
+        topic.waiting = kept
+        self._hub.release(topic)
+
+    async def _lose_patience(self) -> None:
+        """While Redis is away nothing else looks at those who wait for the bus."""
+        while True:
+            await asyncio.sleep(_PATIENCE_S)
+            for topic in list(self._unheard):
+                self._expire(topic)
+                if topic.heard or topic.idle:
+                    del self._unheard[topic]
+
+    # --- what Redis does not have
+
+    def _lack(self, topic: Topic) -> None:
+        if not topic.idle:
+            self._missing[topic] = None
+            self._stir.set()
+
+    async def _refill_forever(self) -> None:
+        """Asks the relay once for each channel that is missing, then looks again and again, slower and slower."""
+        wait_s = REFILL_POLL_S[0]
+        while True:
+            if not self._missing:
+                self._asked.clear()
+                self._stir.clear()
+                await self._stir.wait()
+                wait_s = REFILL_POLL_S[0]
+            await self._ask([topic for topic in self._missing if topic not in self._asked])
+            await asyncio.sleep(wait_s)
+            wait_s = min(REFILL_POLL_S[1], wait_s * 2)
+            missing, self._missing = self._missing, {}
+            self._asked &= set(missing)
+            for topic in missing:
+                if topic.idle or self._hub.topics.get(topic.wire) is not topic:
+                    self._asked.discard(topic)
+                else:
+                    self.load(topic)
+
+    async def _ask(self, topics: Iterable[Topic]) -> None:
+        wanted = list(topics)
+        if not wanted:
+            return
+        try:
+            await self._store.request_refill([topic.channel for topic in wanted])
+        except _AWAY as error:
+            self._counters.failures += 1
+            log.info("refill_not_asked", error=type(error).__name__)
+        else:
+            self._asked.update(wanted)
