@@ -1,8 +1,8 @@
 """The relay's side of Redis: publishes numbered batches in order, and makes Redis equal to PostgreSQL where it is not.
 
-One publisher per term of leadership, one task: nothing else writes feeds. While Redis is away or differs, the
-publisher is *behind*: batches are not kept here, because PostgreSQL has them; once Redis answers, every channel that
-may lack something is compared and repaired before new batches are taken.
+One publisher per term of leadership, one task: nothing else writes feeds. While Redis is away, batches are not kept
+here, because PostgreSQL has them. Once it answers, new batches go out at once, each channel repaired when its turn
+comes, and page by page beside them every channel that may lack something is compared.
 """
 
 import asyncio
@@ -16,20 +16,20 @@ from redis.exceptions import RedisError
 
 from config.limits import (
     RELAY_BATCH,
+    RELAY_IDLE_POLL_S,
     RELAY_PAGE,
-    RELAY_POLL_S,
     RELAY_QUEUE_BATCHES,
     RELAY_REFILLS,
     RELAY_RETRY_S,
 )
 from config.redis import RedisClient
-from rt.feed.store import FeedStore, TermOutdatedError
+from rt.feed.store import FeedStore, Refill, TermOutdatedError
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST
 from rt.wire.channels import META_PATTERN, Channel, of_meta_key, of_tag
 from worker import metrics
 from worker.catchup import Need, need
 from worker.leader import Lease, LeaseLostError
-from worker.store import Kept, Numbered, RelayStore
+from worker.store import NOTHING, Kept, Numbered, RelayStore
 
 log = structlog.get_logger()
 
@@ -50,19 +50,23 @@ class Publisher:
         self._epoch = epoch
         self._lease = lease
         self._queue: asyncio.Queue[Numbered] = asyncio.Queue(RELAY_QUEUE_BATCHES)
-        self._behind = True
-        self._catching_up = False
+        self._away = True
         self._run_id: str | None = None
-        self._known: AsyncIterator[list[Channel]] | None = None  # channels of a replaced Redis, still to be compared
-        self._looked_for_requests = 0.0
+        self._replaced = False  # this Redis may have channels older than they were
+        self._comparing: AsyncIterator[list[Channel]] | None = None
+        self._requests_at = 0.0
         self.published: dict[Channel, int] = {}
 
     async def offer(self, batch: Numbered) -> None:
-        """Takes a committed batch; waits while RELAY_QUEUE_BATCHES are ahead of it. While behind, drops it."""
-        if self._catching_up and self._queue.full():
-            self._behind = True
-        if not self._behind:
+        """Takes a committed batch; waits while RELAY_QUEUE_BATCHES are ahead of it. While Redis is away, drops it."""
+        if not self._away:
             await self._queue.put(batch)
+
+    def ask(self) -> None:
+        """Makes it look for channels that somebody misses, without waiting for its time."""
+        self._requests_at = 0.0
+        if self._queue.empty():
+            self._queue.put_nowait(NOTHING)
 
     def settled(self, marked: dict[Channel, int]) -> None:
         """PostgreSQL has these marks now."""
@@ -79,27 +83,40 @@ class Publisher:
     async def run(self) -> None:
         """Publishes until it is cancelled. Raises LeaseLostError when a newer term has written."""
         while True:
-            metrics.BEHIND.set(self._behind)
             try:
-                if self._behind:
-                    await self._catch_up()
-                else:
-                    await self._step()
+                if self._away:
+                    await self._return()
+                await self._step()
             except TermOutdatedError:
                 raise LeaseLostError from None
             except (*REDIS_AWAY, LeaseUnsureError) as error:
-                self._fall_behind(type(error).__name__)
+                self._leave(type(error).__name__)
                 await asyncio.sleep(RELAY_RETRY_S)
 
     async def look(self) -> None:
-        """Renews the epoch in Redis; falls behind when Redis is away or is not the one of before."""
+        """Renews the epoch in Redis; compares everything when Redis is not the one of before."""
         try:
             new = await self._is_new()
         except REDIS_AWAY as error:
-            self._fall_behind(type(error).__name__)
+            self._leave(type(error).__name__)
         else:
             if new:
-                self._fall_behind("replaced")
+                self._comparing = self._everything()
+
+    def _leave(self, why: str) -> None:
+        if not self._away:
+            log.warning("relay_without_redis", why=why)
+        self._away = True
+        metrics.BEHIND.set(1)
+        while not self._queue.empty():  # PostgreSQL has them; `offer` goes on
+            self._queue.get_nowait()
+            self._queue.task_done()
+
+    async def _return(self) -> None:
+        """Redis answers (again): new batches may come, and everything older is compared beside them."""
+        await self._is_new()
+        self._comparing = self._everything()
+        self._away = False
 
     async def _is_new(self) -> bool:
         pipe = self._redis.pipeline(transaction=False)
@@ -111,46 +128,32 @@ class Publisher:
             return False
         log.info("redis_is_new", run_id=run_id)
         self._run_id = run_id
-        self._known = self._scan()
+        self._replaced = True
         return True
-
-    def _fall_behind(self, why: str) -> None:
-        if not self._behind:
-            log.warning("relay_behind", why=why)
-        self._behind = True
-        while not self._queue.empty():  # also lets `offer` go on
-            self._queue.get_nowait()
-            self._queue.task_done()
 
     async def _step(self) -> None:
         batch = None
-        try:
-            async with asyncio.timeout(0 if self._known is not None else RELAY_POLL_S):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._comparing is not None else RELAY_IDLE_POLL_S):
                 batch = await self._queue.get()
-        except TimeoutError:
-            pass
         if batch is not None:
             try:
-                await self._publish(batch)
+                if batch.appends:
+                    await self._publish(batch)
             finally:
                 self._queue.task_done()
-        if time.monotonic() - self._looked_for_requests >= RELAY_POLL_S:
-            self._looked_for_requests = time.monotonic()
+        if time.monotonic() - self._requests_at >= RELAY_IDLE_POLL_S:
+            self._requests_at = time.monotonic()
             await self._answer_requests()
-        if self._known is not None:
-            page = await anext(self._known, None)
-            if page is None:
-                self._known = None
-            else:
-                await self._settle(page, "stale")
+        if self._comparing is not None:
+            await self._compare(self._comparing)
 
     async def _publish(self, batch: Numbered) -> None:
-        answers = await self._feed.append_many(self._epoch, batch.appends, term=self._write_as_leader())
+        answers = await self._feed.append_many(self._epoch, batch.appends, term=self._term())
         odd = []
         for append, expected in zip(batch.appends, answers, strict=True):
-            last = append.first + len(append.bodies) - 1
-            if expected is None or expected > last:  # the latter: an earlier try or a catch-up has brought it
-                self._mark(append.channel, last)
+            if expected is None or expected > append.last:  # the latter: an earlier try or a comparison has brought it
+                self._mark(append.channel, append.last)
             else:
                 odd.append(append.channel)
         if odd:
@@ -158,73 +161,29 @@ class Publisher:
         metrics.PUBLISHED.inc(sum(len(append.bodies) for append in batch.appends))
         metrics.DELAY_S.observe(max(0.0, time.time() - batch.oldest_at))
 
-    async def _catch_up(self) -> None:
-        self._behind, self._catching_up = False, True
-        try:
-            await self._is_new()
-            async for page in self._store.streams():
-                await self._settle(page, "catch_up")
-            async for page in self._store.unpublished():
-                await self._settle(page, "catch_up")
-        finally:
-            self._catching_up = False
-        if not self._behind:
+    async def _compare(self, pages: AsyncIterator[list[Channel]]) -> None:
+        page = await anext(pages, None)
+        if page is not None:
+            await self._settle(page, "compared")
+        elif pages is self._comparing:
+            self._comparing = None
+            metrics.BEHIND.set(0)
             log.info("relay_caught_up")
 
-    async def _answer_requests(self) -> None:
-        names = await self._redis.rpop(REFILL_LIST, RELAY_REFILLS)
-        if not isinstance(names, list):
-            return
-        texts = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names]
-        asked = {channel for text in texts if (channel := of_tag(text)) is not None}
-        if asked:
-            await self._settle(list(asked), "asked")
-
-    async def _settle(self, channels: Sequence[Channel], why: str) -> None:
-        """Makes these channels in Redis equal to PostgreSQL, publishing what was never published."""
-        heads = await self._store.heads(channels)
-        lists: list[Channel] = []
-        for channel, in_redis in zip(channels, await self._feed.heads(channels), strict=True):
-            last = heads[channel].last
-            match need(channel, last, self._epoch, in_redis):
-                case Need.NOTHING:
-                    self._mark(channel, last)
-                case Need.APPEND if in_redis is not None:
-                    await self._append_after(channel, in_redis.offset, last)
-                case _ if channel.is_stream:
-                    await self._replace(channel, await self._store.kept_stream(channel))
-                    metrics.REFILLED.labels(why).inc()
-                case _:
-                    lists.append(channel)
-        for at in range(0, len(lists), RELAY_REFILLS):
-            for channel, kept in (await self._store.kept_lists(lists[at : at + RELAY_REFILLS])).items():
-                await self._replace(channel, kept)
-                metrics.REFILLED.labels(why).inc()
-        if len(self.published) > RELAY_PAGE:
-            marked = dict(self.published)
-            await self._store.mark_published(marked)
-            self.settled(marked)
-
-    async def _append_after(self, channel: Channel, offset: int, last: int) -> None:
-        while offset < last:
-            entries = await self._store.entries_after(channel, offset, RELAY_BATCH)
-            bodies = [body for _, body in entries]
-            term = self._write_as_leader()
-            if await self._feed.append(channel, self._epoch, offset + 1, bodies, term=term) is not None:
-                raise RedisError("somebody else writes this channel")  # behind: compare again
-            offset = entries[-1][0]
-        self._mark(channel, offset)
-
-    async def _replace(self, channel: Channel, kept: Kept) -> None:
-        """Of what was never published only the end is: gateways see the hole and read the rest from the history."""
-        heard = max(kept.head.published, self.published.get(channel, 0), kept.head.last - RELAY_BATCH)
-        await self._feed.refill(
-            channel, self._epoch, kept.head.last, kept.entries, term=self._write_as_leader(), publish_after=heard
-        )
-        self._mark(channel, kept.head.last)
+    async def _everything(self) -> AsyncIterator[list[Channel]]:
+        """Pages of channels of which Redis may lack something: streams first, they have the most readers."""
+        metrics.BEHIND.set(1)
+        async for page in self._store.streams():
+            yield page
+        async for page in self._store.unpublished():
+            yield page
+        if self._replaced:
+            async for page in self._scan():
+                yield page
+            self._replaced = False
 
     async def _scan(self) -> AsyncIterator[list[Channel]]:
-        """Personal channels that this Redis has, in pages: one that took over may have them older than they were."""
+        """Personal channels that this Redis has: one that took over may have them older than they were."""
         page: list[Channel] = []
         async for key in self._redis.scan_iter(match=META_PATTERN, count=RELAY_PAGE):
             channel = of_meta_key(key.decode("utf-8", "replace"))
@@ -236,7 +195,64 @@ class Publisher:
         if page:
             yield page
 
-    def _write_as_leader(self) -> int:
+    async def _answer_requests(self) -> None:
+        names = await self._redis.rpop(REFILL_LIST, RELAY_REFILLS)
+        if not isinstance(names, list):
+            return
+        texts = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names]
+        asked = {channel for text in texts if (channel := of_tag(text)) is not None}
+        if asked:
+            self._requests_at = 0.0  # there may be more
+            await self._settle(list(asked), "asked")
+
+    async def _settle(self, channels: Sequence[Channel], why: str) -> None:
+        """Makes these channels in Redis equal to PostgreSQL, publishing what was never published."""
+        heads = await self._store.heads(channels)
+        behind: dict[Channel, int] = {}
+        lists: list[Channel] = []
+        for channel, in_redis in zip(channels, await self._feed.heads(channels), strict=True):
+            last = heads[channel].last
+            match need(channel, last, self._epoch, in_redis):
+                case Need.NOTHING:
+                    self._mark(channel, last)
+                case Need.APPEND if in_redis is not None:
+                    behind[channel] = in_redis.offset
+                case _ if channel.is_stream:
+                    await self._replace({channel: await self._store.kept_stream(channel)}, why)
+                case _:
+                    lists.append(channel)
+        if lists:
+            await self._replace(await self._store.kept_lists(lists), why)
+        while behind:
+            behind = await self._append_after(behind)
+        if len(self.published) > RELAY_PAGE:
+            marked = dict(self.published)
+            await self._store.mark_published(marked)
+            self.settled(marked)
+
+    async def _append_after(self, behind: dict[Channel, int]) -> dict[Channel, int]:
+        """Appends and publishes the next events of each; what is behind after that."""
+        appends = await self._store.missing(behind, RELAY_BATCH)
+        answers = await self._feed.append_many(self._epoch, appends, term=self._term())
+        if any(expected is not None for expected in answers):
+            raise RedisError("a channel changed under the relay")  # begin again
+        for append in appends:
+            self._mark(append.channel, append.last)
+        return {append.channel: append.last for append in appends if len(append.bodies) == RELAY_BATCH}
+
+    async def _replace(self, channels: dict[Channel, Kept], why: str) -> None:
+        """Of what was never published only the end is: gateways see the hole and read the rest from the history."""
+        refills = []
+        for channel, kept in channels.items():
+            last = kept.head.last
+            heard = max(kept.head.published, self.published.get(channel, 0), last - RELAY_BATCH)
+            refills.append(Refill(channel, last, kept.entries, heard))
+        await self._feed.refill_many(self._epoch, refills, term=self._term())
+        for refill in refills:
+            self._mark(refill.channel, refill.head)
+        metrics.REFILLED.labels(why).inc(len(refills))
+
+    def _term(self) -> int:
         """The term to write with. Raises LeaseUnsureError when somebody else may hold the lease by now."""
         if not self._lease.surely_held:
             raise LeaseUnsureError

@@ -92,6 +92,15 @@ FROM feed_channels JOIN unnest($1::text[], $2::text[]) AS g (namespace, channel)
 SELECT "offset", body::text AS body FROM feed_positions
 WHERE namespace = $1 AND channel = $2 AND "offset" > $3 ORDER BY "offset" LIMIT $4;
 
+-- name: missing_positions
+-- $1 namespaces, $2 channels, $3 offsets: arrays of one length, $4 most rows of each: what came after those offsets.
+SELECT g.namespace, g.channel, p."offset", p.body::text AS body
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (namespace, channel, after)
+CROSS JOIN LATERAL (
+  SELECT "offset", body FROM feed_positions AS f
+  WHERE f.namespace = g.namespace AND f.channel = g.channel AND f."offset" > g.after ORDER BY "offset" LIMIT $4) AS p
+ORDER BY g.namespace, g.channel, p."offset";
+
 -- name: newest_positions
 -- $1 namespaces, $2 channels: arrays of one length, $3 most rows of each. Head and rows of one instant.
 SELECT c.namespace, c.channel, c.last_offset, c.published_through, p."offset", p.body::text AS body

@@ -1,8 +1,9 @@
 """The relay: what was committed gets its offsets, then goes to Redis, in order, at least once.
 
 One relay leads at a time. Numbering a batch (one transaction) and publishing the one before it run side by side; woken
-by the API through Redis, it looks by itself every RELAY_POLL_S. While Redis is away numbering goes on, because pages
-and cursors need the offsets; publishing resumes from the marks in PostgreSQL.
+by the API through Redis, it looks by itself every RELAY_POLL_S, or less often while it is idle and can hear. While
+Redis is away numbering goes on, because pages and cursors need the offsets; publishing resumes from the marks in
+PostgreSQL.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ import structlog
 from config.limits import (
     RELAY_BATCH,
     RELAY_DRAIN_S,
+    RELAY_IDLE_AFTER_S,
+    RELAY_IDLE_POLL_S,
     RELAY_LOOK_S,
     RELAY_MARK_S,
     RELAY_POLL_S,
@@ -51,6 +54,7 @@ class Relay:
         self._store = RelayStore(pool)
         self._leader = Leader(pool, LEASE, this_process())
         self._wake = asyncio.Event()
+        self._hears = False  # whether the wake-up channel is subscribed
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping`: then finishes the batch at hand and gives the lease back."""
@@ -80,7 +84,9 @@ class Relay:
                             self._wake.set()
                         else:
                             await bus.ping()
+                        self._hears = True
             except REDIS_AWAY:
+                self._hears = False
                 await asyncio.sleep(RELAY_RETRY_S)
 
     async def _lead(self, lease: Lease, stopping: asyncio.Event) -> None:
@@ -103,7 +109,7 @@ class Relay:
         log.info("relay_released", term=lease.term)
 
     async def _number(self, lease: Lease, publisher: Publisher, stopping: asyncio.Event) -> None:
-        marked_at = time.monotonic()
+        marked_at = active_at = time.monotonic()
         look_first = False
         while not stopping.is_set():
             self._wake.clear()
@@ -114,15 +120,18 @@ class Relay:
                 events = batch.events
                 if events:
                     publisher.settled(marks)
-                    marked_at = time.monotonic()
+                    marked_at = active_at = time.monotonic()
                     metrics.NUMBERED.inc(events)
                     await publisher.offer(batch)
             if not events and marks and time.monotonic() - marked_at >= RELAY_MARK_S:
                 await self._store.mark_published(marks)
                 publisher.settled(marks)
                 marked_at = time.monotonic()
+            if not events and not look_first:
+                publisher.ask()  # the wake-up was about a channel that Redis lacks
             if events < RELAY_BATCH:
-                look_first = not await _unless(self._wake, RELAY_POLL_S, stopping)
+                idle = self._hears and time.monotonic() - active_at > RELAY_IDLE_AFTER_S
+                look_first = not await _unless(self._wake, RELAY_IDLE_POLL_S if idle else RELAY_POLL_S, stopping)
 
     async def _renew(self, lease: Lease) -> None:
         while True:

@@ -21,6 +21,7 @@ from config.limits import (
     RELAY_BATCH,
     RELAY_DEPTH_MAX,
     RELAY_PAGE,
+    RELAY_REFILLS,
 )
 from rt.feed.store import Append
 from rt.wire.channels import Channel, ChannelKind, parse_stored
@@ -36,6 +37,7 @@ _UNPUBLISHED: Final = _QUERIES["unpublished"]
 _STREAMS: Final = _QUERIES["streams"]
 _HEADS: Final = _QUERIES["heads"]
 _POSITIONS_AFTER: Final = _QUERIES["positions_after"]
+_MISSING_POSITIONS: Final = _QUERIES["missing_positions"]
 _NEWEST_POSITIONS: Final = _QUERIES["newest_positions"]
 _STREAM_FROM: Final = _QUERIES["stream_from"]
 _OUTBOX_DEPTH: Final = _QUERIES["outbox_depth"]
@@ -136,12 +138,12 @@ class RelayStore:
                 await tx.execute(_MARK_PUBLISHED, *_columns((c.namespace, c.name, o) for c, o in published.items()))
 
     async def unpublished(self) -> AsyncIterator[list[Channel]]:
-        """Channels with events that were not marked as published, in pages of RELAY_PAGE."""
+        """Channels with events that were not marked as published, in pages of RELAY_REFILLS."""
         async for page in self._pages(_UNPUBLISHED):
             yield page
 
     async def streams(self) -> AsyncIterator[list[Channel]]:
-        """Channels that Redis must always have, in pages of RELAY_PAGE."""
+        """Channels that Redis must always have, in pages of RELAY_REFILLS."""
         async for page in self._pages(_STREAMS):
             yield page
 
@@ -152,11 +154,15 @@ class RelayStore:
         known = {_key(row): Head(row["last_offset"], row["published_through"]) for row in rows}
         return {c: known.get((c.namespace, c.name), Head(0, 0)) for c in channels}
 
-    async def entries_after(self, channel: Channel, offset: int, most: int) -> Entries:
-        """At most `most` entries after `offset`, oldest first."""
+    async def missing(self, after: Mapping[Channel, int], most: int) -> list[Append]:
+        """For each channel at most `most` entries after the offset given, ready to be appended."""
+        columns = _columns((c.namespace, c.name, offset) for c, offset in after.items())
         async with committed(self._pool) as tx:
-            rows = await tx.fetch(_POSITIONS_AFTER, channel.namespace, channel.name, offset, most)
-        return [(row["offset"], row["body"].encode()) for row in rows]
+            rows = await tx.fetch(_MISSING_POSITIONS, *columns, most)
+        bodies: dict[tuple[str, str], list[bytes]] = {}
+        for row in rows:
+            bodies.setdefault(_key(row), []).append(row["body"].encode())
+        return [Append(c, o + 1, bodies[key]) for c, o in after.items() if (key := (c.namespace, c.name)) in bodies]
 
     async def kept_lists(self, channels: Sequence[Channel]) -> dict[Channel, Kept]:
         """What Redis should have of personal channels."""
@@ -176,7 +182,7 @@ class RelayStore:
             first = await tx.fetchval(_STREAM_FROM, channel.namespace, channel.name, *bounds)
         entries: Entries = []
         after = (first or 1) - 1
-        while page := await self.entries_after(channel, after, RELAY_PAGE):
+        while page := await self._entries_after(channel, after):
             entries += page
             after = page[-1][0]
         last = entries[-1][0] if entries else 0  # what was numbered meanwhile is in it
@@ -193,11 +199,16 @@ class RelayStore:
         async with committed(self._pool) as tx:
             return int(await tx.fetchval(_ENSURE_PARTITIONS, PARTITION_MONTHS_AHEAD))
 
+    async def _entries_after(self, channel: Channel, offset: int) -> Entries:
+        async with committed(self._pool) as tx:
+            rows = await tx.fetch(_POSITIONS_AFTER, channel.namespace, channel.name, offset, RELAY_PAGE)
+        return [(row["offset"], row["body"].encode()) for row in rows]
+
     async def _pages(self, query: Query) -> AsyncIterator[list[Channel]]:
         after = ("", "")
         while True:
             async with committed(self._pool) as tx:
-                rows = await tx.fetch(query, *after, RELAY_PAGE)
+                rows = await tx.fetch(query, *after, RELAY_REFILLS)
             if not rows:
                 return
             after = _key(rows[-1])

@@ -5,7 +5,7 @@ the script accepts only the next offset, so a call whose answer was lost may be 
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.exceptions import NoScriptError
@@ -17,7 +17,7 @@ from config.limits import (
     FEED_REFILL_QUEUE_MAX,
     FEED_WINDOWS_MAX,
 )
-from config.redis import RedisClient, load_script
+from config.redis import RedisClient, Script, load_script
 from rt.feed.positions import History, Position, Window, recover
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RELAY_WAKE_CHANNEL, encode_batch
 from rt.wire.channels import Channel, bus_channel, history_key, meta_key, tag
@@ -27,6 +27,8 @@ OFFSET_MAX: Final = 2**53 - 1  # protocol.md; above it neither JSON nor Lua coun
 _APPEND: Final = load_script(__file__, "append")
 _REFILL: Final = load_script(__file__, "refill")
 _READ: Final = load_script(__file__, "read")
+
+Call = tuple[list[str], list[Any]]  # KEYS and ARGV of a script
 
 _DONE: Final = -1
 _OUTDATED: Final = -2
@@ -42,6 +44,19 @@ class Append(NamedTuple):
     channel: Channel
     first: int
     bodies: Sequence[bytes]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.bodies) - 1
+
+
+class Refill(NamedTuple):
+    """A channel as it should be: see FeedStore.refill."""
+
+    channel: Channel
+    head: int
+    entries: Sequence[tuple[int, bytes]]
+    publish_after: int | None
 
 
 class FeedStore:
@@ -63,21 +78,8 @@ class FeedStore:
 
     async def append_many(self, epoch: str, appends: Sequence[Append], *, term: int = 0) -> list[int | None]:
         """`append` for several channels in one round trip; the answers in the same order."""
-        calls = [self._append_call(epoch, append, term) for append in appends]
-        answers = await self._call(_APPEND.sha, calls)
-        if any(isinstance(answer, NoScriptError) for answer in answers):
-            await self._redis.script_load(_APPEND.source)
-            unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-            for n, answer in zip(unknown, await self._call(_APPEND.sha, [calls[n] for n in unknown]), strict=True):
-                answers[n] = answer
-        expected: list[int | None] = []
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-            if answer == _OUTDATED:
-                raise TermOutdatedError
-            expected.append(None if answer == _DONE else int(answer))
-        return expected
+        answers = await self._run(_APPEND, [self._append_call(epoch, append, term) for append in appends])
+        return [None if answer == _DONE else answer for answer in answers]
 
     async def refill(
         self,
@@ -93,23 +95,13 @@ class FeedStore:
 
         Entries after offset `publish_after` are published too; None = none of them. Raises TermOutdatedError.
         """
-        self._windows.pop(channel, None)
-        kind = "s" if channel.is_stream else "l"
-        expires_s = 0 if channel.is_stream and head else FEED_LIST_S  # clients may ask for any name of an open app
-        keys = [meta_key(channel), history_key(channel), f"{history_key(channel)}:refill:{term}"]
-        unheard = [] if publish_after is None else [entry for entry in entries if entry[0] > publish_after]
-        payload = b""
-        if unheard:
-            payload = encode_batch(epoch, channel.wire, unheard[0][0], [body for _, body in unheard])
-        parts = [entries[at : at + FEED_REFILL_PART] for at in range(0, len(entries), FEED_REFILL_PART)] or [[]]
-        for number, part in enumerate(parts):
-            last = number == len(parts) - 1
-            head_args = [epoch, term, head, kind, int(number == 0), int(last), expires_s]
-            args: list[Any] = [*head_args, bus_channel(channel), payload if last else b""]
-            for offset, body in part:
-                args += (offset, body)
-            if await _REFILL(self._redis, keys, args) == _OUTDATED:
-                raise TermOutdatedError
+        await self.refill_many(epoch, [Refill(channel, head, entries, publish_after)], term=term)
+
+    async def refill_many(self, epoch: str, refills: Sequence[Refill], *, term: int = 0) -> None:
+        """`refill` for several channels in one round trip."""
+        for refill in refills:
+            self._windows.pop(refill.channel, None)
+        await self._run(_REFILL, [call for refill in refills for call in _refill_calls(epoch, refill, term)])
 
     async def head(self, channel: Channel) -> Position | None:
         """The newest position; None = Redis does not have the channel."""
@@ -154,7 +146,7 @@ class FeedStore:
         pipe.publish(RELAY_WAKE_CHANNEL, b"")
         await pipe.execute()
 
-    def _append_call(self, epoch: str, append: Append, term: int) -> tuple[list[str], list[Any]]:
+    def _append_call(self, epoch: str, append: Append, term: int) -> Call:
         channel, first, bodies = append
         if channel.is_stream:
             kind, keep, expires_s = "s", self._keep_from(channel, first + len(bodies) - 1), 0
@@ -171,13 +163,47 @@ class FeedStore:
             del self._windows[next(iter(self._windows))]
         return window.keep_from(head, time.monotonic())
 
-    async def _call(self, sha: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+    async def _run(self, script: Script, calls: Sequence[Call]) -> list[int]:
+        """Runs the calls in their order in one round trip; a server that was replaced gets the script again."""
+        answers = await self._pipelined(script, calls)
+        # What an unknown script kept from running is sent again; what ran meanwhile was for other channels, or refused.
+        unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            await self._redis.script_load(script.source)
+            for n, answer in zip(unknown, await self._pipelined(script, [calls[n] for n in unknown]), strict=True):
+                answers[n] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+            if answer == _OUTDATED:
+                raise TermOutdatedError
+        return answers
+
+    async def _pipelined(self, script: Script, calls: Sequence[Call]) -> list[Any]:
         if not calls:
             return []
         pipe = self._redis.pipeline(transaction=False)
         for keys, args in calls:
-            pipe.evalsha(sha, len(keys), *keys, *args)
+            pipe.evalsha(script.sha, len(keys), *keys, *args)
         return list(await pipe.execute(raise_on_error=False))
+
+
+def _refill_calls(epoch: str, refill: Refill, term: int) -> Iterator[Call]:
+    channel, head, entries, publish_after = refill
+    kind = "s" if channel.is_stream else "l"
+    expires_s = 0 if channel.is_stream and head else FEED_LIST_S  # clients may ask for any name of an open app
+    keys = [meta_key(channel), history_key(channel), f"{history_key(channel)}:refill:{term}"]
+    unheard = [] if publish_after is None else [entry for entry in entries if entry[0] > publish_after]
+    payload = b""
+    if unheard:
+        payload = encode_batch(epoch, channel.wire, unheard[0][0], [body for _, body in unheard])
+    for at in range(0, max(1, len(entries)), FEED_REFILL_PART):
+        last = at + FEED_REFILL_PART >= len(entries)
+        args: list[Any] = [epoch, term, head, kind, int(at == 0), int(last), expires_s]
+        args += [bus_channel(channel), payload if last else b""]
+        for offset, body in entries[at : at + FEED_REFILL_PART]:
+            args += (offset, body)
+        yield keys, args
 
 
 def _entry_of_stream(entry: list[Any]) -> tuple[int, bytes]:
