@@ -96,8 +96,8 @@ class Documents:
         measure = limits.check(document, tier, introspection=self._introspection)
         errors = validate(self._schema, document, max_errors=GRAPHQL_ERRORS_MAX, hide_suggestions=True)
         if errors:
-            for error in errors:
-                error.message = error.message.partition(" Did you mean ")[0]  # one rule hints all the same
+            for found in errors:
+                found.message = found.message.partition(" Did you mean ")[0]  # one rule hints all the same
             raise InvalidDocumentError(errors)
         operations = {
             definition.name.value if definition.name else "": definition

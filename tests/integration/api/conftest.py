@@ -1,0 +1,143 @@
+"""One API process for the tests of this folder, on a database of its own."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from argon2 import PasswordHasher
+
+from api.accounts.routes import COOKIE, COOKIE_PATH
+from api.accounts.rules import User, token_hash
+from api.accounts.tokens import Signer, load_signer, new_refresh_token
+from config.ids import uuid7
+from config.settings import Settings
+from tests.support.processes import HOST, Fleet, Service
+from tests.support.stores import Database, TestStores
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Account:
+    """Somebody who is signed in."""
+
+    client: httpx2.Client
+    email: str
+    id: str
+    token: str
+    refresh_token: str = ""
+
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        answer = self.client.post("/api/graphql", json={"query": query, "variables": variables}, headers=headers)
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+@dataclass
+class Running:
+    """The API under test."""
+
+    service: Service
+    database: Database
+    env: dict[str, str]
+    opened: list[httpx2.Client] = field(default_factory=list)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """The process's own: its development key lies in DATA_DIR."""
+        return load_signer(Settings(data_dir=Path(self.env["DATA_DIR"])))
+
+    @cached_property
+    def password_hash(self) -> str:
+        """Of PASSWORD."""
+        return PasswordHasher().hash(PASSWORD)
+
+    @property
+    def url(self) -> str:
+        return self.service.http("").rstrip("/")
+
+    def client(self) -> httpx2.Client:
+        """A client with cookies of its own, closed after the test."""
+        made = httpx2.Client(base_url=self.url, timeout=20)
+        self.opened.append(made)
+        return made
+
+    def account(self) -> Account:
+        """Somebody with a session, made in the database: Argon2 takes 0.1 s and is tested where it matters."""
+        now = datetime.now(UTC)
+        user = User(uuid7(), uuid7(), f"{uuid.uuid4().hex}@example.com", "Ada", ("user",), "free", "everyone", now)
+        session, token, later = uuid7(), new_refresh_token(), now + timedelta(days=7)
+        self.sql("SELECT open_account($1, $2, 100, $3)", user.account_id, uuid7(), now)
+        self.sql(
+            "INSERT INTO users (id, account_id, email, name, password_hash, trial_ends_at, created_at, updated_at)"
+            " VALUES ($1, $2, $3, 'Ada', $4, $5, $6, $6)",
+            *(user.id, user.account_id, user.email, self.password_hash, later, now),
+        )
+        self.sql(
+            "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+            session,
+            user.id,
+            now,
+            later,
+        )
+        self.sql("INSERT INTO refresh_tokens VALUES ($1, $2, 1, $3, $4)", token_hash(token), session, now, later)
+        client = self.client()
+        client.cookies.set(COOKIE, token, domain=HOST, path=COOKIE_PATH)
+        return Account(client, user.email, str(user.id), self.signer.access_token(user, session, now), token)
+
+    def sql(self, statement: str, *args: Any) -> list[Any]:
+        """Runs a statement as the application's role."""
+
+        async def run() -> list[Any]:
+            connection = await asyncpg.connect(self.database.url)
+            try:
+                rows: list[Any] = await connection.fetch(statement, *args)
+                return rows
+            finally:
+                await connection.close()
+
+        return asyncio.run(run())
+
+
+@pytest.fixture(scope="session")
+def served(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The process, ready. Tests make their own accounts and leave it running."""
+    database = stores.make_database()
+    env = {**stores.environment(), "DATABASE_URL": database.url, "DATABASE_OWNER_URL": database.owner_url}
+    fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings={"ALLOWED_ORIGINS": "https://app.example"})
+    try:
+        fleet.api.launch()
+        asyncio.run(fleet.api.wait_ready())
+        yield Running(fleet.api, database, fleet.env)
+    finally:
+        fleet.clean_up()
+        stores.drop_database(database)
+
+
+@pytest.fixture
+def api(served: Running) -> Iterator[Running]:
+    """The running process; what a test opened to it is closed after it."""
+    yield served
+    while served.opened:
+        served.opened.pop().close()
+
+
+@pytest.fixture
+def client(api: Running) -> Iterator[httpx2.Client]:
+    """A client that is nobody yet."""
+    with api.client() as made:
+        yield made
+
+
+def _folder(factory: pytest.TempPathFactory) -> Path:
+    return factory.mktemp("api")
