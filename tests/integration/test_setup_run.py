@@ -1,0 +1,105 @@
+"""`make run`: one line where to look, one line why not, and nothing left behind."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.commands import Command, processes_with, wait_gone
+from tests.support.processes import Fleet, get_status
+
+RUN = "config.embedded.run"
+STOP_S = 10.0  # R-45
+
+
+@pytest.fixture
+def data_dir(stores_folder: Path, tmp_path: Path) -> Iterator[Path]:
+    """A DATA_DIR of the test's own; nothing that uses it may outlive the test."""
+    folder = stores_folder / tmp_path.name
+    yield folder
+    wait_gone(str(folder))
+
+
+def test_it_serves_a_page_and_stops_within_ten_seconds_twice(data_dir: Path) -> None:
+    """Seen failing with no handler for SIGTERM, and with a stop that waited for honcho without telling it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with Command(RUN, DATA_DIR=str(data_dir)) as command:
+            address = command.wait_line(r"ready: (http://\S+)")[1]
+            assert "<html" in httpx2.get(address, timeout=5, trust_env=False).text.lower()
+            begun = time.monotonic()
+            command.process.send_signal(number)
+            assert command.wait_end() == 0
+            wait_gone(str(data_dir))
+            assert time.monotonic() - begun < STOP_S
+
+
+def test_nothing_stays_when_all_of_it_is_killed(data_dir: Path) -> None:
+    """kill -9 of the command and honcho at once is what a closed container does. Seen failing without
+    PR_SET_PDEATHSIG: the stores stayed."""
+    with Command(RUN, DATA_DIR=str(data_dir)) as command:
+        command.wait_line("ready: http")
+        os.killpg(command.process.pid, signal.SIGKILL)
+        wait_gone(str(data_dir), STOP_S)
+
+
+def test_one_process_that_ends_takes_the_others_along(data_dir: Path) -> None:
+    """Seen failing with the check of honcho removed: it waited for ever."""
+    with Command(RUN, DATA_DIR=str(data_dir)) as command:
+        command.wait_line("ready: http")
+        (worker,) = [pid for pid in processes_with(str(data_dir)) if _words(pid)[1:] == ["-m", "worker"]]
+        os.kill(worker, signal.SIGKILL)
+        command.wait_line("a process ended, and the others with it")
+        assert command.wait_end() == 1
+
+
+def _words(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
+
+
+@pytest.mark.parametrize("role", ["API", "RT", "WORKER"])
+def test_a_port_in_use_is_one_line_and_nothing_starts(data_dir: Path, role: str) -> None:
+    """Also one that is held with SO_REUSEPORT, which would let the gateway start beside it. Seen failing with a probe
+    that sets SO_REUSEPORT itself."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with Command(RUN, DATA_DIR=str(data_dir), **{f"{role}_PORT": str(port)}) as command:
+            assert command.wait_end() == 1
+        assert command.lines == [f"port {port} is in use: set {role}_PORT to a free one"]
+    assert not data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"API_PORT": "8o"}, "bad setting API_PORT: "),
+        ({"MAP_K": "0,1,1"}, "bad setting: MAP_K must be at least 1 each"),
+        ({"ALLOWED_ORIGINS": "*"}, "bad setting: ALLOWED_ORIGINS must name its origins"),
+        ({"API_PORT": "18999", "RT_PORT": "18999"}, "API_PORT and RT_PORT are both 18999: set one of them"),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_names_it(data_dir: Path, settings: dict[str, str], line: str) -> None:
+    """Seen failing with the settings read without `load`: a traceback."""
+    with Command(RUN, **({"DATA_DIR": str(data_dir)} | settings)) as command:
+        assert command.wait_end() == 1
+    assert len(command.lines) == 1
+    assert command.lines[0].startswith(line)
+
+
+async def test_the_three_processes_start_alone_and_stop_when_asked(fleet: Fleet) -> None:
+    """Seen failing with processes that knew SIGINT only."""
+    for service in fleet.services.values():
+        assert await get_status(service.port, "/health") == 200
+        assert await get_status(service.port, "/metrics") == 200
+    for service in fleet.services.values():
+        assert await service.stop() == 0
+    await fleet.rt.start()
+    fleet.rt.kill()
+    await fleet.rt.start()
