@@ -194,12 +194,12 @@ def _note(value: object) -> str | None:
 def _visibility(value: object) -> tuple[str, ...]:
     if value is None:
         return VISIBILITY_DEFAULT
-    names = {one.value for one in Visibility}
+    names = [one.value for one in Visibility]  # a list: what is looked up may not be hashable
     if not isinstance(value, Sequence) or isinstance(value, str) or not value or len(value) > len(names):
         raise _bad("visibility", f"between 1 and {len(names)} of them, or none given at all")
     for one in value:
         if one not in names:
-            raise _bad("visibility", f"one of {', '.join(sorted(names))}")
+            raise _bad("visibility", f"one of {', '.join(names)}")
     return tuple(sorted(set(value)))
 
 

@@ -29,6 +29,7 @@ async def test_the_application_role_owns_nothing_and_is_serializable(database: D
 
 
 async def test_log_workout_refuses_a_weaker_isolation(database: Database) -> None:
+    """Defect seen failing: the check left out."""
     call = """SELECT log_workout(gen_random_uuid(), 'k', '', now(), 1, gen_random_uuid(), gen_random_uuid(),
         gen_random_uuid(), now(), '', '{}', 0, '{}', '{}', '{}', '{}', '{}')"""
     async with connection(database.url) as app:
@@ -50,7 +51,7 @@ async def test_log_workout_refuses_a_weaker_isolation(database: Database) -> Non
     ],
 )
 async def test_the_ledger_is_append_only(books: Ledger, database: Database, statement: str) -> None:
-    """Defects seen failing: UPDATE granted to the application; the trigger dropped, for the owner."""
+    """For the owner too. Defect seen failing: a trigger that refuses DELETE only."""
     await books.user()
     for url in (database.url, database.owner_url):
         async with connection(url) as somebody:
@@ -59,6 +60,7 @@ async def test_the_ledger_is_append_only(books: Ledger, database: Database, stat
 
 
 async def test_nobody_writes_to_the_books_but_their_function(books: Ledger, database: Database) -> None:
+    """Defect seen failing: everything granted on balances and entries."""
     await books.user()
     async with connection(database.url) as app:
         for statement in (

@@ -67,7 +67,7 @@ async def test_trial_and_subscription_are_free_and_credits_are_charged_after(boo
 
 
 async def test_refuses_what_the_credits_do_not_cover_and_stores_nothing(books: Ledger) -> None:
-    """Defect seen failing: the refusal stored under its key (the later try with the same key was refused as well)."""
+    """Defect seen failing: the price not compared with the balance (the table's CHECK then fails the call)."""
     user = await books.user(credit=24)
     with pytest.raises(InsufficientCredits):
         await books.log(user, "k")
@@ -108,8 +108,8 @@ async def test_bad_input_reaches_no_table(books: Ledger) -> None:
 
 @pytest.mark.parametrize("trial_days", [0, 1])
 async def test_fifty_at_once_with_one_key_are_one(books: Ledger, database: Database, trial_days: int) -> None:
-    """From two processes, so that they meet in the database and not in a lane. Defect seen failing: the unique index
-    of the keys dropped."""
+    """From two processes, so that they meet in the database and not in a lane. Defect seen failing: the key
+    stored with the time behind it."""
     user = await books.user(credit=1_000, trial_days=trial_days)
     async with ledger(database.url) as elsewhere:
         done = await asyncio.gather(*((books, elsewhere)[n % 2].log(user, "k") for n in range(50)))
@@ -120,7 +120,8 @@ async def test_fifty_at_once_with_one_key_are_one(books: Ledger, database: Datab
 
 
 async def test_crossing_spends_never_pass_zero(books: Ledger, database: Database) -> None:
-    """Forty workouts at once, money for ten. Defect seen failing: neither FOR UPDATE nor CHECK, READ COMMITTED."""
+    """Forty workouts at once, money for ten. Defect seen failing: READ COMMITTED without lock
+    and CHECK."""
     user = await books.user(credit=250)
     async with ledger(database.url) as elsewhere:
         outcomes = await asyncio.gather(

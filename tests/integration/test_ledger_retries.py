@@ -46,7 +46,7 @@ async def inject(database: Database, state: str, times: int, constraint: str = "
 
 @pytest.mark.parametrize(("state", "constraint"), [("40001", ""), ("40P01", ""), ("23505", "workouts_key")])
 async def test_runs_again_whole(books: Ledger, database: Database, state: str, constraint: str) -> None:
-    """Defect seen failing: no retry at all. After a rollback nothing of the first tries is left."""
+    """Defects seen failing: conflicts, and then twins, not repeated. After a rollback nothing of the first tries is left."""
     user = await books.user()
     await inject(database, state, 3, constraint)
     before = PG_TRANSACTION_RETRIES.labels(state)._value.get()
@@ -77,7 +77,7 @@ async def proxy(database: Database) -> AsyncIterator[Proxy]:
 async def test_a_commit_whose_answer_was_lost_counts_once(books: Ledger, database: Database, proxy: Proxy) -> None:
     """Ten times the connection is cut before the request arrives, ten times before the answer does.
 
-    Defect seen failing: each attempt with a key of its own (ten workouts too many).
+    Defect seen failing: the key stored with the time behind it (a workout too many for each answer that was lost).
     """
     user = await books.user(credit=1_000)
     async with ledger(proxy.url(database.url)) as remote:

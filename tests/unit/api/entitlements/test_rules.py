@@ -1,0 +1,22 @@
+"""What a user may do, as it is shown."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from api.entitlements.rules import Entitlements, entitlements
+
+END = datetime(2026, 12, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("reason", "unlimited", "shown"),
+    [("TRIAL", True, "TRIAL"), ("SUBSCRIPTION", True, "SUBSCRIPTION"), (None, False, "CREDITS")],
+)
+def test_reasons(reason: str | None, unlimited: bool, shown: str) -> None:
+    assert entitlements(reason, END, 75) == Entitlements(unlimited, shown, END, 75)
+
+
+def test_an_unknown_reason_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="GIFT"):
+        entitlements("GIFT", END, 75)
