@@ -1,7 +1,7 @@
 -- Takes or renews the lease of the one keeper.
 -- KEYS 1 lease: hash holder, term, until (ms)
 -- ARGV 1 holder, 2 length of the lease (ms); 0 gives it back
--- Returns the term (seconds of Redis' clock when it was taken, so that it grows although Redis was wiped), 0 where
+-- Returns the term (Redis' clock in ms when it was taken, so that it grows although Redis was wiped), 0 where
 -- another holds it; then Redis' time (ms).
 
 local time = redis.call('TIME')
@@ -13,7 +13,7 @@ if lease[1] and not mine and tonumber(lease[3]) > now then
 end
 local term = tonumber(lease[2] or 0)
 if not mine then
-  term = math.max(term + 1, tonumber(time[1]))
+  term = math.max(term + 1, now)
 end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'term', string.format('%.0f', term),
   'until', string.format('%.0f', now + tonumber(ARGV[2])))

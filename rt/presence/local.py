@@ -158,6 +158,9 @@ class LocalPresence:
         if local is None:
             return
         self._again.pop(connection_id, None)
+        if self.degraded and not local.written:
+            self._fresh.pop(connection_id, None)  # nobody ever saw it
+            return
         if len(self._closed) >= PRESENCE_PENDING_CLOSES_MAX:
             del self._closed[next(iter(self._closed))]
         self._closed[connection_id] = local.user
