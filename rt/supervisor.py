@@ -5,6 +5,7 @@ replaced finds its queue where it was; options set on a listener are inherited b
 """
 
 import ctypes
+import errno
 import gc
 import os
 import signal
@@ -35,6 +36,8 @@ _TCP_NOTSENT_LOWAT: Final = 25
 _TCP_USER_TIMEOUT: Final = 18
 _BACKLOG: Final = 4096
 _KEEPER: Final = "keeper"
+PORT_TRIES: Final = 5
+PORT_TRY_S: Final = 0.1
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -55,7 +58,20 @@ def listener(host: str, port: int) -> socket.socket:
 
 
 def require_free(host: str, port: int) -> None:
-    """Ends the process with one line where somebody else has the port: SO_REUSEPORT would share it silently."""
+    """Ends the process with one line where somebody else has the port: SO_REUSEPORT would share it silently.
+
+    Children of a gateway that was killed a moment ago are given that moment to die.
+    """
+    for _ in range(PORT_TRIES):
+        if _trouble(host, port) is None:
+            return
+        time.sleep(PORT_TRY_S)
+    trouble = _trouble(host, port)
+    if trouble is not None:
+        sys.exit(trouble)
+
+
+def _trouble(host: str, port: int) -> str | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -63,11 +79,12 @@ def require_free(host: str, port: int) -> None:
             probe.bind((host, port))
             probe.listen(1)
         except PermissionError:
-            sys.exit(f"port {port} may not be used by this account: set RT_PORT to one above 1023")
+            return f"port {port} may not be used by this account: set RT_PORT to one above 1023"
         except OSError as error:
-            if error.errno == 98:
-                sys.exit(f"port {port} is in use: set RT_PORT to a free one")
-            sys.exit(f"cannot listen on {host}: {error.strerror}; set RT_HOST to an address of this machine")
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is in use: set RT_PORT to a free one"
+            return f"cannot listen on {host}: {error.strerror}; set RT_HOST to an address of this machine"
+    return None
 
 
 class Supervisor:

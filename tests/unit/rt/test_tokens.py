@@ -1,0 +1,152 @@
+"""Tokens that are let in, and every known way of making one that must not be."""
+
+import base64
+import hashlib
+import hmac
+from typing import Any
+
+import jwt
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from rt.tokens import (
+    Access,
+    Keys,
+    Ticket,
+    TokenExpired,
+    TokenInvalid,
+    TokenKeyUnknown,
+    sign_ticket,
+    verify_access,
+    verify_channel,
+    verify_ticket,
+)
+from tests.support.tokens import AUDIENCE, ISSUER, Mint
+
+NOW = 1_800_000_000.0
+MINT = Mint(clock=lambda: NOW)
+KEYS = Keys.from_jwks(MINT.jwks)
+
+
+def check(token: str, now: float = NOW) -> Access:
+    return verify_access(token, KEYS, ISSUER, AUDIENCE, now)
+
+
+def test_a_good_token_says_who_it_is() -> None:
+    access = check(MINT.access("u7", presence="followers"))
+    assert (access.user, access.sid, access.roles, access.tier) == ("u7", "s-u7", ("user",), "free")
+    assert access.presence_audience == "followers"
+    assert access.account_created_at < NOW - 86_400
+
+
+def test_time_is_an_argument() -> None:
+    token = MINT.access()
+    with pytest.raises(TokenExpired):
+        check(token, NOW + 2_000)
+    with pytest.raises(TokenInvalid):
+        check(token, NOW - 3_600)
+
+
+def _hs256_with_the_public_key() -> str:
+    secret = MINT.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    head = _b64(orjson.dumps({"alg": "HS256", "typ": "at+jwt", "kid": MINT.kid}))
+    body = MINT.access().split(".")[1]
+    return f"{head}.{body}.{_b64(hmac.digest(secret, f'{head}.{body}'.encode(), hashlib.sha256))}"
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _none(alg: str) -> str:
+    return f"{_b64(orjson.dumps({'alg': alg, 'typ': 'at+jwt', 'kid': MINT.kid}))}.{MINT.access().split('.')[1]}."
+
+
+def _with_signature(signature: bytes) -> str:
+    head, body, _ = MINT.access().split(".")
+    return f"{head}.{body}.{_b64(signature)}"
+
+
+def _foreign_curve() -> str:
+    key = generate_private_key(SECP384R1())
+    return jwt.encode({"sub": "u"}, key, algorithm="ES384", headers={"typ": "at+jwt", "kid": MINT.kid})
+
+
+BAD: dict[str, str] = {
+    "no algorithm": _none("none"),
+    "no algorithm, spelled otherwise": _none("nOnE"),
+    "public key as secret": _hs256_with_the_public_key(),
+    "another curve": _foreign_curve(),
+    "zero signature": _with_signature(bytes(64)),
+    "short signature": _with_signature(bytes(63)),
+    "another key under the same kid": Mint(clock=lambda: NOW).access(),
+    "key in the header": MINT.sign({"sub": "u"}, jwk={"kty": "EC"}, kid="x"),
+    "critical header": MINT.sign({"sub": "u"}, crit=["b64"]),
+    "kid is a path": MINT.sign({"sub": "u"}, kid="../../dev/null"),
+    "wrong type of token": MINT.sign({"sub": "u"}, typ="JWT"),
+    "channel token as access token": MINT.channel("u", "community"),
+    "wrong issuer": MINT.access(iss="else"),
+    "wrong audience": MINT.access(aud="else"),
+    "no issuer": MINT.access(iss=None),
+    "exp as text": MINT.access(exp="9999999999"),
+    "exp as float": MINT.access(exp=9999999999.5),
+    "exp beyond numbers": MINT.access(exp=2**63),
+    "no exp": MINT.access(exp=None),
+    "not before later": MINT.access(nbf=int(NOW) + 3_600),
+    "issued in the future": MINT.access(iat=int(NOW) + 3_600),
+    "no subject": MINT.access(sub=None),
+    "subject is a number": MINT.access(sub=7),
+    "no session": MINT.access(sid=""),
+    "roles is text": MINT.access(roles="admin"),
+    "unknown audience setting": MINT.access(presence="all"),
+    "padding": MINT.access() + "=",
+    "white space": MINT.access() + " ",
+    "line end": MINT.access() + "\n",
+    "foreign characters inside": MINT.access().replace(".", ".!", 1),
+    "four parts": MINT.access() + ".a",
+    "ten thousand characters": "a" * 10_000,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tokens_are_refused(name: str) -> None:
+    """Failed when the strict form was left to the library: it took padding, white space and foreign characters."""
+    with pytest.raises(TokenInvalid):
+        check(BAD[name])
+
+
+def test_an_unknown_key_is_told_apart() -> None:
+    with pytest.raises(TokenKeyUnknown):
+        check(Mint("test-2").access())
+
+
+def test_keys_that_are_no_p256_are_left_out() -> None:
+    other: dict[str, Any] = {"keys": [{"kty": "RSA", "kid": "r"}, {"kty": "EC", "crv": "P-256", "kid": "x"}, {}]}
+    assert Keys.from_jwks(orjson.dumps(other)).by_kid == {}
+    with pytest.raises(ValueError, match="keys"):
+        Keys.from_jwks("{}")
+
+
+def test_channel_tokens() -> None:
+    grant = verify_channel(MINT.channel("u", "profile:x"), KEYS, ISSUER, AUDIENCE, NOW)
+    assert (grant.user, grant.channel) == ("u", "profile:x")
+    with pytest.raises(TokenInvalid):
+        verify_channel(MINT.access(), KEYS, ISSUER, AUDIENCE, NOW)
+    with pytest.raises(TokenInvalid):  # longer than 15 minutes
+        verify_channel(MINT.channel("u", "profile:x", exp=int(NOW) + 5_000), KEYS, ISSUER, AUDIENCE, NOW)
+
+
+def test_resume_tickets() -> None:
+    ticket = Ticket(check(MINT.access("u9")), int(NOW) + 100)
+    text = sign_ticket(ticket, b"a" * 32)
+    assert verify_ticket(text, (b"b" * 32, b"a" * 32), NOW) == ticket
+    for bad in (text[:-1] + ("A" if text[-1] != "A" else "B"), text + "=", "x" + text, "", ".", "a.b"):
+        with pytest.raises(TokenInvalid):
+            verify_ticket(bad, (b"a" * 32,), NOW)
+    with pytest.raises(TokenExpired):
+        verify_ticket(text, (b"a" * 32,), NOW + 101)
+    with pytest.raises(TokenInvalid):
+        verify_ticket(text, (b"b" * 32,), NOW)

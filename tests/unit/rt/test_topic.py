@@ -1,0 +1,131 @@
+"""A topic against every way in which history and the live stream can meet."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rt.feed.positions import History, Position
+from rt.topic import Join, State, Topic, Verdict
+from rt.wire.bus import Batch, decode_batch, encode_batch
+from rt.wire.channels import COMMUNITY
+from rt.wire.frames import split_frames
+
+EPOCH = "e"
+
+
+class Ear:
+    """A reader that remembers what it was written."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+
+    def send(self, data: bytes) -> None:
+        self.heard += data
+
+    def offsets(self) -> list[int]:
+        return [int(frame.split(b'"offset":')[1].split(b",")[0]) for frame in split_frames(self.heard)]
+
+
+def batch(first: int, last: int, epoch: str = EPOCH) -> Batch:
+    made = decode_batch(encode_batch(epoch, "community", first, [b"{}"] * (last - first + 1)))
+    assert made is not None
+    return made
+
+
+def history(since: int, head: int) -> History:
+    return History(EPOCH, head, True, [(at, b"{}") for at in range(since + 1, head + 1)])
+
+
+def write(topic: Topic) -> None:
+    """What the hub does with a topic's outbox, when nobody has left meanwhile."""
+    topic.seal()
+    for sealed in topic.outbox:
+        for reader in sealed.readers:
+            reader.send(sealed.data)
+    topic.outbox.clear()
+
+
+def live(offset: int = 0) -> tuple[Topic, Ear]:
+    topic, ear = Topic(COMMUNITY), Ear()
+    topic.start(Position(EPOCH, offset))
+    topic.add(ear)
+    return topic, ear
+
+
+def test_only_the_next_is_new() -> None:
+    topic, ear = live(5)
+    assert topic.accept(batch(6, 8)) is Verdict.NEXT
+    assert topic.accept(batch(6, 8)) is Verdict.KNOWN
+    assert topic.accept(batch(8, 10)) is Verdict.NEXT
+    assert topic.accept(batch(12, 12)) is Verdict.HOLE
+    assert topic.accept(batch(11, 11, "other")) is Verdict.OTHER_EPOCH
+    write(topic)
+    assert ear.offsets() == [6, 7, 8, 9, 10]
+
+
+def test_a_hole_is_filled_and_what_came_after_it_follows() -> None:
+    topic, ear = live(5)
+    assert topic.accept(batch(8, 9)) is Verdict.HOLE
+    topic.state = State.FILLING
+    assert topic.accept(batch(10, 10)) is Verdict.WAITS
+    assert topic.fill(history(5, 7))
+    write(topic)
+    assert ear.offsets() == [6, 7, 8, 9, 10]
+
+
+def test_a_history_that_is_not_whole_fills_nothing() -> None:
+    topic, _ = live(5)
+    topic.state = State.FILLING
+    assert not topic.fill(History(EPOCH, 9, False, []))
+    assert not topic.fill(History("other", 9, True, []))
+    assert topic.offset == 5
+
+
+def test_who_joins_later_does_not_get_what_was_pending() -> None:
+    """Failed without the seal in `add`: the new reader was written what its `subscribed` had told already."""
+    topic, ear = live(0)
+    topic.accept(batch(1, 2))
+    late = Ear()
+    topic.add(late)
+    topic.accept(batch(3, 3))
+    write(topic)
+    assert ear.offsets() == [1, 2, 3]
+    assert late.offsets() == [3]
+
+
+@given(
+    head=st.integers(0, 6),
+    read_at=st.integers(0, 10),
+    cuts=st.lists(st.integers(1, 4), max_size=6),
+    resolved=st.integers(0, 6),
+    since=st.integers(0, 3),
+)
+def test_a_join_meets_the_live_stream(head: int, read_at: int, cuts: list[int], resolved: int, since: int) -> None:
+    """Whatever the bus brings before, during and after the reading of history: each event once, in order.
+
+    Failed without `rest`: what came between the reading and the joining was lost.
+    """
+    topic, waiting = Topic(COMMUNITY), Ear()
+    topic.waiting.append(Join(waiting, None, Position(EPOCH, since), 0.0))
+    batches, at = [], 0
+    for cut in cuts:
+        batches.append(batch(at + 1, at + cut))
+        at += cut
+    head = min(head, at)
+    since = min(since, head)
+    topic.start(Position(EPOCH, 0))
+    for one in batches[: min(resolved, len(batches))]:
+        topic.accept(one)
+    told_to = min(max(read_at, head), at)
+    read = history(since, told_to)
+    if told_to > topic.offset:
+        assert topic.fill(history(topic.offset, told_to))
+    rest = topic.rest(read.offset)
+    assert rest is not None
+    told = [offset for offset, _ in read.events]
+    waiting.send(rest)
+    topic.waiting.clear()
+    topic.add(waiting)
+    for one in batches:
+        topic.accept(one)
+        write(topic)
+    assert told + waiting.offsets() == list(range(since + 1, max(at, since) + 1))
