@@ -9,8 +9,7 @@ let open = 0;
 let complete = 0;
 
 function report() {
-  console.log(JSON.stringify({ records }));
-  process.exit(0);
+  process.stdout.write(JSON.stringify({ records }) + "\n", () => process.exit(0)); // a pipe is written later
 }
 
 for (let number = 0; number < Number(clients); number += 1) {
