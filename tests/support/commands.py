@@ -50,7 +50,7 @@ class Command:
             start_new_session=True,
             preexec_fn=lambda: child.die_with_parent(signal.SIGTERM),
         )
-        self._reader = threading.Thread(target=self._read)
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
 
@@ -66,7 +66,7 @@ class Command:
         self.process.wait()
         assert self._reader is not None
         self._reader.join(END_S)
-        if self.process.stdout is not None:
+        if self.process.stdout is not None and not self._reader.is_alive():  # alive: somebody else holds the pipe
             self.process.stdout.close()
         if error is not None:
             sys.stderr.write("\n".join(self.lines[-40:]) + "\n")
@@ -108,11 +108,15 @@ def processes_with(text: str) -> list[int]:
 
 
 def wait_gone(text: str, limit_s: float = END_S) -> None:
-    """Returns when `processes_with` finds none. Fails after the limit, and says which there are."""
+    """Returns when `processes_with` finds none. After the limit it kills them, fails, and says which there were."""
     end = time.monotonic() + limit_s
     while left := processes_with(text):
-        commands = [_command_of(pid) for pid in left]
-        assert time.monotonic() < end, f"still there: {commands}"
+        if time.monotonic() > end:
+            commands = [_command_of(pid) for pid in left]
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise AssertionError(f"still there: {commands}")
         time.sleep(POLL_S)
 
 
