@@ -6,8 +6,8 @@
 local score = string.format('%.0f', now_ms() + tonumber(ARGV[1]))
 local scores = {}
 for i = 2, #ARGV do
-  scores[#scores + 1] = score
-  scores[#scores + 1] = ARGV[i]
+  scores[i * 2 - 3] = score
+  scores[i * 2 - 2] = ARGV[i]
 end
 if redis.call('ZADD', KEYS[1], 'XX', 'GT', 'CH', unpack(scores)) == #ARGV - 1 then
   return {}

@@ -23,7 +23,7 @@ SECRET_KEY: Final = "presence:map:secret"  # noqa: S105
 TOTALS_KEY: Final = "presence:totals"
 STATS_KEY: Final = "presence:keeper:stats"
 
-_SCAN: Final = 500
+_SCAN: Final = 1_000
 _CELLS: Final = 500
 _DEAD_GATEWAYS_MAX: Final = 100
 
@@ -126,8 +126,7 @@ class KeeperStore:
 
     async def counts(self, partition: int) -> dict[int, tuple[int, int]]:
         """Every cell of a partition. What changes during the reading is in the next `take`."""
-        while await self.take(partition):
-            continue
+        self._checked(await self._take(self._redis, self._keys[partition], [self.term, 0]))
         users = await self._all(self._keys[partition][3])
         settled = await self._all(self._keys[partition][4])
         return {cell: (users.get(cell, 0), settled.get(cell, 0)) for cell in users.keys() | settled.keys()}
