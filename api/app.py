@@ -98,10 +98,7 @@ class Api:
     async def close(self) -> None:
         """Lets go of stores and threads, within CLOSE_S."""
         self._passwords.close()
-        try:
-            await asyncio.wait_for(self._pool.close(), CLOSE_S)
-        except (*UNAVAILABLE, asyncpg.PostgresError):
-            self._pool.terminate()
+        await postgres.close(self._pool, CLOSE_S)
         await self._redis.aclose()
 
     async def _keep_reference(self) -> None:

@@ -1,6 +1,7 @@
 """The pool of PostgreSQL connections that the API and the worker use; the gateway never imports this."""
 
 import asyncio
+import contextlib
 from typing import Any, Final
 
 import asyncpg
@@ -32,6 +33,26 @@ def make_pool(settings: Settings) -> asyncpg.Pool:
 
     Until then `acquire` raises asyncpg.InterfaceError, which is in UNAVAILABLE.
     """
+
+    opened = 0
+
+    async def patiently(*args: Any, **kwargs: Any) -> asyncpg.Connection:
+        # asyncpg closes a pool for good when one of its first connections fails; so these do not fail, they wait.
+        nonlocal opened
+        wait_s = 0.05
+        while True:
+            try:
+                connection = await asyncpg.connect(*args, **kwargs)
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+                if opened >= settings.database_pool_min:
+                    raise
+                log.warning("postgres_unavailable", error=type(error).__name__)
+                await asyncio.sleep(wait_s)
+                wait_s = min(1.0, wait_s * 2)
+            else:
+                opened += 1
+                return connection
+
     return asyncpg.create_pool(
         settings.database_url.get_secret_value(),
         min_size=settings.database_pool_min,
@@ -40,6 +61,7 @@ def make_pool(settings: Settings) -> asyncpg.Pool:
         max_inactive_connection_lifetime=IDLE_S,
         statement_cache_size=settings.database_statement_cache,
         command_timeout=STATEMENT_S,
+        connect=patiently,
         reset=_nothing_to_reset,
         timeout=CONNECT_S,
     )
@@ -53,16 +75,17 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
 
 async def connect(pool: asyncpg.Pool) -> None:
     """Opens the pool's first connections, trying again until the server answers. Cancel it to give up."""
-    wait_s = 0.05
-    while True:
-        try:
-            await pool
-        except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-            log.warning("postgres_unavailable", error=type(error).__name__)
-            await asyncio.sleep(wait_s)
-            wait_s = min(1.0, wait_s * 2)
-        else:
-            return
+    await pool
+
+
+async def close(pool: asyncpg.Pool, within_s: float) -> None:
+    """Closes the pool in whatever state it is; connections that are in use after `within_s` are cut."""
+    try:
+        async with asyncio.timeout(within_s):
+            await pool.close()
+    except (*UNAVAILABLE, asyncpg.PostgresError):
+        with contextlib.suppress(asyncpg.InterfaceError):  # it was never connected
+            pool.terminate()
 
 
 async def alive(pool: asyncpg.Pool) -> bool:

@@ -4,8 +4,6 @@ import asyncio
 import socket
 from typing import Final
 
-import asyncpg
-
 from api.server import listen, make_server
 from config import metrics, postgres, redis
 from config.process import Lifetime, run
@@ -46,10 +44,7 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
     await asyncio.wait([relaying])
     server.should_exit = True
     await asyncio.wait([serving])
-    try:
-        await asyncio.wait_for(pool.close(), _CLOSE_S)
-    except (*postgres.UNAVAILABLE, asyncpg.PostgresError):
-        pool.terminate()
+    await postgres.close(pool, _CLOSE_S)
     await client.aclose()
 
 

@@ -55,23 +55,26 @@ class Relay:
         self._leader = Leader(pool, LEASE, this_process())
         self._wake = asyncio.Event()
         self._hears = False  # whether the wake-up channel is subscribed
+        self._reached = False  # whether PostgreSQL has answered yet
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping`: then finishes the batch at hand and gives the lease back."""
         while not stopping.is_set():
             try:
                 lease = await self._leader.take()
+                self._reached = True
                 if lease is not None:
                     await self._lead(lease, stopping)
             except* LeaseLostError:
                 log.warning("relay_lease_lost")
             except* (*UNAVAILABLE, asyncpg.PostgresError) as group:
                 # PostgreSQL away, or not migrated yet: the next term begins with a comparison, nothing is skipped.
-                FAILURES.labels("relay").inc()
-                log.warning("relay_interrupted", errors=sorted({type(e).__name__ for e in _leaves(group)}))
+                if self._reached:
+                    FAILURES.labels("relay").inc()
+                    log.warning("relay_interrupted", errors=sorted({type(e).__name__ for e in _leaves(group)}))
             finally:
                 metrics.LEADER.set(0)
-            await _unless(stopping, RELAY_TAKE_S)
+            await _unless(stopping, RELAY_TAKE_S if self._reached else RELAY_POLL_S)
 
     async def listen(self) -> None:
         """Wakes the relay when the API says so; a lost message costs one poll."""
@@ -116,7 +119,7 @@ class Relay:
             marks = dict(publisher.published)
             events = 0
             if not look_first or await self._store.pending():
-                batch = await self._store.number(lease, marks, _renditions)
+                batch = await self._store.number(lease, marks, renditions_of)
                 events = batch.events
                 if events:
                     publisher.settled(marks)
@@ -157,7 +160,7 @@ class Relay:
             await asyncio.sleep(MEASURE_EVERY_S)
 
 
-def _renditions(events: Sequence[str]) -> list[Rendition]:
+def renditions_of(events: Sequence[str]) -> list[Rendition]:
     """The renditions of rows of the outbox. One that is no event is reported and skipped: it must not stop the rest."""
     renditions: list[Rendition] = []
     for text in events:

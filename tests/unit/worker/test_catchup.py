@@ -1,0 +1,29 @@
+"""What Redis needs so that it equals PostgreSQL."""
+
+import pytest
+
+from config.limits import FEED_LIST_EVENTS, FEED_STREAM_EVENTS
+from rt.feed.positions import Position
+from rt.wire.channels import COMMUNITY, Channel, user_channel
+from worker.catchup import Need, need
+
+MINE = user_channel("u1")
+
+
+@pytest.mark.parametrize(
+    ("channel", "last", "in_redis", "expected"),
+    [
+        (COMMUNITY, 5, None, Need.REPLACE),
+        (COMMUNITY, 0, None, Need.REPLACE),
+        (COMMUNITY, 5, Position("F", 5), Need.REPLACE),
+        (COMMUNITY, 5, Position("E", 6), Need.REPLACE),  # PostgreSQL is right, also when it has less
+        (COMMUNITY, 5, Position("E", 5), Need.NOTHING),
+        (COMMUNITY, 5, Position("E", 4), Need.APPEND),
+        (COMMUNITY, FEED_STREAM_EVENTS, Position("E", 0), Need.APPEND),
+        (COMMUNITY, FEED_STREAM_EVENTS + 1, Position("E", 0), Need.REPLACE),
+        (MINE, FEED_LIST_EVENTS, Position("E", 0), Need.APPEND),
+        (MINE, FEED_LIST_EVENTS + 1, Position("E", 0), Need.REPLACE),
+    ],
+)
+def test_need(channel: Channel, last: int, in_redis: Position | None, expected: Need) -> None:
+    assert need(channel, last, "E", in_redis) is expected
