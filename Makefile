@@ -37,7 +37,7 @@ chaos: development ## the long fault runs
 lock: ## pins every package by hash in requirements.lock and requirements-dev.lock
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools --upgrade uv
 	@$(COMPILE) -o requirements.lock
-	@$(COMPILE) --group test --group load -o requirements-dev.lock
+	@$(COMPILE) -c requirements.lock --group test --group load -o requirements-dev.lock
 
 clean-data: ## forgets what make run stored
 	@$(PYTHON) -m config.embedded.folder
@@ -47,4 +47,4 @@ runtime development:
 	@$(PYTHON) -m config.embedded.bootstrap $@
 
 # No address of an index is written, so that the lock files serve every mirror.
-COMPILE := .tools/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml
+COMPILE := .tools/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml
