@@ -27,7 +27,7 @@ CREATE FUNCTION log_workout(
   p_performed_at timestamptz, p_note text, p_visibility text[], p_total_tu double precision,
   p_exercises uuid[], p_sets text[], p_muscles uuid[], p_units double precision[], p_data json,
   OUT outcome text, OUT workout_id uuid, OUT charged bigint, OUT credits bigint, OUT version bigint
-) LANGUAGE plpgsql SET enable_seqscan TO off AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
   v_user record;
   v_hash bytea;
@@ -37,7 +37,8 @@ BEGIN
     RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
-  PERFORM set_config('musclemap.user_id', p_user::text, true);  -- for row security
+  -- For row security; and for the plans, to the end of the transaction, that of post_credits included.
+  PERFORM set_config('musclemap.user_id', p_user::text, true), set_config('enable_seqscan', 'off', true);
 
   SELECT u.account_id, u.name, u.time_zone, b.credits, b.version,
          unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited

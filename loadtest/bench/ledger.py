@@ -1,14 +1,17 @@
 """Workouts a second: the service function beside pgbench, which runs the same statements one by one.
 
 Same server, same users, same number of clients, each with users of its own; the two take turns, so that a noisy
-neighbour meets both. Leaves its users and workouts behind: give it a database of its own.
+neighbour meets both. CPU per workout counts server and client together, and hardly depends on neighbours; it needs the
+server on this machine. Leaves its users and workouts behind: give it a database of its own.
 """
 
 import asyncio
+import resource
 import shutil
 import statistics
 import sys
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +31,7 @@ from config.ids import uuid7
 from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings, load
+from loadtest.bench import host
 
 CLIENTS: Final = 20
 USERS_EACH: Final = 50
@@ -39,7 +43,7 @@ _USERS: Final = """
 WITH numbered AS (
   SELECT n, ('00000000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid AS id,
          ('00000000-0000-7000-a000-' || lpad(to_hex(n), 12, '0'))::uuid AS account_id
-    FROM generate_series(1, $1::int) AS n
+    FROM generate_series(1, $1) AS n
 ), opened AS MATERIALIZED (
   SELECT n, id, account_id, open_account(account_id, gen_random_uuid(), 1000000000, now()) FROM numbered
    WHERE id NOT IN (SELECT id FROM users)
@@ -49,39 +53,88 @@ SELECT id, account_id, 'bench' || n || '@example.org', 'Bench ' || n, '', now(),
 """
 
 
+@dataclass(slots=True)
+class _Side:
+    """What one side's rounds gave."""
+
+    what: str
+    rates: list[float] = field(default_factory=list)
+    server_us: list[float] = field(default_factory=list)
+    client_us: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates)
+
+    @property
+    def cpu_us(self) -> float:
+        return statistics.median(self.server_us) + statistics.median(self.client_us)
+
+    def row(self, other: "_Side") -> dict[str, Any]:
+        return {
+            "what": self.what,
+            "workouts/s": round(self.rate),
+            "ratio": f"{self.rate / other.rate:.2f}",
+            "server CPU µs": round(statistics.median(self.server_us)),
+            "client CPU µs": round(statistics.median(self.client_us)),
+            "CPU ratio": f"{self.cpu_us / other.cpu_us:.2f}",
+        }
+
+
 async def run(settings: Settings) -> list[dict[str, Any]]:
-    """One row for each side, with tx/s of each round's median, and the ratio. Needs a migrated database."""
+    """One row for each side, the median of its rounds; ratios are to pgbench. Needs a migrated database."""
     owner_url = settings.database_owner_url.get_secret_value()
     owner = await asyncpg.connect(owner_url)
-    try:
-        await owner.execute(_USERS, CLIENTS * USERS_EACH)
-        await owner.execute("ANALYZE")
-    finally:
-        await owner.close()
+    await owner.execute(_USERS.replace("$1", str(CLIENTS * USERS_EACH)))
+    await owner.execute("ANALYZE")
     pool = make_pool(settings)
     await connect(pool)
+    ours, theirs = _Side("log_workout, service function"), _Side("pgbench, statement by statement")
     try:
+        server = _parent(await owner.fetchval("SELECT pg_backend_pid()"))
         reference = Reference()
         await reference.load(pool)
         raw = _input(reference)
-        ours, theirs, commits_us = [], [], []
         for _ in range(ROUNDS):
-            rate, cpu_us = await _service(Database(pool), reference, settings, raw)
-            ours.append(rate)
-            commits_us.append(cpu_us)
-            theirs.append(await _pgbench(owner_url, reference, raw))
+            for side in (ours, theirs):
+                alive = len(host.family(server))
+                before = _server_cpu_s(server), _client_cpu_s()
+                if side is ours:
+                    done = await _service(Database(pool), reference, settings, raw)
+                else:
+                    done = await _pgbench(owner_url, reference, raw)
+                    await _closed(server, alive)
+                side.rates.append(done / ROUND_S)
+                side.server_us.append((_server_cpu_s(server) - before[0]) / done * 1e6)
+                side.client_us.append((_client_cpu_s() - before[1]) / done * 1e6)
     finally:
         await pool.close()
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    return [
-        {
-            "what": "log_workout, service function",
-            "tx/s": round(statistics.median(ours)),
-            "client CPU µs": round(statistics.median(commits_us)),
-            "ratio": f"{ratio:.2f}",
-        },
-        {"what": "pgbench, statement by statement", "tx/s": round(statistics.median(theirs)), "ratio": "1.00"},
-    ]
+        await owner.close()
+    return [ours.row(theirs), theirs.row(theirs)]
+
+
+async def _closed(server: int, alive: int) -> None:
+    """Waits for the end of the backends beyond `alive`: one that is just ending would be in neither sum."""
+    for _ in range(500):
+        if len(host.family(server)) <= alive:
+            return
+        await asyncio.sleep(0.02)
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _server_cpu_s(server: int) -> float:
+    """The server's CPU time so far, with that of backends that have ended."""
+    fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
+    return host.cpu_s(server) + (int(fields[13]) + int(fields[14])) / host.TICKS_PER_S
+
+
+def _client_cpu_s() -> float:
+    """This process's CPU time so far, with that of its children that have ended."""
+    own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 
 
 def _input(reference: Reference) -> dict[str, Any]:
@@ -90,7 +143,7 @@ def _input(reference: Reference) -> dict[str, Any]:
     return {"performedAt": datetime.now(UTC), "note": "after work", "exercises": chosen}
 
 
-async def _service(db: Database, reference: Reference, settings: Settings, raw: dict[str, Any]) -> tuple[float, float]:
+async def _service(db: Database, reference: Reference, settings: Settings, raw: dict[str, Any]) -> int:
     wake = Wake(connect_redis(settings.redis_url.get_secret_value() or "redis://127.0.0.1"))  # set, never sent
     done = 0
     end = time.monotonic() + ROUND_S
@@ -106,14 +159,13 @@ async def _service(db: Database, reference: Reference, settings: Settings, raw: 
             done += 1
             turn += 1
 
-    cpu = time.process_time()
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
             group.create_task(client(number))
-    return done / ROUND_S, (time.process_time() - cpu) / done * 1e6
+    return done
 
 
-async def _pgbench(owner_url: str, reference: Reference, raw: dict[str, Any]) -> float:
+async def _pgbench(owner_url: str, reference: Reference, raw: dict[str, Any]) -> int:
     draft = check_input(raw, reference.exercise, datetime.now(UTC))
     muscles = training_units(draft.exercises)
     workout = Workout(uuid7(), draft.performed_at, draft.note, total_units(muscles), muscles, draft.exercises)
@@ -135,10 +187,11 @@ async def _pgbench(owner_url: str, reference: Reference, raw: dict[str, Any]) ->
         *command, owner_url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, errors = await process.communicate()
-    rates = [line.split()[2] for line in out.decode().splitlines() if line.startswith("tps = ")]
-    if process.returncode or not rates:
+    marker = "number of transactions actually processed: "
+    done = [int(line.removeprefix(marker)) for line in out.decode().splitlines() if line.startswith(marker)]
+    if process.returncode or not done:
         raise RuntimeError(f"pgbench failed: {errors.decode()[-500:]}")
-    return float(rates[0])
+    return done[0]
 
 
 def _array(ids: list[Any]) -> str:
