@@ -171,6 +171,7 @@ class Client(Connection):
                 case Admit():
                     self._admitted(effect.frame, now)
                 case Join():
+                    self._wake_before_deadline()
                     gateway.hub.join(self, effect.id, effect.channel, effect.since)
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
@@ -328,6 +329,14 @@ class Client(Connection):
             else:
                 quiet_until = self._heard_at + PING_AFTER_SILENCE_S
             self._wake_at(min(quiet_until, now + session.next_deadline_unix() - unix))
+
+    def _wake_before_deadline(self) -> None:
+        """A channel token may end before the next look at the clock."""
+        session = self.session
+        if session is not None:
+            ends = session.next_deadline_unix() - self._gateway.facts.unix_offset
+            if ends < self._due:
+                self._wake_at(ends)
 
     def _wake_at(self, due: float) -> None:
         wheel = self._gateway.wheel

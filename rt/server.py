@@ -69,6 +69,7 @@ class Server:
             connections_per_user_max=settings.connections_per_user_max,
             settled_s=settings.map_settled_s,
         )
+        facts.unix_offset = time.time() - asyncio.get_running_loop().time()
         rules = Rules(origins=settings.origins, pages=self._page)
         self._gateway = Gateway(settings, rules, facts, hub, self._presence, self._map, self._counters)
         self._knowledge = Knowledge(settings, self._redis, self._gateway, self._loader)
@@ -161,7 +162,7 @@ class Server:
         condition = Condition(
             starting=not self._started,
             draining=gateway.draining,
-            redis_away=not self._bus.connected or self._presence.degraded,
+            redis_away=gateway.facts.degraded,
             deaf=self._bus.deaf,
         )
         self._board.write(self._row, condition, figures, os.getpid())

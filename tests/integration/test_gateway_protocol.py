@@ -1,0 +1,321 @@
+"""The protocol as clients meet it, over real processes and the plain `websockets` client."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from websockets.exceptions import InvalidStatus
+
+from rt.presence.read import totals
+from rt.wire.bus import CONTROL_CHANNEL, REVOKED_KEY
+from rt.wire.channels import COMMUNITY, app_channel, profile_channel, user_channel
+from tests.support.gateway import EPOCH, MINT, Gateway, gateway, make_fleet, prepared, until
+from tests.support.processes import Fleet
+from tests.support.stores import TestStores
+from tests.support.tokens import Mint
+
+OPEN = app_channel("open", "x")
+
+
+@pytest.fixture(scope="module")
+def shared(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One gateway for the tests that leave no trace in it."""
+
+    async def start(fleet: Fleet) -> None:
+        async with prepared(stores.redis_url):
+            fleet.rt.launch()
+            await fleet.rt.wait_ready()
+
+    fleet = make_fleet(stores.redis_url, tmp_path_factory.mktemp("gateway"), {})
+    try:
+        asyncio.run(start(fleet))
+        yield fleet
+    finally:
+        fleet.clean_up()
+
+
+@pytest_asyncio.fixture
+async def gate(shared: Fleet, stores: TestStores) -> AsyncIterator[Gateway]:
+    async with prepared(stores.redis_url) as feeds:
+        yield Gateway(shared, feeds, MINT)
+
+
+async def test_one_session_from_connect_to_leave(gate: Gateway) -> None:
+    await gate.feeds.make(COMMUNITY)
+    async with gate.socket(subprotocols=["musclemap.v1"]) as talk:
+        assert talk.socket.subprotocol == "musclemap.v1"
+        welcome = await talk.ask("connect", token=gate.mint.access("u1"))
+        assert (welcome["user"], welcome["degraded"]) == ("u1", False)
+        told = await talk.ask("subscribe", channel="community")
+        assert {k: told[k] for k in ("epoch", "offset", "recovered", "events")} == {
+            "epoch": EPOCH, "offset": 0, "recovered": None, "events": [],
+        }  # fmt: skip
+        await gate.feeds.publish(COMMUNITY, 3)
+        events = [await talk.hear("event") for _ in range(3)]
+        assert [event["offset"] for event in events] == [1, 2, 3]
+        assert (await talk.ask("subscribe", channel="community", since={"epoch": EPOCH, "offset": 1}))["events"] == [
+            {"offset": 2, "event": {"id": "e2", "type": "x"}},
+            {"offset": 3, "event": {"id": "e3", "type": "x"}},
+        ]
+        assert (await talk.ask("heartbeat", lat=48.1, lng=11.5, status="training", exercise="squat"))["type"] == "ack"
+        view = await talk.ask("viewport", west=-1, south=-1, east=1, north=1, zoom=5)
+        tiles = {(await talk.hear("map"))["tile"] for _ in view["tiles"]}
+        assert tiles == set(view["tiles"])
+        assert (await talk.ask("refresh", token=gate.mint.access("u1")))["type"] == "refreshed"
+        assert (await talk.ask("unsubscribe", channel="community"))["type"] == "unsubscribed"
+        assert (await talk.ask("ping"))["type"] == "pong"
+        await talk.say("leave")
+        assert await talk.closed() == 1000
+
+
+async def test_resume(gate: Gateway) -> None:
+    async with gate.socket() as talk:
+        ticket = (await talk.ask("connect", token=gate.mint.access("u1")))["resume"]
+    async with gate.socket() as talk:
+        assert (await talk.ask("connect", resume=ticket))["user"] == "u1"
+
+
+async def test_recovery_says_the_truth(gate: Gateway) -> None:
+    """Table of `since`: inside, at the head, future, another epoch, forgotten."""
+    channel = app_channel("open", "recovery")
+    await gate.feeds.make(channel)
+    await gate.feeds.publish(channel, 5)
+    personal = user_channel("u1")
+    await gate.feeds.make(personal)
+    for _ in range(60):
+        await gate.feeds.publish(personal, 1)
+    async with gate.client("u1") as talk:
+        for one, epoch, offset, recovered, count in [
+            (channel, EPOCH, 2, True, 3),
+            (channel, EPOCH, 0, True, 5),
+            (channel, EPOCH, 5, True, 0),
+            (channel, EPOCH, 6, False, 0),
+            (channel, "else", 2, False, 0),
+            (personal, EPOCH, 10, True, 50),
+            (personal, EPOCH, 9, False, 0),
+        ]:
+            told = await talk.ask("subscribe", channel=one.wire, since={"epoch": epoch, "offset": offset})
+            assert (told["recovered"], len(told["events"])) == (recovered, count), (one, epoch, offset)
+            assert told["offset"] == (5 if one is channel else 60)
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        ("nope", 4501),
+        ('{"type":"ping"}', 4501),
+        (b"binary", 1003),
+        ('{"type":"connect","token":"bad"}', 4500),
+        ("x" * 16_385, 1009),
+    ],
+)
+async def test_bad_beginnings(gate: Gateway, first: str | bytes, code: int) -> None:
+    async with gate.socket() as talk:
+        await talk.socket.send(first)
+        assert await talk.closed() == code
+    async with gate.socket() as talk:
+        await talk.say("connect", token=gate.mint.access(exp=int(time.time()) - 1))
+        assert await talk.closed() == 4001
+
+
+async def test_errors_close_at_last(gate: Gateway) -> None:
+    async with gate.client() as talk:
+        assert (await talk.ask("dance"))["code"] == "UNKNOWN_TYPE"
+        assert (await talk.ask("heartbeat", lat=91, lng=0))["code"] == "BAD_INPUT"
+        assert (await talk.ask("heartbeat", exercise="unheard-of"))["code"] == "BAD_INPUT"
+        assert (await talk.ask("subscribe", channel="user:u2"))["code"] == "FORBIDDEN"
+        for _ in range(17):
+            await talk.say("dance")
+        assert await talk.closed() == 4505
+
+
+async def test_requests_that_are_refused(gate: Gateway) -> None:
+    rows: list[tuple[dict[str, Any], int]] = [
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": f"http://localhost:{gate.fleet.env['API_PORT']}.evil"}, 403),
+        ({"origin": "null"}, 403),
+        ({"subprotocols": ["other"]}, 400),
+    ]
+    for options, status in rows:
+        with pytest.raises(InvalidStatus) as refused:
+            async with gate.socket(**options):
+                pass
+        assert refused.value.response.status_code == status
+    async with gate.client(origin=f"http://localhost:{gate.fleet.env['API_PORT']}"):
+        pass
+
+
+async def test_a_token_that_is_signed_by_a_new_key(gate: Gateway) -> None:
+    """Failed while an unknown key was a bad token at once: whoever signed in right after a rotation was sent away."""
+    fresh = Mint("test-2")
+    both = json.dumps({"keys": json.loads(gate.mint.jwks)["keys"] + json.loads(fresh.jwks)["keys"]})
+    await gate.feeds.redis.set("auth:jwks", both)
+    async with gate.socket() as talk:
+        assert (await talk.ask("connect", token=fresh.access("u5")))["user"] == "u5"
+    async with gate.socket() as talk:
+        await talk.say("connect", token=Mint("nowhere").access("u5"))
+        assert await talk.closed() == 4500
+
+
+async def test_revocation_reaches_open_sockets_and_tickets(gate: Gateway) -> None:
+    async with gate.socket() as told, gate.socket() as polled:
+        await told.ask("connect", token=gate.mint.access("u1", sid="s1"))
+        ticket = (await polled.ask("connect", token=gate.mint.access("u2", sid="s2")))["resume"]
+        began = time.monotonic()
+        await gate.feeds.redis.publish(CONTROL_CHANNEL, json.dumps({"t": "revoke", "sid": "s1"}))
+        assert await told.closed() == 4503
+        assert time.monotonic() - began < 2
+        await gate.feeds.redis.zadd(REVOKED_KEY, {"sid:s2": time.time()})  # the bus lost it
+        assert await polled.closed() == 4503
+    async with gate.socket() as talk:
+        await talk.say("connect", resume=ticket)
+        assert await talk.closed() == 4503
+
+
+async def test_channel_tokens(gate: Gateway) -> None:
+    channel = profile_channel("friend")
+    await gate.feeds.make(channel)
+    async with gate.client("u1") as talk:
+        token = gate.mint.channel("u1", channel.wire, exp=int(time.time()) + 2)
+        assert (await talk.ask("subscribe", channel=channel.wire, token=token))["type"] == "subscribed"
+        await gate.feeds.publish(channel)
+        assert (await talk.hear("event"))["offset"] == 1
+        assert await talk.hear("unsubscribed") == {
+            "type": "unsubscribed", "channel": channel.wire, "reason": "token_expired",
+        }  # fmt: skip
+        await gate.feeds.publish(channel)
+        assert (await talk.ask("ping"))["type"] == "pong"
+
+
+async def test_nothing_after_unsubscribed_and_order_of_answers(gate: Gateway) -> None:
+    """subscribe, unsubscribe and subscribe in one breath: three answers in order, then the stream from there."""
+    await gate.feeds.make(OPEN)
+    async with gate.client() as talk:
+        for n, kind in enumerate(("subscribe", "unsubscribe", "subscribe", "unsubscribe")):
+            await talk.say(kind, channel=OPEN.wire, id=n)
+        answers = [await talk.hear() for _ in range(4)]
+        assert [(a["id"], a["type"]) for a in answers] == [
+            (0, "subscribed"), (1, "unsubscribed"), (2, "subscribed"), (3, "unsubscribed"),
+        ]  # fmt: skip
+        await gate.feeds.publish(OPEN)
+        assert (await talk.ask("ping"))["type"] == "pong"
+
+
+async def test_the_deadline_holds_at_one_byte_a_second_too(gate: Gateway) -> None:
+    port = gate.fleet.rt.port
+
+    def drip(head: bytes) -> float:
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.settimeout(1)
+            began = time.monotonic()
+            for byte in head:
+                try:
+                    raw.send(bytes((byte,)))
+                    if raw.recv(1000) == b"":
+                        break
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+            return time.monotonic() - began
+
+    async def silent() -> tuple[int | None, float]:
+        async with gate.socket() as talk:
+            began = time.monotonic()
+            return await talk.closed(), time.monotonic() - began
+
+    slow, (code, waited) = await asyncio.gather(asyncio.to_thread(drip, b"GET /ws HTTP/1.1\r\nHost: x\r\n"), silent())
+    assert 4 < slow < 7.5
+    assert code == 4006
+    assert 4 < waited < 6
+
+
+async def test_the_rate_of_one_connection(gate: Gateway) -> None:
+    async with gate.client() as talk:
+        for n in range(330):
+            await talk.say("ping", id=n)
+        answers = [await talk.hear() for _ in range(330)]
+        assert [answer["id"] for answer in answers] == list(range(330))
+        limited = [answer for answer in answers if answer["type"] == "error"]
+        assert limited
+        assert {answer["code"] for answer in limited} == {"RATE_LIMITED"}
+
+
+async def test_sockets_of_one_user(redis_url: str, tmp_path: Path) -> None:
+    async with gateway(redis_url, tmp_path, CONNECTIONS_PER_USER_MAX="2") as gate:
+        async with gate.client("u1"), gate.client("u1"), gate.socket() as third:
+            await third.say("connect", token=gate.mint.access("u1"))
+            assert await third.closed() == 4009
+        async with gate.client("u1"):
+            pass
+
+
+async def test_sockets_of_one_address(redis_url: str, tmp_path: Path) -> None:
+    settings = {"CONNECTIONS_PER_ADDRESS_MAX": "2", "LOOPBACK_LENIENT": "false"}
+    async with gateway(redis_url, tmp_path, **settings) as gate:
+        async with gate.client(), gate.client():
+            with pytest.raises(InvalidStatus) as refused:
+                async with gate.socket():
+                    pass
+            assert refused.value.response.status_code == 429
+
+        async def free() -> bool:
+            try:
+                async with gate.socket():
+                    return True
+            except InvalidStatus:
+                return False
+
+        await until(free)
+
+
+async def test_presence_reaches_redis_and_goes(gate: Gateway) -> None:
+    async def online() -> int:
+        return (await totals(gate.feeds.redis)).users
+
+    async with gate.client("u1") as one, gate.client("u2"), gate.client():
+        await one.ask("heartbeat", lat=48.1, lng=11.5)
+
+        async def both() -> bool:
+            return await online() == 2
+
+        await until(both)
+        await one.say("leave")
+
+        async def left() -> bool:
+            return await online() == 1
+
+        await until(left)
+
+
+async def test_two_processes_hear_the_same_and_answer_for_each_other(redis_url: str, tmp_path: Path) -> None:
+    async with gateway(redis_url, tmp_path, RT_PROCESSES="2") as gate:
+        await gate.feeds.make(OPEN)
+        async with asyncio.timeout(20), AsyncExitStack() as stack:
+            opened = [await stack.enter_async_context(gate.client()) for _ in range(12)]
+            for talk in opened:
+                await talk.ask("subscribe", channel=OPEN.wire)
+            await gate.feeds.publish(OPEN, 2)
+            for talk in opened:
+                assert [(await talk.hear("event"))["offset"] for _ in range(2)] == [1, 2]
+
+            async def counted() -> bool:
+                return "rt_identified 12.0" in await asyncio.to_thread(_get, gate.fleet.rt.port, "/metrics")
+
+            await until(counted)
+
+
+def _get(port: int, path: str) -> str:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = b""
+        while part := raw.recv(65_536):
+            answer += part
+        return answer.decode()
