@@ -1,0 +1,99 @@
+"""Pages of a feed by its offsets, and the way out for events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+
+from api import outbox
+from api.db import Transaction
+from api.errors import BadInput
+from api.feed import service
+from api.feed.rules import Position, community_feed, dashboard
+from config.ids import uuid7
+from config.redis import connect as connect_redis
+from rt.wire.bus import RELAY_WAKE_CHANNEL
+from tests.support.ledger import NOW, Ledger, connection, ledger, query
+from tests.support.stores import Database
+
+
+@pytest.fixture
+async def books(database: Database) -> AsyncIterator[Ledger]:
+    async with ledger(database.url) as made:
+        yield made
+
+
+NUMBER = """
+WITH head AS (INSERT INTO feed_channels (namespace, channel, last_offset) VALUES ('musclemap', $1::text, $2::int))
+INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
+SELECT 'musclemap', $1::text, n, gen_random_uuid(), now(), json_build_object('n', n)
+  FROM generate_series(1, $2::int) AS n
+"""
+
+
+async def test_pages_go_back_without_hole_or_repeat(books: Ledger, database: Database) -> None:
+    """Defect seen failing: `<=` for `<` in the statement."""
+    feed = community_feed()
+    empty = await service.page(books.db, feed)
+    assert (empty.events, empty.position.offset, empty.has_next) == ((), 0, False)
+    async with connection(database.url) as app:
+        await app.execute(NUMBER, "community", 25)
+    seen: list[int] = []
+    after = None
+    while True:
+        page = await service.page(books.db, feed, 10, after)
+        seen += [one.event["n"] for one in page.events]
+        assert page.position == Position(empty.position.epoch, 25)
+        assert [one.position.offset for one in page.events] == [one.event["n"] for one in page.events]
+        after = page.events[-1].cursor
+        if not page.has_next:
+            break
+    assert seen == list(range(25, 0, -1))
+    assert (await service.page(books.db, feed, 10, after)).events == ()
+    assert (await service.page(books.db, dashboard(uuid7()))).position.offset == 0
+
+
+async def test_a_cursor_from_before_a_restore_is_said_to_be_one(books: Ledger) -> None:
+    with pytest.raises(BadInput) as caught:
+        await service.page(books.db, community_feed(), after=Position("another", 5).cursor)
+    assert caught.value.field == "after"
+
+
+async def test_an_event_is_recorded_with_what_caused_it_or_not_at_all(books: Ledger) -> None:
+    def event(name: str) -> outbox.Event:
+        return outbox.Event(uuid7(), NOW, "level_up", 1, uuid7(), uuid7(), name, ("PRIVATE",), {"level": 2})
+
+    async def kept(tx: Transaction) -> None:
+        await outbox.append(tx, event("Ann"))
+
+    async def undone(tx: Transaction) -> None:
+        await outbox.append(tx, event("Bob"))
+        raise BadInput
+
+    await books.db.write(kept)
+    with pytest.raises(BadInput):
+        await books.db.write(undone)
+    (row,) = await books.db.fetch(query("SELECT event::text AS event FROM outbox"))
+    told = orjson.loads(row["event"])
+    assert (told["user"]["name"], told["data"], told["visibility"]) == ("Ann", {"level": 2}, ["PRIVATE"])
+    assert len(await books.db.fetch(query("SELECT FROM activity_events"))) == 1
+
+
+async def test_the_relay_is_woken_and_nobody_waits_for_a_redis_that_is_away(redis_url: str) -> None:
+    for url, heard in (("redis://127.0.0.1:1", 0), (redis_url, 1)):
+        sender, listener = connect_redis(url), connect_redis(redis_url)
+        wake = outbox.Wake(sender)
+        running = asyncio.ensure_future(wake.run())
+        async with listener.pubsub() as bus:
+            await bus.subscribe(RELAY_WAKE_CHANNEL)
+            await bus.get_message(timeout=5)
+            for _ in range(5):
+                wake.soon()
+            message = await bus.get_message(ignore_subscribe_messages=True, timeout=5 if heard else 0.2)
+            assert (message is not None) == bool(heard)
+        assert not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await sender.aclose()
+        await listener.aclose()
