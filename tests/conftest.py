@@ -1,24 +1,25 @@
 """Fixtures that start stores. A test of pure rules needs none of them."""
 
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from config.embedded.account import unprivileged
 from tests.support.processes import Fleet
 from tests.support.stores import Database, TestStores, environment
 
 
 @pytest.fixture(scope="session")
-def stores_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose files the account of the stores can reach, also when the tests run as root."""
-    folder = tmp_path_factory.mktemp("stores")
-    if unprivileged() is not None:
-        for place in (folder, *folder.parents[:2]):  # pytest keeps its own two levels to itself
-            place.chmod(0o711)
-    return folder
+def stores_folder() -> Iterator[Path]:
+    """A folder whose files the account of the stores can reach, also when the tests run as root.
+
+    Not one of pytest's: each run closes the folder that all runs share to everybody else, also while others use it.
+    """
+    with tempfile.TemporaryDirectory(prefix="musclemap-tests-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")
