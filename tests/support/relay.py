@@ -65,7 +65,9 @@ async def produce(
                 async with connection.transaction(isolation="serializable"):
                     await append_event(connection, number, users[number % len(users)])
                 break
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                if connection is not None:
+                    connection.terminate()
                 connection = None
                 await asyncio.sleep(0.1)
         with suppress(*AWAY):
