@@ -133,7 +133,7 @@ async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP)
 
 
 async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: Fleet) -> None:
-    """Planted once and seen to fail: the live subscription without the event handler, and an inline style."""
+    """Planted once and seen to fail: the live subscription without the event handler."""
     watcher, member = await visit(browser, fleet), await visit(browser, fleet)
     await watcher.joins_live()
     await expect(watcher.page.locator("#online")).to_have_text("0", timeout=WAIT_MS)
@@ -190,6 +190,7 @@ async def test_a_page_that_lost_its_gateway_comes_back_and_misses_nothing(browse
 
 
 async def test_it_fits_a_phone(browser: Browser, fleet: Fleet) -> None:
+    """Planted once and seen to fail: an inline style, which the content policy refuses."""
     member = await visit(browser, fleet, PHONE)
     await member.joins_live()
     await member.signs_up("Mary", "mary@example.com")
