@@ -173,6 +173,7 @@ local function remove(connections, values, times)
     return
   end
   local records = redis.call('HMGET', KEYS[3], unpack(users))
+  local ended, written = {}, {}
   for i, user in ipairs(users) do
     if records[i] then
       local before, _, list = read_record(records[i])
@@ -181,14 +182,21 @@ local function remove(connections, values, times)
         if gone[connection] == nil then left[#left + 1] = connection end
       end
       if #left == 0 then
-        redis.call('HDEL', KEYS[3], user)
+        ended[#ended + 1] = user
         change(user, before, false, last[user])
       else
         local after = derive(values_of(left, gone))
-        redis.call('HSET', KEYS[3], user, after .. ' ' .. table.concat(left, ' '))
+        written[#written + 1] = user
+        written[#written + 1] = after .. ' ' .. table.concat(left, ' ')
         change(user, before, after, last[user])
       end
     end
+  end
+  if #ended > 0 then
+    redis.call('HDEL', KEYS[3], unpack(ended))
+  end
+  if #written > 0 then
+    redis.call('HSET', KEYS[3], unpack(written))
   end
   write_counts()
 end

@@ -249,12 +249,12 @@ async def test_the_map_reaches_viewers_and_readers_by_the_rule(
         await turn(keeper, clock, 3)
         await view.load(list(view._wanted))
         assert set(screen.tiles) == set(seen.tiles)
-        await gateway.apply([person(n, state="training") for n in range(100, 200)])
+        await gateway.apply([person(n, state="training") for n in range(100, 215)])
         await turn(keeper, clock, 6)
         for channel, payload in await heard(4):
             view.on_message(channel, payload)
-    assert (await read.totals(redis)) == (144, 100)
-    assert frame_text(screen.frames[ONLINE_SLOT][-1])["users"] == 144
+    assert (await read.totals(redis)) == (159, 115)
+    assert frame_text(screen.frames[ONLINE_SLOT][-1])["users"] == 159
     coarse = await read.cells(redis, box, 2)
     assert coarse.resolution == 2
     assert screen.cells() == dict(coarse.cells)
@@ -262,7 +262,7 @@ async def test_the_map_reaches_viewers_and_readers_by_the_rule(
     await turn(keeper, clock, 61)
     fine = await read.cells(redis, rules.bounds(-180, -60, 180, 70), 2)
     assert far not in str(await redis.hgetall("presence:map:tiles"))
-    assert sum(count for _, count in fine.cells) <= 144
+    assert sum(count for _, count in fine.cells) <= 159
     street = await read.cells(redis, _around(CELL), 14)
     assert street == (7, [(CELL, 100)])
     await redis.delete("presence:map:tiles")

@@ -32,9 +32,7 @@ def _tick(aggregate: Aggregate, now: float) -> list[TileChange]:
 def test_changes_applied_by_a_client_make_the_state_and_never_show_fewer_than_k(
     updates: list[tuple[int, int, int, int]], ticks: int
 ) -> None:
-    """Seen failing with roll-up by settled users in the live band, with a parent that is not told of its children,
-    and with a version that does not grow.
-    """
+    """Seen failing with roll-up by settled users in the live band and with a version that does not grow."""
     aggregate = Aggregate(RULE, 2)
     truth: dict[tuple[int, int], tuple[int, int]] = {}
     client: dict[TileKey, tuple[int, dict[str, int]]] = {}
@@ -92,6 +90,18 @@ def test_a_difference_of_a_few_is_not_in_the_parent() -> None:
     aggregate.update(0, {beside: (40, 40)})
     _tick(aggregate, NOW)
     assert aggregate._bases[6] == {h3.cell_to_parent(CENTRE, 6): 100}
+
+
+def test_a_parent_looks_again_when_its_children_are_shown_later() -> None:
+    """The bands have ticks of their own. Seen failing with a parent that is not told."""
+    aggregate = Aggregate(RULE, 1)
+    fours = h3.cell_to_children(h3.cell_to_parent(CENTRE, 3), 4)
+    beside = h3.cell_to_center_child(next(four for four in fours if four != h3.cell_to_parent(CENTRE, 4)), 7)
+    aggregate.update(0, {CENTRE: (60, 60), beside: (3, 3)})
+    aggregate.tick(0, NOW)
+    assert aggregate._bases[3] == {h3.cell_to_parent(CENTRE, 3): 63}
+    _tick(aggregate, NOW + 60)
+    assert aggregate._bases[3] == {h3.cell_to_parent(CENTRE, 3): 60}
 
 
 def test_unsettled_people_are_only_in_the_live_resolutions() -> None:

@@ -1,5 +1,6 @@
 """The k-rule: who is shown, in which steps."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,12 +23,21 @@ def test_bands_follow_the_resolutions() -> None:
 def test_never_fewer_than_k_and_never_more_than_there_are(
     resolution: int, walk: list[int], cell: int, unix_s: float
 ) -> None:
-    """Seen failing with a step that ends below itself (hysteresis under k)."""
     shown = 0
     for count in walk:
         shown = RULE.level(cell, resolution, count, shown, unix_s)
         assert shown == 0 or K[band_of(resolution)] <= shown <= count
         assert shown == 0 or shown in STEPS
+
+
+@pytest.mark.parametrize("resolution", [2, 4, 7])
+def test_a_crowd_that_goes_one_by_one_is_never_shown_larger_than_it_is(resolution: int) -> None:
+    """Seen failing with a step that ends below itself."""
+    for cell in range(100):
+        shown = 0
+        for count in range(160, -1, -1):
+            shown = RULE.level(CELL + cell, resolution, count, shown, 0.0)
+            assert shown <= count
 
 
 @given(_resolutions, st.integers(0, 2**60), st.floats(0, 4e9))
