@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
+import structlog
 
 from api.reference import data, store
 from config.settings import Settings, load
@@ -191,6 +192,7 @@ def _first_line(error: BaseException) -> str:
 def main() -> None:
     """Exits 0 and prints one line, or exits 1 with one line that says what to do."""
     settings = load()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output has one line
     settings.require("database_url", "database_owner_url")
     try:
         line = asyncio.run(migrate(settings))
