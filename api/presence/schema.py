@@ -8,7 +8,8 @@ from api.errors import BadInput, RetryLater
 from api.graphql.context import Info, context_of
 from api.graphql.schema import feature
 from config.redis import RedisError
-from rt.presence import read, rules
+from rt.presence import rules
+from rt.presence.read import cells, totals
 
 
 class _Stats(msgspec.Struct, frozen=True):
@@ -29,10 +30,10 @@ class _Map(msgspec.Struct, frozen=True):
 
 async def _stats(_: Any, info: Info) -> _Stats:
     try:
-        totals = await read.totals(context_of(info).services.redis)
+        counted = await totals(context_of(info).services.redis)
     except (RedisError, OSError, TimeoutError):
         raise RetryLater("Presence is not known at the moment") from None
-    return _Stats(totals.users, totals.training)
+    return _Stats(counted.users, counted.training)
 
 
 async def _map(_: Any, info: Info, west: float, south: float, east: float, north: float, zoom: int) -> _Map:
@@ -43,11 +44,11 @@ async def _map(_: Any, info: Info, west: float, south: float, east: float, north
         raise BadInput(str(error)) from None
     redis = context_of(info).services.redis
     try:
-        shown = await read.cells(redis, bounds, zoom)
-        totals = await read.totals(redis)
+        shown = await cells(redis, bounds, zoom)
+        counted = await totals(redis)
     except (RedisError, OSError, TimeoutError):
         raise RetryLater("Presence is not known at the moment") from None
-    return _Map(shown.resolution, totals.users, [_Cell(cell, count) for cell, count in shown.cells])
+    return _Map(shown.resolution, counted.users, [_Cell(cell, count) for cell, count in shown.cells])
 
 
 FEATURE = feature(__file__, {"Query": {"presenceStats": _stats, "presenceMap": _map}})

@@ -17,9 +17,10 @@ from argon2 import PasswordHasher
 from api.accounts.routes import COOKIE, COOKIE_PATH
 from api.accounts.rules import User, token_hash
 from api.accounts.tokens import Signer, load_signer, new_refresh_token
+from config.embedded.ports import HOST
 from config.ids import uuid7
 from config.settings import Settings
-from tests.support.processes import HOST, Fleet, Service
+from tests.support.processes import Fleet, Service
 from tests.support.stores import Database, TestStores
 
 PASSWORD = "correct horse battery"

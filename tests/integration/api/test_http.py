@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from config.embedded.ports import HOST
 from tests.integration.api.conftest import Running
-from tests.support.processes import HOST
 
 HEADERS = (
     "x-request-id",

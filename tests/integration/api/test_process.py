@@ -27,7 +27,7 @@ async def until_status(service: Service, path: str, wanted: int) -> None:
 
 def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
     """Seen failing with SO_REUSEPORT set: two processes shared the port."""
-    with socket.create_server((HOST, 0)) as taken:
+    with socket.create_server((HOST, 0), reuse_port=True) as taken:
         port = taken.getsockname()[1]
         env = environment(**NOWHERE, API_PORT=str(port))
         done = subprocess.run(
@@ -75,8 +75,18 @@ async def test_it_stays_up_without_its_stores_and_says_why(tmp_path: Path) -> No
 
 
 async def test_it_outlives_both_stores(own_stores: TestStores, tmp_path: Path) -> None:
-    """Redis away is degraded, PostgreSQL away is not ready; both come back without a restart of ours."""
-    async with Fleet(own_stores.environment(), tmp_path, roles=("api",)) as fleet:
+    """Neither is there at the start; both come, go and come back, without a restart of ours. Redis away is degraded,
+    PostgreSQL away is not ready. Seen failing with a pool that gave up after its first refused connection."""
+    own_stores.valkey.stop()
+    own_stores.postgres.stop()
+    fleet = Fleet(own_stores.environment(), tmp_path, roles=("api",))
+    try:
+        fleet.api.launch()
+        await until_status(fleet.api, "/health", 200)
+        assert await get_status(fleet.api.port, "/ready") == 503
+        own_stores.postgres.start()
+        own_stores.valkey.start()
+        await until_status(fleet.api, "/ready", 200)
         async with httpx2.AsyncClient(base_url=fleet.api.http("").rstrip("/"), timeout=15) as client:
             own_stores.valkey.stop()
             ready = await client.get("/ready")
@@ -92,11 +102,13 @@ async def test_it_outlives_both_stores(own_stores: TestStores, tmp_path: Path) -
             await until_status(fleet.api, "/ready", 200)
             assert (await client.post("/api/graphql", json=FEED)).json()["data"]
         assert await fleet.api.stop() == 0
+    finally:
+        fleet.clean_up()
 
 
 async def test_a_stop_lets_what_is_in_flight_finish(stores: TestStores, tmp_path: Path) -> None:
     """Half a request is sent, the process is told to stop, the other half follows: it is answered. Seen failing with
-    `force_exit` set at once."""
+    no time given to the shutdown."""
     async with Fleet({**stores.environment(), "API_PORT": str(free_port())}, tmp_path, roles=("api",)) as fleet:
         body = b'{"query": "{ muscles { id } }"}'
         reader, writer = await asyncio.open_connection(HOST, fleet.api.port)
@@ -106,6 +118,7 @@ async def test_a_stop_lets_what_is_in_flight_finish(stores: TestStores, tmp_path
         await until_status(fleet.api, "/health", 200)  # our half has been read by then
         stopping = asyncio.create_task(fleet.api.stop())
         await until_status(fleet.api, "/health", 0)  # nobody new gets in
+        await asyncio.sleep(0.5)  # longer than a stop takes that waits for nobody
         writer.write(body[10:])
         answer = await asyncio.wait_for(reader.read(), 10)
         writer.close()

@@ -54,7 +54,7 @@ def stored(
     ],
 )
 def test_a_token_is_current_retried_stolen_or_dead(token: RefreshToken, is_a: Presented) -> None:
-    """Seen failing with the overlap open to any older generation (the fourth row from below)."""
+    """Seen failing with the overlap open to any older generation."""
     assert judge(token, NOW, OVERLAP_S) is is_a
 
 

@@ -61,7 +61,7 @@ def test_a_key_is_named_by_its_thumbprint() -> None:
 
 
 def test_the_development_key_is_made_once_and_kept_to_its_owner(settings: Settings) -> None:
-    """Seen failing without O_EXCL and link: the second start made another key."""
+    """Seen failing with a rename instead of the link: the second start made another key."""
     first = load_signer(settings)
     assert load_signer(settings).kid == first.kid
     path = settings.data_dir / "jwt-private.pem"

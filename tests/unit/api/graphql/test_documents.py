@@ -45,7 +45,7 @@ def test_what_was_unused_longest_is_dropped() -> None:
     "text", ["", "{", "{ me { secretNam } }", "{ me(x: 1) { id } }", "query Q { me { id } } { me }"]
 )
 def test_an_invalid_document_is_refused_without_a_hint(text: str) -> None:
-    """Seen failing with hide_suggestions off: `Did you mean 'secretName'?`."""
+    """Seen failing with one rule's hint left in, which hide_suggestions does not reach."""
     with pytest.raises(InvalidDocumentError) as refused:
         documents().prepare(text, "free")
     assert refused.value.errors

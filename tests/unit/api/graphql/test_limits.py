@@ -33,7 +33,7 @@ def measure(text: str, tier: str = "premium", *, introspection: bool = True) -> 
     ],
 )
 def test_a_document_is_measured(text: str, measured: Measure) -> None:
-    """Seen failing with each fragment counted once."""
+    """Seen failing with `first` left out of the cost."""
     assert measure(text) == measured
 
 

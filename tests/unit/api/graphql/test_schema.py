@@ -43,7 +43,7 @@ def test_a_type_has_the_fields_of_the_contract(name: str) -> None:
 
 
 def test_a_resolver_without_a_field_or_a_root_without_a_resolver_is_refused() -> None:
-    """Seen failing with the check left out: `creditBalanc` was bound to nothing and the field read an attribute."""
+    """Seen failing with the check of roots left out: such a field read an attribute of None."""
     with pytest.raises(ValueError, match="without a field"):
         build(
             [
