@@ -4,15 +4,19 @@ python -m loadtest.bench [fanout] [ledger] [delivery]   (none named: all)
 """
 
 import argparse
-import asyncio
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import uvloop
+
 from config.embedded.stores import Stores
-from loadtest.bench import fanout, peers, report
+from config.settings import Settings
+from loadtest.bench import fanout, ledger, peers, report
 from loadtest.bench.fanout import Load
 from loadtest.bench.identity import Identity
 
@@ -43,7 +47,15 @@ async def bench_fanout(environment: Mapping[str, str]) -> Rows:
     return rows
 
 
-BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {"fanout": bench_fanout}
+async def bench_ledger(_environment: Mapping[str, str]) -> Rows:
+    """The service function beside pgbench with the same statements one by one."""
+    return await ledger.run(Settings())
+
+
+BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
+    "fanout": bench_fanout,
+    "ledger": bench_ledger,
+}
 
 
 def _keep(name: str, content: str) -> None:
@@ -68,7 +80,10 @@ def main() -> None:
         stores = Stores(Path(folder))
         stores.start()
         try:
-            asyncio.run(_run(names, stores.urls()))
+            urls = stores.urls()
+            os.environ.update(urls)
+            subprocess.run([sys.executable, "-m", "api.migrate"], check=True)
+            uvloop.run(_run(names, urls))
         finally:
             stores.stop()
 
