@@ -7,8 +7,11 @@ import msgspec
 
 from api.queries import load_queries
 
-CHECKS: Final = load_queries(__file__, "audit.sql")
+_QUERIES: Final = load_queries(__file__, "audit.sql")
+_PREPARE: Final = _QUERIES["prepare"]
+CHECKS: Final = {name: query for name, query in _QUERIES.items() if query is not _PREPARE}
 FINDINGS_PER_CHECK_MAX: Final = 20
+CHECK_S_MAX: Final = 300  # as the statement_timeout in audit.sql
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -26,7 +29,8 @@ async def audit(connection: asyncpg.Connection) -> list[Finding]:
     """
     findings = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(_PREPARE.sql)
         for check, query in CHECKS.items():
-            rows = await connection.fetch(query.sql, FINDINGS_PER_CHECK_MAX)
+            rows = await connection.fetch(query.sql, FINDINGS_PER_CHECK_MAX, timeout=CHECK_S_MAX)
             findings += [Finding(check, row["subject"], row["detail"]) for row in rows]
     return findings

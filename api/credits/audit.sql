@@ -1,6 +1,11 @@
 -- What must hold in the books at every instant; each statement returns the rows that break it: `subject` (an id) and
 -- `detail`. $1 is the number of rows that are enough.
 
+-- name: prepare
+-- For this transaction. Each statement reads whole tables and finds nothing, as a rule; the planner believes in its
+-- LIMIT and would start nested loops that never get to stop early.
+SELECT set_config('enable_nestloop', 'off', true), set_config('statement_timeout', '300s', true);
+
 -- name: unbalanced_transaction
 SELECT t.id::text AS subject, format('%s entries, sum %s', count(e.amount), coalesce(sum(e.amount), 0)) AS detail
   FROM ledger_transactions AS t LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id
