@@ -33,7 +33,7 @@ class Rule:
     def __init__(self, k: tuple[int, int, int], secret: bytes) -> None:
         self.k = k
         self._key = blake2b(secret).digest()[:_KEY_BYTES_MAX]
-        self._levels = tuple((least, *(step for step in STEPS if step > max(least, 5))) for least in k)
+        self._levels = tuple((least, *(step for step in STEPS if step > least and step >= 5)) for least in k)
 
     def base(self, resolution: int, count: int, shown_in_children: int) -> int:
         """The people that a cell may count: all, or only those in its shown children where the rest is a few.
@@ -48,7 +48,7 @@ class Rule:
     def level(self, cell: int, resolution: int, count: int, shown: int, unix_s: float) -> int:
         """What is shown for `count` people, where `shown` (0: nothing) was until now. Never more than `count`.
 
-        Step L begins somewhere in L + 1 ... 1.5 L and ends a fifth of L (at least one person) below its beginning,
+        Step L (but 1) begins somewhere in L + 1 ... 1.5 L and ends a fifth of L (at least one person) below its beginning,
         but not below L itself.
         """
         levels = self._levels[band_of(resolution)]
@@ -74,4 +74,6 @@ class Rule:
 
 
 def _begin(level: int, noise: int) -> int:
+    if level == 1:  # an installation with k = 1, one person's own machine, shows everybody
+        return 1
     return level + 1 + (noise * (level // 2) >> 8)
