@@ -48,7 +48,7 @@ class Rule:
     def level(self, cell: int, resolution: int, count: int, shown: int, unix_s: float) -> int:
         """What is shown for `count` people, where `shown` (0: nothing) was until now. Never more than `count`.
 
-        Step L (but 1) begins somewhere in L + 1 ... 1.5 L and ends a fifth of L (at least one person) below its beginning,
+        Step L (but 1) begins somewhere in L + 1 ... 1.5 L and ends a fifth of L (at least one person) below that,
         but not below L itself.
         """
         levels = self._levels[band_of(resolution)]

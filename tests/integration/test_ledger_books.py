@@ -93,8 +93,8 @@ DEFECTS = {
     ),
     "an orphan entry": (
         (
-            "INSERT INTO ledger_entries (transaction_id, account_id, amount, created_at) SELECT gen_random_uuid(), id, 1,"
-            " now() FROM accounts WHERE slug = 'welcome'"
+            "INSERT INTO ledger_entries (transaction_id, account_id, amount, created_at)"
+            " SELECT gen_random_uuid(), id, 1, now() FROM accounts WHERE slug = 'welcome'"
         ),
         {"orphan_entry"},
     ),

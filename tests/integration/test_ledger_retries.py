@@ -46,7 +46,7 @@ async def inject(database: Database, state: str, times: int, constraint: str = "
 
 @pytest.mark.parametrize(("state", "constraint"), [("40001", ""), ("40P01", ""), ("23505", "workouts_key")])
 async def test_runs_again_whole(books: Ledger, database: Database, state: str, constraint: str) -> None:
-    """Defects seen failing: conflicts, and then twins, not repeated. After a rollback nothing of the first tries is left."""
+    """After a rollback nothing of the first tries is left. Seen failing: conflicts, and then twins, not repeated."""
     user = await books.user()
     await inject(database, state, 3, constraint)
     before = PG_TRANSACTION_RETRIES.labels(state)._value.get()
