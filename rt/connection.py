@@ -36,7 +36,7 @@ class Connection(asyncio.Protocol):
     __slots__ = ("_fragments", "_partial", "_rare", "phase", "transport")
 
     message_bytes_max: ClassVar[int] = INBOUND_MESSAGE_BYTES_MAX
-    reads_directly: ClassVar[bool] = True  # False: every frame through `websockets`, for the test that compares
+    reads_directly: ClassVar[bool] = True  # False: one `websockets` object for all, to compare with
 
     transport: asyncio.Transport | None
 
@@ -209,7 +209,7 @@ class Connection(asyncio.Protocol):
         if rare.state is not State.OPEN:
             # The client's close is answered with itself, also amid fragments; else the last write says what was wrong.
             self._end(ours[-1] if rare.close_rcvd is None else _echo(rare.close_rcvd))
-        elif rare.current_size is None and not rare.reader.buffer and _at_rest(rare):
+        elif self.reads_directly and rare.current_size is None and not rare.reader.buffer and _at_rest(rare):
             self._forget_rare()
 
     def _frame(self, frame: Frame) -> None:

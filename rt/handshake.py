@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from websockets.exceptions import NegotiationError
 from websockets.http11 import Request
-from websockets.protocol import Protocol, State
+from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
@@ -116,7 +116,7 @@ def page(content: Page, headers: dict[str, str] | None = None, *, body: bool = T
 
 def open_protocol(max_size: int) -> Protocol:
     """A `websockets` object for an open socket, to read frames that are not the common one."""
-    return ServerProtocol(state=State.OPEN, max_size=max_size, logger=_SILENT)
+    return Protocol(Side.SERVER, state=State.OPEN, max_size=max_size, logger=_SILENT)
 
 
 def let_go(protocol: Protocol) -> None:

@@ -21,7 +21,7 @@ CHANNEL = app_channel("open", "load")
 
 
 async def test_joins_under_load_lose_nothing_and_repeat_nothing(redis_url: str, tmp_path: Path) -> None:
-    """Failed when a topic went live without what the bus brought while its history was being read."""
+    """Failed when a join was answered without what the bus brought while its history was being read."""
     joins_each, clients = 60, 10
     async with gateway(redis_url, tmp_path) as gate:
         await gate.feeds.make(CHANNEL)

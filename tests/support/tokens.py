@@ -25,7 +25,7 @@ class Mint:
         """Any claims under any header."""
         return jwt.encode(claims, self.key, algorithm="ES256", headers={"typ": typ, "kid": self.kid, **headers})
 
-    def access(self, user: str = "u1", sid: str | None = None, **changes: Any) -> str:
+    def access(self, user: str = "u1", sid: str | None = None, typ: str = "at+jwt", **changes: Any) -> str:
         """An access token of 15 minutes; a claim that is changed to None is left out."""
         now = int(self._clock())
         claims = {
@@ -41,7 +41,7 @@ class Mint:
             "tier": "free",
             "account_created_at": now - 10 * 86_400,
         } | changes
-        return self.sign({name: value for name, value in claims.items() if value is not None})
+        return self.sign({name: value for name, value in claims.items() if value is not None}, typ=typ)
 
     def channel(self, user: str, channel: str, **changes: Any) -> str:
         """A channel token of ten minutes."""
