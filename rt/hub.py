@@ -23,8 +23,8 @@ from rt.feed.positions import Position
 from rt.metrics import Counters
 from rt.topic import Join, Part, Reader, Sealed, State, Topic, Verdict
 from rt.wire import outbound
-from rt.wire.bus import decode_batch
-from rt.wire.channels import Channel, bus_channel
+from rt.wire.bus import decode_batch, decode_presence
+from rt.wire.channels import Channel, ChannelKind, bus_channel
 from rt.wire.inbound import MessageId, Since
 
 log = structlog.get_logger()
@@ -152,7 +152,7 @@ class Hub:
     def _on_batch(self, topic: Topic, payload: bytes) -> None:
         batch = decode_batch(payload)
         if batch is None:
-            self._counters.bus_garbage += 1
+            self._on_presence(topic, payload)
             return
         self._counters.batches += 1
         match topic.accept(batch):
@@ -167,6 +167,15 @@ class Hub:
                 self.abandon(topic, "epoch")
             case Verdict.KNOWN | Verdict.WAITS:
                 pass
+
+    def _on_presence(self, topic: Topic, payload: bytes) -> None:
+        """How the owner of a profile is now: no event, so it has no offset and nobody recovers it."""
+        frame = decode_presence(payload)
+        if frame is None or topic.channel.kind is not ChannelKind.PROFILE:
+            self._counters.bus_garbage += 1
+            return
+        for reader in topic.readers:
+            reader.send(frame)
 
     # --- out
 

@@ -19,6 +19,15 @@ PACKAGES: Final = ("rt", "api", "worker", "loadtest", "config", "tests")
 FILE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 70
 CLASS_PUBLIC_METHODS_MAX: Final = 15
+# Methods that asyncio calls, and nobody else: no part of what a class offers.
+PROTOCOL_CALLBACKS: Final = {
+    "connection_made",
+    "connection_lost",
+    "data_received",
+    "eof_received",
+    "pause_writing",
+    "resume_writing",
+}
 
 # What is over a limit and shall shrink: "path" or "path:name" → lines or methods today. Lower a number when it falls;
 # an entry that is no longer needed, or higher than the truth, fails.
@@ -89,7 +98,9 @@ def _measures() -> Iterator[tuple[str, int, int]]:
                 public = [
                     item
                     for item in node.body
-                    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and not item.name.startswith("_")
+                    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+                    and not item.name.startswith("_")
+                    and item.name not in PROTOCOL_CALLBACKS
                 ]
                 yield f"{_name(path)}:{node.name}", len(public), CLASS_PUBLIC_METHODS_MAX
 

@@ -194,6 +194,22 @@ async def test_channel_tokens(gate: Gateway) -> None:
         assert (await talk.ask("ping"))["type"] == "pong"
 
 
+async def test_followers_hear_how_the_owner_of_a_profile_is(gate: Gateway) -> None:
+    """Seen failing: a gateway that took these messages of the bus for garbage."""
+    channel = profile_channel("star")
+    await gate.feeds.make(channel)
+    async with gate.client("fan") as fan:
+        token = gate.mint.channel("fan", channel.wire)
+        assert (await fan.ask("subscribe", channel=channel.wire, token=token))["type"] == "subscribed"
+        async with gate.client("star") as star:
+            heard = await fan.hear("presence")
+            assert (heard["user"], heard["state"]) == ("star", "online")
+            await star.say("heartbeat", lat=48.1, lng=11.5, status="training")
+            assert (await fan.hear("presence"))["state"] == "training"
+            await star.say("leave")
+            assert (await fan.hear("presence"))["state"] == "offline"
+
+
 async def test_nothing_after_unsubscribed_and_order_of_answers(gate: Gateway) -> None:
     """subscribe, unsubscribe and subscribe in one breath: three answers in order, then the stream from there."""
     await gate.feeds.make(OPEN)
