@@ -1,9 +1,13 @@
-"""What Redis needs so that a channel there equals PostgreSQL. Pure. PostgreSQL is always right."""
+"""What Redis needs so that a channel there equals PostgreSQL. Pure. PostgreSQL is always right.
+
+What clients have not heard is appended and published, so that those who are connected miss nothing; what they have
+heard is put back silently.
+"""
 
 from enum import Enum
 from typing import Final
 
-from config.limits import FEED_LIST_EVENTS, FEED_STREAM_EVENTS
+from config.limits import FEED_STREAM_EVENTS, FEED_STREAM_EVENTS_MAX
 from rt.feed.positions import Position
 from rt.wire.channels import Channel
 
@@ -16,8 +20,8 @@ class Need(Enum):
     REPLACE = "replace"  # everything, from PostgreSQL
 
 
-# Further behind than this, the new history would hold nothing of the old one.
-_APPEND_MOST: Final = {True: FEED_STREAM_EVENTS, False: FEED_LIST_EVENTS}
+# Further behind than this, clients page by GraphQL.
+_APPEND_MOST: Final = {True: FEED_STREAM_EVENTS_MAX, False: FEED_STREAM_EVENTS}
 
 
 def need(channel: Channel, last: int, epoch: str, in_redis: Position | None) -> Need:
@@ -28,3 +32,8 @@ def need(channel: Channel, last: int, epoch: str, in_redis: Position | None) -> 
     if missing == 0:
         return Need.NOTHING
     return Need.APPEND if missing <= _APPEND_MOST[channel.is_stream] else Need.REPLACE
+
+
+def put_back_to(channel: Channel, last: int, heard: int) -> int:
+    """The offset up to which a replaced channel is put back silently when clients have heard up to `heard`."""
+    return max(heard, last - _APPEND_MOST[channel.is_stream])

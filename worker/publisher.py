@@ -23,11 +23,11 @@ from config.limits import (
     RELAY_RETRY_S,
 )
 from config.redis import RedisClient
-from rt.feed.store import FeedStore, Refill, TermOutdatedError
+from rt.feed.store import Append, FeedStore, Refill, TermOutdatedError
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST
 from rt.wire.channels import META_PATTERN, Channel, of_meta_key, of_tag
 from worker import metrics
-from worker.catchup import Need, need
+from worker.catchup import Need, need, put_back_to
 from worker.leader import Lease, LeaseLostError
 from worker.store import NOTHING, Kept, Numbered, RelayStore
 
@@ -218,11 +218,11 @@ class Publisher:
                 case Need.APPEND if in_redis is not None:
                     behind[channel] = in_redis.offset
                 case _ if channel.is_stream:
-                    await self._replace({channel: await self._store.kept_stream(channel)}, why)
+                    behind |= await self._replace({channel: await self._store.kept_stream(channel)}, why)
                 case _:
                     lists.append(channel)
         if lists:
-            await self._replace(await self._store.kept_lists(lists), why)
+            behind |= await self._replace(await self._store.kept_lists(lists), why)
         while behind:
             behind = await self._append_after(behind)
         if len(self.published) > RELAY_PAGE:
@@ -233,24 +233,38 @@ class Publisher:
     async def _append_after(self, behind: dict[Channel, int]) -> dict[Channel, int]:
         """Appends and publishes the next events of each; what is behind after that."""
         appends = await self._store.missing(behind, RELAY_BATCH)
+        await self._append(appends)
+        return {append.channel: append.last for append in appends if len(append.bodies) == RELAY_BATCH}
+
+    async def _append(self, appends: Sequence[Append]) -> None:
+        """Appends what Redis must accept, because it was just seen there."""
         answers = await self._feed.append_many(self._epoch, appends, term=self._term())
         if any(expected is not None for expected in answers):
             raise RedisError("a channel changed under the relay")  # begin again
         for append in appends:
             self._mark(append.channel, append.last)
-        return {append.channel: append.last for append in appends if len(append.bodies) == RELAY_BATCH}
 
-    async def _replace(self, channels: dict[Channel, Kept], why: str) -> None:
-        """Of what was never published only the end is: gateways see the hole and read the rest from the history."""
+    async def _replace(self, channels: dict[Channel, Kept], why: str) -> dict[Channel, int]:
+        """Puts back what clients have heard, and appends a little more; what is behind after that."""
         refills = []
         for channel, kept in channels.items():
-            last = kept.head.last
-            heard = max(kept.head.published, self.published.get(channel, 0), last - RELAY_BATCH)
-            refills.append(Refill(channel, last, kept.entries, heard))
+            heard = max(kept.head.published, self.published.get(channel, 0))
+            head = put_back_to(channel, kept.head.last, heard)
+            refills.append(Refill(channel, head, [entry for entry in kept.entries if entry[0] <= head]))
         await self._feed.refill_many(self._epoch, refills, term=self._term())
-        for refill in refills:
-            self._mark(refill.channel, refill.head)
         metrics.REFILLED.labels(why).inc(len(refills))
+        at_hand: list[Append] = []
+        behind: dict[Channel, int] = {}
+        for channel, head, _ in refills:
+            self._mark(channel, head)
+            unheard = [body for offset, body in channels[channel].entries if offset > head]
+            missing = channels[channel].head.last - head
+            if missing and missing == len(unheard) <= RELAY_BATCH:
+                at_hand.append(Append(channel, head + 1, unheard))
+            elif missing:
+                behind[channel] = head
+        await self._append(at_hand)
+        return behind
 
     def _term(self) -> int:
         """The term to write with. Raises LeaseUnsureError when somebody else may hold the lease by now."""

@@ -8,16 +8,14 @@
 --      3 offset of the newest event; 0 = none yet
 --      4 "s" = stream, "l" = list
 --      5 "1" = first part: forget an unfinished earlier attempt
---      6 "1" = last part: put it in place and publish
+--      6 "1" = last part: put it in place
 --      7 seconds until the channel is forgotten; 0 = never
---      8 Pub/Sub channel
---      9 payload for it; empty = nothing to publish
---     10... offset, body, offset, body, oldest first
+--      8... offset, body, offset, body, oldest first
 -- Answers -1 = done, -2 = a newer term has written here.
 local term = tonumber(ARGV[2])
 if term > 0 and tonumber(redis.call('HGET', KEYS[1], 'term') or '0') > term then return -2 end
 if ARGV[5] == '1' then redis.call('DEL', KEYS[3]) end
-for n = 10, #ARGV, 2 do
+for n = 8, #ARGV, 2 do
   if ARGV[4] == 's' then
     redis.call('XADD', KEYS[3], ARGV[n] .. '-0', 'e', ARGV[n + 1])
   else
@@ -38,5 +36,4 @@ if ARGV[7] ~= '0' then
   redis.call('EXPIRE', KEYS[1], ARGV[7])
   redis.call('EXPIRE', KEYS[2], ARGV[7])
 end
-if ARGV[9] ~= '' then redis.call('PUBLISH', ARGV[8], ARGV[9]) end
 return -1

@@ -56,7 +56,6 @@ class Refill(NamedTuple):
     channel: Channel
     head: int
     entries: Sequence[tuple[int, bytes]]
-    publish_after: int | None
 
 
 class FeedStore:
@@ -82,20 +81,13 @@ class FeedStore:
         return [None if answer == _DONE else answer for answer in answers]
 
     async def refill(
-        self,
-        channel: Channel,
-        epoch: str,
-        head: int,
-        entries: Sequence[tuple[int, bytes]],
-        *,
-        term: int = 0,
-        publish_after: int | None = None,
+        self, channel: Channel, epoch: str, head: int, entries: Sequence[tuple[int, bytes]], *, term: int = 0
     ) -> None:
         """Replaces the channel: `entries` are (offset, body), oldest first, dense, the last one at `head`.
 
-        Entries after offset `publish_after` are published too; None = none of them. Raises TermOutdatedError.
+        Nothing is published: refill what was heard, append what was not. Raises TermOutdatedError.
         """
-        await self.refill_many(epoch, [Refill(channel, head, entries, publish_after)], term=term)
+        await self.refill_many(epoch, [Refill(channel, head, entries)], term=term)
 
     async def refill_many(self, epoch: str, refills: Sequence[Refill], *, term: int = 0) -> None:
         """`refill` for several channels in one round trip."""
@@ -189,18 +181,13 @@ class FeedStore:
 
 
 def _refill_calls(epoch: str, refill: Refill, term: int) -> Iterator[Call]:
-    channel, head, entries, publish_after = refill
+    channel, head, entries = refill
     kind = "s" if channel.is_stream else "l"
     expires_s = 0 if channel.is_stream and head else FEED_LIST_S  # clients may ask for any name of an open app
     keys = [meta_key(channel), history_key(channel), f"{history_key(channel)}:refill:{term}"]
-    unheard = [] if publish_after is None else [entry for entry in entries if entry[0] > publish_after]
-    payload = b""
-    if unheard:
-        payload = encode_batch(epoch, channel.wire, unheard[0][0], [body for _, body in unheard])
     for at in range(0, max(1, len(entries)), FEED_REFILL_PART):
         last = at + FEED_REFILL_PART >= len(entries)
         args: list[Any] = [epoch, term, head, kind, int(at == 0), int(last), expires_s]
-        args += [bus_channel(channel), payload if last else b""]
         for offset, body in entries[at : at + FEED_REFILL_PART]:
             args += (offset, body)
         yield keys, args

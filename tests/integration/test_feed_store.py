@@ -13,6 +13,7 @@ from rt.feed.store import Append, FeedStore, TermOutdatedError
 from rt.wire.bus import REFILL_LIST, Batch, decode_batch
 from rt.wire.channels import COMMUNITY, Channel, app_channel, bus_channel, history_key, meta_key, user_channel
 from rt.wire.frames import split_frames
+from tests.support.relay import subscribe
 
 MINE = user_channel("u1")
 BOTH = pytest.mark.parametrize("channel", [COMMUNITY, MINE], ids=["stream", "list"])
@@ -77,11 +78,12 @@ async def test_a_returning_client_gets_all_or_nothing(store: FeedStore, channel:
 async def test_an_append_is_published_as_one_ready_batch(redis: RedisClient, channel: Channel) -> None:
     store = FeedStore(redis)
     await store.refill(channel, E, 0, [])
-    async with redis.pubsub(ignore_subscribe_messages=True) as bus:
-        await bus.subscribe(bus_channel(channel))
+    async with redis.pubsub() as bus:
+        await subscribe(bus, bus_channel(channel))
         await store.append(channel, E, 1, bodies(1, 2))
         await store.append(channel, E, 5, bodies(5, 5))  # refused: not heard
-        await store.refill(channel, E, 9, entries(1, 9), publish_after=7)
+        await store.refill(channel, E, 9, entries(1, 9))  # not heard either
+        await store.append(channel, E, 10, bodies(10, 10))
         heard: list[Batch | None] = []
         while len(heard) < 2:
             message = await bus.get_message(timeout=2)
@@ -93,7 +95,7 @@ async def test_an_append_is_published_as_one_ready_batch(redis: RedisClient, cha
     assert (first.epoch, first.first, first.size) == (E, 1, 2)
     texts = [frame[2:].decode() for frame in split_frames(first.frames)]
     assert texts[0] == f'{{"type":"event","channel":"{channel.wire}","offset":1,"event":{{"id":"e1"}}}}'
-    assert (second.first, second.size) == (8, 2)
+    assert (second.first, second.size) == (10, 1)
 
 
 @BOTH
@@ -204,8 +206,8 @@ async def test_nothing_is_lost_between_history_and_live_stream(redis_url: str, r
 
     async def join(client: RedisClient) -> list[int]:
         await asyncio.sleep(chance.random() * 0.4)
-        async with client.pubsub(ignore_subscribe_messages=True) as bus:
-            await bus.subscribe(bus_channel(COMMUNITY))
+        async with client.pubsub() as bus:
+            await subscribe(bus, bus_channel(COMMUNITY))
             await asyncio.sleep(chance.random() * 0.02)
             history = await FeedStore(client).read(COMMUNITY, Position(E, 0))
             assert history is not None

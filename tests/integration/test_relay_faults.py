@@ -57,7 +57,7 @@ async def killed_relay(database: Database, redis_url: str, folder: Path, kills: 
     community, mine = Follower(redis_url), Follower(redis_url, user_channel(str(USERS[0])))
     async with client_of(redis_url) as redis, worker_fleet(database.url, redis_url, folder) as fleet:
         async with following(community, mine):
-            producing = asyncio.create_task(produce(database.url, redis, USERS, 100_000, 0.01, enough))
+            producing = asyncio.create_task(produce(database.url, redis, USERS, 100_000, 0.001, enough))
             for _ in range(kills):
                 await asyncio.sleep(0.2 + chance.random() * 0.4)
                 fleet.worker.kill()

@@ -9,6 +9,8 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import orjson
+import pytest
+from redis.asyncio.client import PubSub
 
 from config.ids import uuid7
 from config.redis import RedisClient, RedisError, connect
@@ -36,6 +38,14 @@ async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]
             if good(found):
                 return found
             await asyncio.sleep(0.02)
+
+
+async def subscribe(bus: PubSub, channel: str) -> None:
+    """Returns when the server has confirmed: what is published from now on will be heard."""
+    await bus.subscribe(channel)
+    async with asyncio.timeout(5):
+        while (message := await bus.get_message(timeout=1)) is None or message["type"] != "subscribe":
+            pass
 
 
 async def append_event(connection: Any, number: int, user: uuid.UUID, visibility: tuple[str, ...] = PUBLIC) -> None:
@@ -92,6 +102,7 @@ class Follower:
     wrong: list[str] = field(default_factory=list)
     epoch: str = ""
     batches: int = 0
+    connections: int = 0
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -104,8 +115,9 @@ class Follower:
         while True:
             redis = connect(self.url)
             try:
-                async with redis.pubsub(ignore_subscribe_messages=True) as bus:
-                    await bus.subscribe(bus_channel(self.channel))
+                async with redis.pubsub() as bus:
+                    await subscribe(bus, bus_channel(self.channel))
+                    self.connections += 1
                     await self._read(FeedStore(redis))
                     self.joined.set()
                     while True:
@@ -113,7 +125,7 @@ class Follower:
                         if message is None:
                             async with asyncio.timeout(2):
                                 await redis.ping()
-                        else:
+                        elif message["type"] == "message":
                             await self._take(FeedStore(redis), message["data"])
                         async with self.heard:
                             self.heard.notify_all()
@@ -124,8 +136,11 @@ class Follower:
 
     async def until(self, count: int, within_s: float = 20) -> None:
         """Returns when `count` events were heard."""
-        async with asyncio.timeout(within_s), self.heard:
-            await self.heard.wait_for(lambda: len(self.events) >= count)
+        try:
+            async with asyncio.timeout(within_s), self.heard:
+                await self.heard.wait_for(lambda: len(self.events) >= count)
+        except TimeoutError:
+            pytest.fail(f"{self.channel.name}: {len(self.events)} of {count} heard by {self.connections} connections")
 
     async def _take(self, store: FeedStore, payload: bytes) -> None:
         batch = decode_batch(payload)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from config.limits import FEED_LIST_EVENTS, FEED_STREAM_EVENTS
+from config.limits import FEED_STREAM_EVENTS, FEED_STREAM_EVENTS_MAX
 from rt.feed.positions import Position
 from rt.wire.channels import COMMUNITY, Channel, user_channel
-from worker.catchup import Need, need
+from worker.catchup import Need, need, put_back_to
 
 MINE = user_channel("u1")
 
@@ -19,11 +19,19 @@ MINE = user_channel("u1")
         (COMMUNITY, 5, Position("E", 6), Need.REPLACE),  # PostgreSQL is right, also when it has less
         (COMMUNITY, 5, Position("E", 5), Need.NOTHING),
         (COMMUNITY, 5, Position("E", 4), Need.APPEND),
-        (COMMUNITY, FEED_STREAM_EVENTS, Position("E", 0), Need.APPEND),
-        (COMMUNITY, FEED_STREAM_EVENTS + 1, Position("E", 0), Need.REPLACE),
-        (MINE, FEED_LIST_EVENTS, Position("E", 0), Need.APPEND),
-        (MINE, FEED_LIST_EVENTS + 1, Position("E", 0), Need.REPLACE),
+        (COMMUNITY, FEED_STREAM_EVENTS_MAX, Position("E", 0), Need.APPEND),
+        (COMMUNITY, FEED_STREAM_EVENTS_MAX + 1, Position("E", 0), Need.REPLACE),
+        (MINE, FEED_STREAM_EVENTS, Position("E", 0), Need.APPEND),
+        (MINE, FEED_STREAM_EVENTS + 1, Position("E", 0), Need.REPLACE),
     ],
 )
 def test_need(channel: Channel, last: int, in_redis: Position | None, expected: Need) -> None:
     assert need(channel, last, "E", in_redis) is expected
+
+
+def test_what_was_not_heard_is_not_put_back_silently() -> None:
+    """Failed against: putting everything back, so that connected clients found a hole of more than a list keeps."""
+    assert put_back_to(MINE, 200, 120) == 120
+    assert put_back_to(MINE, 200, 200) == 200
+    assert put_back_to(MINE, 5_000, 0) == 5_000 - FEED_STREAM_EVENTS
+    assert put_back_to(COMMUNITY, 5_000, 0) == 0

@@ -15,7 +15,7 @@ def entries(first: int, last: int) -> list[tuple[int, bytes]]:
 
 @given(head=OFFSETS, since=st.integers(-5, 60), kept_from=st.integers(1, 45), same_epoch=st.booleans())
 def test_recovery_is_whole_or_nothing(head: int, since: int, kept_from: int, same_epoch: bool) -> None:
-    """Failed against: `>=` for the number of kept entries; no look at the epoch; a future offset taken as nothing."""
+    """Failed against: `<=` for the number of kept entries; no look at the epoch."""
     kept = entries(max(kept_from, since + 1), head)
     history = recover(Position("E", head), Position("E" if same_epoch else "F", since), kept)
     whole = same_epoch and 0 <= since <= head and (since == head or kept_from <= since + 1)
@@ -24,7 +24,7 @@ def test_recovery_is_whole_or_nothing(head: int, since: int, kept_from: int, sam
 
 
 def test_a_hole_in_the_history_is_no_recovery() -> None:
-    """Failed against: counting the entries alone."""
+    """Failed against: counting the entries without looking at their offsets."""
     assert recover(Position("E", 3), Position("E", 0), [(1, b""), (2, b""), (2, b"")]).recovered is False
 
 
