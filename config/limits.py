@@ -101,6 +101,10 @@ MAP_TILES_PER_VIEWPORT_MAX: Final = 128  # the whole world is 122 tiles; a large
 MAP_CELLS_PER_MESSAGE_MAX: Final = 5_000  # cells in one Pub/Sub message: about 120 KB
 MAP_PENDING_PER_TILE_MAX: Final = 16  # changes kept while a tile is being loaded; more: load again
 ONLINE_EVERY_S: Final = 3
+NOW_KEPT_S: Final = 1_800  # a minute of "who trains now" is shown this long
+NOW_RAW_S: Final = 240  # the people behind its counts: until the keeper, or the next one, has rendered them
+NOW_EVERY_S: Final = 5  # gateways tell, and the keeper renders, this often
+NOW_PEOPLE_PER_TICK_MAX: Final = 5_000  # told in one go: 20,000 people of a process are told in 20 s of a minute
 
 # --- relay
 RELAY_BATCH: Final = 50
@@ -159,6 +163,10 @@ SETS_PER_EXERCISE_MAX: Final = 100
 REPS_PER_SET_MAX: Final = 10_000
 WEIGHT_KG_MAX: Final = 2_000.0
 PERFORMED_AT_FUTURE_S_MAX: Final = 300  # a phone's clock may be a little ahead
+REVOCATIONS_EVERY_S: Final = 2  # Redis is compared with PostgreSQL: what it missed reaches sockets after this
+REVOCATION_LATE_S: Final = 120  # from the time that an ended session carries to its commit, and clocks of APIs apart
+REVOCATION_TELL_S: Final = 1  # a sign-out waits for Redis this long; then the comparison brings it
+REVOCATIONS_PER_CALL: Final = 500  # sessions in one script call and one message: under 1 ms of Redis
 ARGON2_CONCURRENCY: Final = 2  # 64 MiB and a core each
 SESSIONS_PER_USER_MAX: Final = 100  # the newest stay; each sign-in on a device is one
 ARGON2_WAITING_MAX: Final = 64  # more than this in line: RETRY_LATER (at 0.1 s each, over 3 s of work)

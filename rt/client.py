@@ -216,6 +216,7 @@ class Client(Connection):
                 state=session.presence_state,
                 audience=session.audience,
                 ttl_s=session.ttl_s,
+                exercise=beat.exercise,
             )
 
     def _look(self, look: Look) -> None:

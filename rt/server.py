@@ -33,6 +33,7 @@ from rt.loader import Loader
 from rt.metrics import Board, Condition, Counters, exposition
 from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
+from rt.presence.now import NowStore
 from rt.presence.store import PresenceStore
 from rt.session import Facts
 from rt.wheel import TICK_S
@@ -60,7 +61,10 @@ class Server:
         self._bus = Bus(settings.redis_url.get_secret_value(), self._redis, self._gateway_id, self._counters)
         hub = Hub(self._bus, self._counters, asyncio.get_running_loop())
         self._loader = Loader(hub, FeedStore(self._redis), self._counters)
-        self._presence = LocalPresence(PresenceStore(self._redis, self._gateway_id, settings.presence_partitions))
+        partitions = settings.presence_partitions
+        self._presence = LocalPresence(
+            PresenceStore(self._redis, self._gateway_id, partitions), NowStore(self._redis, partitions)
+        )
         self._map = MapView(self._redis)
         facts = Facts(
             issuer=settings.jwt_issuer,

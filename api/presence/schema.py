@@ -1,15 +1,21 @@
 """Presence in GraphQL: what the keeper has published, and nothing that it would not show."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import msgspec
 
 from api.errors import BadInput, RetryLater
-from api.graphql.context import Info, context_of
+from api.graphql.context import Info, context_of, reference_of
 from api.graphql.schema import feature
+from api.reference.service import Reference
+from config.limits import NOW_KEPT_S
 from config.redis import RedisError
 from rt.presence import rules
+from rt.presence.now import MINUTE_S, Bucket, buckets
 from rt.presence.read import cells, totals
+
+NOW_MINUTES_MAX: Final = NOW_KEPT_S // MINUTE_S
 
 
 class _Stats(msgspec.Struct, frozen=True):
@@ -26,6 +32,18 @@ class _Map(msgspec.Struct, frozen=True):
     resolution: int
     online: int
     cells: list[_Cell]
+
+
+class _NowExercise(msgspec.Struct, frozen=True):
+    slug: str
+    name: str
+    count: int
+
+
+class _NowBucket(msgspec.Struct, frozen=True):
+    minute: datetime
+    training: int
+    exercises: list[_NowExercise]
 
 
 async def _stats(_: Any, info: Info) -> _Stats:
@@ -51,4 +69,24 @@ async def _map(_: Any, info: Info, west: float, south: float, east: float, north
     return _Map(shown.resolution, counted.users, [_Cell(cell, count) for cell, count in shown.cells])
 
 
-FEATURE = feature(__file__, {"Query": {"presenceStats": _stats, "presenceMap": _map}})
+async def _now(_: Any, info: Info, minutes: int | None) -> list[_NowBucket]:
+    minutes = NOW_MINUTES_MAX if minutes is None else minutes
+    if not 1 <= minutes <= NOW_MINUTES_MAX:
+        raise BadInput(f"minutes must be within 1..{NOW_MINUTES_MAX}")
+    context = context_of(info)
+    reference = reference_of(info)
+    try:
+        found = await buckets(context.services.redis, minutes)
+    except (RedisError, OSError, TimeoutError):
+        raise RetryLater("Presence is not known at the moment") from None
+    return [_now_bucket(bucket, reference) for bucket in found]
+
+
+def _now_bucket(bucket: Bucket, reference: Reference) -> _NowBucket:
+    known = [(reference.exercise_by_slug(slug), count) for slug, count in bucket.exercises.items()]
+    exercises = [_NowExercise(one.slug, one.name, count) for one, count in known if one is not None]
+    exercises.sort(key=lambda one: (-one.count, one.slug))
+    return _NowBucket(datetime.fromtimestamp(bucket.minute_s, UTC), bucket.training, exercises)
+
+
+FEATURE = feature(__file__, {"Query": {"presenceStats": _stats, "presenceMap": _map, "nowTraining": _now}})

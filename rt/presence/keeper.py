@@ -17,6 +17,7 @@ from config.limits import (
     GATEWAY_LEASE_LATE_S,
     KEEPER_LEASE_S,
     KEEPER_TICK_S,
+    NOW_EVERY_S,
     ONLINE_EVERY_S,
     PRESENCE_OUTAGE_HOLD_S,
     PRESENCE_REAP_CALLS_MAX,
@@ -27,6 +28,7 @@ from config.limits import (
 from config.redis import RedisClient, RedisError
 from config.settings import Settings
 from rt.presence.aggregate import Aggregate
+from rt.presence.now import MINUTE_S, NowStore
 from rt.presence.privacy import Rule
 from rt.presence.recount import compare
 from rt.presence.rules import ClockGuard
@@ -69,6 +71,7 @@ class Keeper:
             "cells": 0,  # in all partitions, when the map was last loaded
         }
         self._store = KeeperStore(redis, secrets.token_hex(16), settings.presence_partitions)
+        self._now = NowStore(redis, settings.presence_partitions)
         self._settings = settings
         self._monotonic = monotonic
         self._unix_s = unix_s
@@ -82,6 +85,7 @@ class Keeper:
         self._reap_from_s = self._sweep_from_s = self._map_from_s = 0.0  # holds, monotonic
         self._last_s = monotonic()
         self._lead_at_s = 0.0
+        self._redis_ahead_ms = 0
         self._next_partition = 0
         partitions = settings.presence_partitions
         # Finest band first: a parent looks at what its children show.
@@ -93,6 +97,7 @@ class Keeper:
             (settings.map_tick_s[0], lambda: self._draw(0)),
             (1.0, self._redraw),
             (ONLINE_EVERY_S, self._tell_totals),
+            (NOW_EVERY_S, self._render_now),
             (PRESENCE_RECOUNT_EVERY_S / partitions, self._recount),
         ]
         self._due_s = [0.0] * len(self._duties)
@@ -149,6 +154,7 @@ class Keeper:
         term, redis_ms, run_id, believed = await self._store.lead(KEEPER_LEASE_S)
         now_s = self._monotonic()
         self._lead_at_s = now_s + RENEW_S
+        self._redis_ahead_ms = redis_ms - int(now_s * 1_000)
         if self._guard.changed(run_id, redis_ms, int(now_s * 1_000)):
             self._hold(now_s, PRESENCE_TTL_S, "redis_changed")
         elif self._failed:
@@ -247,6 +253,12 @@ class Keeper:
     async def _tell_totals(self) -> None:
         if self._map() is not None:
             await self._store.publish_totals(self.stats)
+
+    async def _render_now(self) -> None:
+        """The current minute, and the last one, of which a gateway may have told late."""
+        minute = (int(self._monotonic() * 1_000) + self._redis_ahead_ms) // (MINUTE_S * 1_000)
+        for one in (minute - 1, minute):
+            await self._now.render(one, self._settings.map_k[0])
 
     async def _recount(self) -> None:
         partition = self._next_partition

@@ -14,6 +14,7 @@ import structlog
 
 from config.limits import (
     GATEWAY_LEASE_RENEW_S,
+    NOW_EVERY_S,
     PRESENCE_PENDING_CLOSES_MAX,
     PRESENCE_TICK_S,
     PRESENCE_TOUCH_MIN_S,
@@ -22,6 +23,7 @@ from config.limits import (
 )
 from config.redis import RedisError
 from rt.presence.members import Member
+from rt.presence.now import MINUTE_S, NowStore, Trainers
 from rt.presence.rules import Audience, ClockGuard, State, strictest, too_fast
 from rt.presence.store import PresenceStore
 
@@ -90,6 +92,7 @@ class LocalPresence:
     def __init__(
         self,
         store: PresenceStore,
+        now_store: NowStore,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         unix_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -100,6 +103,8 @@ class LocalPresence:
         self.missing = 0
         self.failures = 0  # flushes that Redis did not answer
         self._store = store
+        self._now_store = now_store
+        self._trainers = Trainers()
         self._monotonic = monotonic
         self._now_s = monotonic()  # of the last tick: the hot calls read no clock
         self._redis_ahead_ms = unix_ms() - int(self._now_s * 1_000)
@@ -111,7 +116,7 @@ class LocalPresence:
         self._left: dict[str, str] = {}
         self._guard = ClockGuard()
         self._gateways = 1
-        self._renew_at_s = self._touch_at_s = self._now_s
+        self._renew_at_s = self._touch_at_s = self._tell_now_at_s = self._now_s
 
     def __len__(self) -> int:
         return len(self._members)
@@ -121,7 +126,16 @@ class LocalPresence:
         local = _Local(connection_id, user_id, audience, ttl_s, self._now_s, settled=settled)
         self._members[connection_id] = self._fresh[connection_id] = local
 
-    def heartbeat(self, connection_id: str, *, cell: str | None, state: State, audience: Audience, ttl_s: int) -> None:
+    def heartbeat(
+        self,
+        connection_id: str,
+        *,
+        cell: str | None,
+        state: State,
+        audience: Audience,
+        ttl_s: int,
+        exercise: str | None = None,
+    ) -> None:
         """What a heartbeat says; `cell` None keeps the last one. Unknown connections (anonymous ones) are ignored."""
         local = self._members.get(connection_id)
         if local is None:
@@ -139,6 +153,10 @@ class LocalPresence:
             local.state, local.audience = state, audience
             changed = True
         local.ttl_s = ttl_s
+        if state == "training":
+            self._trainers.trains(connection_id, local.user, exercise)
+        else:
+            self._trainers.stops(connection_id)
         if changed:
             local.touched_s = self._now_s
             self._fresh[connection_id] = local
@@ -157,6 +175,7 @@ class LocalPresence:
         local = self._members.pop(connection_id, None)
         if local is None:
             return
+        self._trainers.stops(connection_id)
         self._again.pop(connection_id, None)
         if self.degraded and not local.written:
             self._fresh.pop(connection_id, None)  # nobody ever saw it
@@ -170,6 +189,7 @@ class LocalPresence:
         local = self._members.pop(connection_id, None)
         if local is None:
             return
+        self._trainers.stops(connection_id)
         self._fresh.pop(connection_id, None)
         self._again.pop(connection_id, None)
         if local.written and len(self._left) < PRESENCE_PENDING_CLOSES_MAX:
@@ -250,6 +270,9 @@ class LocalPresence:
         if self._touched and self._now_s >= self._touch_at_s:
             self._touch_at_s = self._now_s + PRESENCE_TOUCH_TICK_S
             await self._touch()
+        if self._now_s >= self._tell_now_at_s:
+            self._tell_now_at_s = self._now_s + NOW_EVERY_S
+            await self._tell_now()
 
     def _take_fresh(self) -> dict[str, _Local]:
         """What changed, and as much of the write-back as this gateway's share of the common pace allows."""
@@ -288,3 +311,13 @@ class LocalPresence:
         for connection in missing:
             if connection in self._members:
                 self._fresh[connection] = self._members[connection]
+
+    async def _tell_now(self) -> None:
+        """After the members are written: the records decide who counts. The minute is that of Redis' clock."""
+        minute = (int(self._now_s * 1_000) + self._redis_ahead_ms) // (MINUTE_S * 1_000)
+        taken = self._trainers.take(minute)
+        try:
+            await self._now_store.tell(minute, taken.values())
+        except _AWAY:
+            self._trainers.give_back(taken)
+            raise

@@ -19,6 +19,7 @@ from config.limits import (
 )
 from config.redis import RedisClient, connect
 from rt.presence.local import LocalPresence
+from rt.presence.now import NowStore
 from rt.presence.store import GATEWAYS_KEY, PresenceStore, partition_keys
 
 PARTITIONS = 4
@@ -60,7 +61,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def local(redis: RedisClient, clock: Clock) -> LocalPresence:
-    made = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), monotonic=clock)
+    made = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
     await made.turn()
     return made
 
@@ -183,7 +184,7 @@ async def test_who_moves_faster_than_a_plane_counts_only_in_the_live_bands(
 async def test_redis_goes_and_comes_back_empty(valkey: ValkeyServer, clock: Clock) -> None:
     """Killed under 1,000 people: counted from memory, nothing piles up, all are back, those who left are not."""
     redis = connect(valkey.url)
-    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), monotonic=clock)
+    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
     await turn(local, clock)
     for number in range(1_000):
         join(local, number)
@@ -223,7 +224,7 @@ async def test_the_write_back_keeps_to_the_common_pace(redis: RedisClient, local
 
 async def test_closes_are_bounded_while_redis_is_away(clock: Clock) -> None:
     redis = connect(f"redis://127.0.0.1:{free_port()}/0")
-    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), monotonic=clock)
+    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
     await local.turn()
     for number in range(PRESENCE_PENDING_CLOSES_MAX + 10):
         local.close(join(local, number))

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -307,3 +308,16 @@ def test_nothing_is_done_by_get(ada: Account) -> None:
     )
     assert (answer.status_code, code(answer.json())) == (405, "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == "POST"
+
+
+def test_now_training_is_a_series_of_minutes(client: httpx2.Client) -> None:
+    """The figures come from the gateways (test_presence_now.py); here that GraphQL asks for them and bounds them."""
+    query = "query($n: Int) { nowTraining(minutes: $n) { minute training exercises { slug name count } } }"
+    answer = client.post(GRAPHQL, json={"query": query.replace("($n: Int)", "").replace("(minutes: $n)", "")}).json()
+    series = answer["data"]["nowTraining"]
+    assert len(series) == 30
+    began = [datetime.fromisoformat(one["minute"]) for one in series]
+    assert [later - earlier for earlier, later in pairwise(began)] == [timedelta(minutes=1)] * 29
+    assert abs(datetime.now(UTC) - began[-1]) < timedelta(minutes=2)
+    for wrong in (0, 31):
+        assert code(client.post(GRAPHQL, json={"query": query, "variables": {"n": wrong}}).json()) == "BAD_INPUT"

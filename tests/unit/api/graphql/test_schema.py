@@ -12,7 +12,7 @@ from api.graphql.schema import Feature, build
 # Of the contract (api.md), what is served today.
 CONTRACT = {
     "Query": "me exercises muscles equipment workout myWorkouts communityFeed dashboard creditBalance creditLedger "
-    "entitlements presenceStats presenceMap",
+    "entitlements presenceStats presenceMap nowTraining",
     "Mutation": "logWorkout",
     "LogWorkoutPayload": "workout charged existing balance",
     "Workout": "id performedAt note totalTu muscles exercises",
