@@ -169,7 +169,7 @@ async def test_revocation_reaches_open_sockets_and_tickets(gate: Gateway) -> Non
         await told.ask("connect", token=gate.mint.access("u1", sid="s1"))
         ticket = (await polled.ask("connect", token=gate.mint.access("u2", sid="s2")))["resume"]
         began = time.monotonic()
-        await gate.feeds.redis.publish(CONTROL_CHANNEL, json.dumps({"t": "revoke", "sid": "s1"}))
+        await gate.feeds.redis.publish(CONTROL_CHANNEL, json.dumps({"t": "revoke", "sids": ["s1"]}))
         assert await told.closed() == 4503
         assert time.monotonic() - began < 2
         await gate.feeds.redis.zadd(REVOKED_KEY, {"sid:s2": time.time()})  # the bus lost it
@@ -302,7 +302,7 @@ async def test_presence_reaches_redis_and_goes(gate: Gateway) -> None:
         async def both() -> bool:
             return await online() == 2
 
-        await until(both)
+        await until(both, 20)  # a keeper that finds Redis empty waits 6 s for the gateways to write their people back
         await one.say("leave")
 
         async def left() -> bool:
