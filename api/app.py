@@ -18,6 +18,7 @@ from api.accounts import routes as account_routes
 from api.accounts import schema as accounts_schema
 from api.accounts.access import Authenticator
 from api.accounts.passwords import Passwords
+from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
 from api.answers import GRAPHQL_PATH
@@ -75,7 +76,8 @@ class Api:
         self._passwords = Passwords()
         self.readiness = Readiness(self._pool, self._redis, self._reference)
         authenticate = Authenticator(self._signer, settings)
-        accounts = Accounts(self._db, self._redis, self._signer, self._passwords, settings)
+        self._revocations = Revocations(self._db, self._redis)
+        accounts = Accounts(self._db, self._revocations, self._signer, self._passwords, settings)
         self._wake = Wake(self._redis)
         services = Services(settings, self._db, self._redis, self._reference, self._wake)
         routes: list[BaseRoute] = [
@@ -93,6 +95,7 @@ class Api:
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
         lifetime.spawn("relay_wake", self._wake.run())
+        lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
 
     async def close(self) -> None:

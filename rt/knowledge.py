@@ -18,7 +18,7 @@ from config.settings import Settings
 from rt.gateway import Gateway
 from rt.loader import Loader
 from rt.tokens import Keys
-from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, TICKET_SECRET_KEY
+from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH, TICKET_SECRET_KEY
 
 log = structlog.get_logger()
 
@@ -39,10 +39,8 @@ class Knowledge:
         self._seen_until = 0.0
         self._new_sids: set[str] = set()
         self._new_users: set[str] = set()
-        configured = settings.ticket_secret.get_secret_value()
-        if configured:
-            gateway.facts.ticket_secrets = (configured.encode(),)
-        self._own_secret = bool(configured)
+        self._knows_revoked = False  # whether the set was whole when it was read
+        self._own_secret = settings.ticket_secret.get_secret_value().encode()
         if self._own_keys:
             gateway.facts.keys = Keys.from_jwks(settings.jwt_public_keys)
 
@@ -74,8 +72,9 @@ class Knowledge:
         pipe.get(JWKS_KEY)
         pipe.smembers(EXERCISES_KEY)
         pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)
+        pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)
         pipe.get(TICKET_SECRET_KEY)
-        epoch, jwks, exercises, revoked, secret = await pipe.execute()
+        epoch, jwks, exercises, revoked, through, secret = await pipe.execute()
         self._take_epoch(epoch)
         self._take_keys(jwks)
         if exercises:
@@ -85,8 +84,9 @@ class Knowledge:
             self._remember(kind, name, score)
             self._seen_until = max(self._seen_until, score)
         self.apply_revocations()
-        if not self._own_secret:
-            await self._share_secret(secret)
+        self._knows_revoked = self._knows_revoked or through is not None
+        if self._knows_revoked:  # before, the ticket of somebody who has signed out would pass
+            await self._take_secret(secret)
 
     def on_control(self, payload: bytes) -> None:
         """A message for every gateway; what is not understood is ignored."""
@@ -96,9 +96,11 @@ class Knowledge:
             return
         if not isinstance(message, dict) or message.get("t") != "revoke":
             return
-        sid, user, before = message.get("sid"), message.get("user"), message.get("before", time.time())
-        if isinstance(sid, str):
-            self._remember("sid", sid, time.time())
+        sids, user, before = message.get("sids"), message.get("user"), message.get("before", time.time())
+        if isinstance(sids, list):
+            for sid in sids:
+                if isinstance(sid, str):
+                    self._remember("sid", sid, time.time())
         elif isinstance(user, str) and isinstance(before, int | float):
             self._remember("user", user, float(before))
         self.apply_revocations()
@@ -146,9 +148,12 @@ class Knowledge:
             self._jwks = jwks
         self._gateway.keys_fetched()
 
-    async def _share_secret(self, stored: bytes | None) -> None:
+    async def _take_secret(self, stored: bytes | None) -> None:
         """All gateways sign with the secret that Redis has; after a loss whoever still knows it puts it back."""
         facts = self._gateway.facts
+        if self._own_secret:
+            facts.ticket_secrets = (self._own_secret,)
+            return
         if stored is None:
             ours = facts.ticket_secrets[0] if facts.ticket_secrets else secrets.token_bytes(32)
             await self._redis.set(TICKET_SECRET_KEY, ours, nx=True)
@@ -158,4 +163,5 @@ class Knowledge:
 
     def _is_complete(self) -> bool:
         facts = self._gateway.facts
-        return bool(not self.away and self._loader.epoch and facts.keys.by_kid and facts.exercises)
+        told = self._loader.epoch and facts.keys.by_kid and facts.exercises and self._knows_revoked
+        return bool(not self.away and told)

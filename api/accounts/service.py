@@ -5,11 +5,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
-import orjson
 import structlog
 
 from api.accounts import store
 from api.accounts.passwords import Passwords
+from api.accounts.revocations import Revocations
 from api.accounts.rules import Presented, User, judge, normal_email, registration, successor, token_hash
 from api.accounts.tokens import Signer, new_refresh_token
 from api.credits.service import open_account
@@ -18,9 +18,7 @@ from api.errors import BadInput, Conflict, Unauthenticated
 from config import metrics
 from config.ids import uuid7
 from config.limits import PASSWORD_CHARS_MAX
-from config.redis import RedisClient, RedisError
 from config.settings import Settings
-from rt.wire.bus import CONTROL_CHANNEL
 
 log = structlog.get_logger()
 
@@ -45,10 +43,10 @@ class Accounts:
     """Use cases over one database. Messages never tell whether an address has an account, but for joining."""
 
     def __init__(
-        self, db: Database, redis: RedisClient, signer: Signer, passwords: Passwords, settings: Settings
+        self, db: Database, revocations: Revocations, signer: Signer, passwords: Passwords, settings: Settings
     ) -> None:
         self._db = db
-        self._redis = redis
+        self._revocations = revocations
         self._signer = signer
         self._passwords = passwords
         self._settings = settings
@@ -130,7 +128,8 @@ class Accounts:
             log.warning(
                 "refresh_token_reused", user=str(done.user.id) if done.user else None, session=str(done.session_id)
             )
-            await self._tell_gateways(done.session_id)
+            if done.session_id is not None:
+                await self._revocations.tell(done.session_id)
         if done.presented not in (Presented.CURRENT, Presented.RETRIED) or done.user is None or done.session_id is None:
             raise Unauthenticated("The session has ended; please sign in")
         metrics.SIGN_INS.labels("refreshed").inc()
@@ -153,16 +152,7 @@ class Accounts:
         if ended is not None:
             metrics.SIGN_INS.labels("signed_out").inc()
             log.info("signed_out", session=str(ended))
-            await self._tell_gateways(ended)
-
-    async def _tell_gateways(self, session_id: UUID | None) -> None:
-        word = orjson.dumps({"t": "revoke", "sid": str(session_id)})
-        try:
-            await self._redis.publish(CONTROL_CHANNEL, word)
-        except (RedisError, OSError, TimeoutError) as error:
-            # The session has ended in PostgreSQL; open sockets live until their token's session is asked again.
-            metrics.FAILURES.labels("revoke").inc()
-            log.warning("revocation_not_published", session=str(session_id), error=type(error).__name__)
+            await self._revocations.tell(ended)
 
     def _end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._settings.refresh_token_s)

@@ -7,7 +7,7 @@ from uuid import UUID
 from api.accounts.rules import RefreshToken, User
 from api.db import Database, Transaction
 from api.queries import load_queries
-from config.limits import SESSIONS_PER_USER_MAX
+from config.limits import REVOCATIONS_MAX, SESSIONS_PER_USER_MAX
 
 EMAIL_CONSTRAINT: Final = "users_email"
 
@@ -23,6 +23,7 @@ _mark_rotated = _queries["mark_rotated"]
 _advance_session = _queries["advance_session"]
 _drop_expired_tokens = _queries["drop_expired_tokens"]
 _end_session = _queries["end_session"]
+_sessions_ended_since = _queries["sessions_ended_since"]
 
 
 async def add_user(tx: Transaction, user: User, password_hash: str, trial_ends_at: datetime) -> None:
@@ -72,6 +73,11 @@ async def rotate(
 async def end_session(tx: Transaction, session_id: UUID, now: datetime, reason: str) -> bool:
     """Ends a session; False where it had ended or is none."""
     return await tx.fetchval(_end_session, session_id, now, reason) is not None
+
+
+async def sessions_ended_since(db: Database, since: datetime) -> list[UUID]:
+    """Sessions that were ended at `since` or later, for whatever reason; no more than gateways remember."""
+    return [row["id"] for row in await db.fetch(_sessions_ended_since, since, REVOCATIONS_MAX)]
 
 
 def _user(row: Any) -> User:

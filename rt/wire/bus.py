@@ -26,9 +26,12 @@ EPOCH_KEY: Final = "feed:epoch"
 JWKS_KEY: Final = "auth:jwks"
 # Set: slugs of known exercises, kept fresh by the API.
 EXERCISES_KEY: Final = "reference:exercises"
-# Sorted set: `sid:{session}` or `user:{user}`, score = unix time of the revocation; kept 12 h by whoever revokes. What
-# the bus loses the gateways find here, and a resume ticket of a signed-out session is refused.
+# Sorted set: `sid:{session}`, score = unix time at which it came here, or `user:{user}`, score = unix time before which
+# their tokens are void; kept 12 h by whoever revokes. What the bus loses the gateways find here, and a resume ticket of
+# a signed-out session is refused. Its member REVOKED_THROUGH, kept by the API, has the unix time up to which the set is
+# whole; a gateway that has never seen it trusts no ticket.
 REVOKED_KEY: Final = "auth:revoked"
+REVOKED_THROUGH: Final = "through"
 # String: 32 bytes, made once by a gateway; signs resume tickets.
 TICKET_SECRET_KEY: Final = "rt:ticket-secret"  # noqa: S105 - the name of a key, no secret
 

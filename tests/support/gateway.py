@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from config.redis import RedisClient
 from config.redis import connect as connect_redis
 from rt.feed.store import FeedStore
-from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY
+from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH
 from rt.wire.channels import Channel
 from tests.support.processes import Fleet
 from tests.support.stores import environment
@@ -36,6 +37,7 @@ class Feeds:
         """Everything that the API and the relay keep in Redis."""
         await self.redis.set(JWKS_KEY, mint.jwks)
         await self.redis.set(EPOCH_KEY, EPOCH)
+        await self.redis.zadd(REVOKED_KEY, {REVOKED_THROUGH: time.time()})
         await self.redis.sadd(EXERCISES_KEY, "squat", "bench-press")
 
     async def make(self, channel: Channel) -> None:

@@ -1,0 +1,162 @@
+"""Signing out, over real processes: it reaches open sockets of every gateway, also when Redis was away meanwhile."""
+
+import asyncio
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from config.embedded.ports import free_port
+from config.limits import FACTS_EVERY_S, REVOCATIONS_EVERY_S
+from config.redis import connect as connect_redis
+from tests.support.gateway import Talk, until
+from tests.support.people import Person
+from tests.support.processes import Fleet, Service
+from tests.support.proxy import Proxy
+from tests.support.stores import Database, environment
+
+
+@dataclass
+class Cluster:
+    """An API and two gateways, all of whose ways to Redis lead through a proxy."""
+
+    fleet: Fleet
+    second: Service
+    proxy: Proxy
+    client: httpx2.AsyncClient
+
+    @property
+    def gateways(self) -> tuple[Service, Service]:
+        return self.fleet.rt, self.second
+
+    async def person(self) -> Person:
+        """Somebody who has just signed up."""
+        self.client.cookies.clear()
+        return await Person(self.fleet.api.http("").rstrip("/"), self.client).sign_up()
+
+    async def sign_out(self, person: Person) -> float:
+        """Seconds until the API has answered."""
+        began = time.monotonic()
+        headers = {"authorization": f"Bearer {person.token}"}
+        self.client.cookies.clear()
+        answer = await self.client.post(self.fleet.api.http("/api/v1/auth/logout"), headers=headers)
+        assert answer.status_code == 204
+        return time.monotonic() - began
+
+    async def lose_redis(self) -> None:
+        self.proxy.refuse = True
+        await self.proxy.cut()
+
+
+@pytest.fixture
+async def cluster(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Cluster]:
+    address = urlsplit(redis_url)
+    assert address.hostname
+    assert address.port
+    proxy = Proxy(address.hostname, address.port)
+    async with proxy.running():
+        stores = environment(
+            DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=proxy.url(redis_url)
+        )
+        settings = {"RT_PROCESSES": "1", "TICKET_SECRET": "x" * 32}
+        fleet = Fleet(stores, tmp_path, roles=("rt", "api", "worker"), settings=settings)
+        second = Service("rt", fleet.env | {"RT_PORT": str(free_port())}, tmp_path / "second")
+        second.log.parent.mkdir()
+        try:
+            second.launch()
+            async with fleet, httpx2.AsyncClient(timeout=20) as client:
+                await second.wait_ready()
+                yield Cluster(fleet, second, proxy, client)
+        finally:
+            second.clean_up()
+
+
+@asynccontextmanager
+async def socket(gateway: Service) -> AsyncIterator[Talk]:
+    async with connect(f"ws://127.0.0.1:{gateway.port}/ws", proxy=None) as made:
+        yield Talk(made)
+
+
+async def test_signing_out_reaches_every_gateway_whatever_happens_to_redis(
+    cluster: Cluster, redis_url: str, database: Database
+) -> None:
+    """Seen failing with a comparison that looks back no further than now (where Redis was away), and with a gateway that trusts tickets before it
+    knows who was signed out (where Redis was wiped).
+    """
+    first, second = cluster.gateways
+
+    # At once, on both gateways.
+    ann = await cluster.person()
+    async with socket(first) as one, socket(second) as other:
+        assert (await one.ask("connect", token=ann.token))["user"] == ann.id
+        assert (await other.ask("connect", token=ann.token))["user"] == ann.id
+        began = time.monotonic()
+        await cluster.sign_out(ann)
+        assert {await one.closed(), await other.closed()} == {4503}
+        assert time.monotonic() - began < 2
+
+    # Redis is away at that moment, and comes back without having heard of it.
+    bob, eve, dan = await cluster.person(), await cluster.person(), await cluster.person()
+    async with socket(first) as one, socket(second) as other, socket(first) as stranger:
+        ticket = (await one.ask("connect", token=bob.token))["resume"]
+        await other.ask("connect", token=bob.token)
+        kept = (await stranger.ask("connect", token=dan.token))["resume"]
+        await cluster.lose_redis()
+        assert await cluster.sign_out(bob) < 2  # nobody waits for Redis
+        assert (await one.ask("ping"))["type"] == "pong"
+        cluster.proxy.refuse = False
+        began = time.monotonic()
+        assert {await one.closed(), await other.closed()} == {4503}
+        took_s = time.monotonic() - began
+        assert took_s < REVOCATIONS_EVERY_S + FACTS_EVERY_S[1]
+        print(f"signed out while Redis was away: closed {took_s:.2f} s after its return")
+        assert (await stranger.ask("ping"))["type"] == "pong"
+
+    # Whatever ends a session in PostgreSQL: a password change, an administrator.
+    async with socket(second) as talk:
+        await talk.ask("connect", token=eve.token)
+        connection = await asyncpg.connect(database.url)
+        ended = "UPDATE sessions SET revoked_at = now(), revoked_reason = 'password' WHERE user_id = $1"
+        await connection.execute(ended, uuid.UUID(eve.id))
+        await connection.close()
+        began = time.monotonic()
+        assert await talk.closed() == 4503
+        assert time.monotonic() - began < REVOCATIONS_EVERY_S + 1
+
+    # Everything in Redis is lost and the gateway, which remembered, starts anew: the ticket ended with the session.
+    await first.stop()
+    os.kill(cluster.fleet.api.pid, signal.SIGSTOP)
+    redis = connect_redis(redis_url)
+    await redis.flushall()
+    await first.start()
+    await asyncio.sleep(FACTS_EVERY_S[0])  # it has read what there is
+    async with socket(first) as one:
+        await one.say("connect", resume=ticket)
+        assert await one.closed() == 4001  # it may come back with a token
+    os.kill(cluster.fleet.api.pid, signal.SIGCONT)
+    await until(lambda: welcome(first, kept))  # anybody else's is good again, soon
+    async with socket(first) as one:
+        await one.say("connect", resume=ticket)
+        assert await one.closed() == 4503
+    await redis.aclose()
+
+
+async def welcome(gateway: Service, ticket: str) -> bool:
+    """Whether the gateway takes the ticket; else it must ask for a token."""
+    async with socket(gateway) as talk:
+        await talk.say("connect", resume=ticket)
+        with suppress(ConnectionClosed):
+            return bool((await talk.hear())["type"] == "welcome")
+        assert talk.socket.close_code == 4001
+        return False
