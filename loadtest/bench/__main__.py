@@ -16,7 +16,7 @@ import uvloop
 
 from config.embedded.stores import Stores
 from config.settings import Settings
-from loadtest.bench import fanout, ledger, peers, report
+from loadtest.bench import delivery, fanout, ledger, peers, report
 from loadtest.bench.fanout import Load
 from loadtest.bench.identity import Identity
 
@@ -55,6 +55,7 @@ async def bench_ledger(_environment: Mapping[str, str]) -> Rows:
 BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "fanout": bench_fanout,
     "ledger": bench_ledger,
+    "delivery": delivery.run,
 }
 
 
