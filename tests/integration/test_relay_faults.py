@@ -75,7 +75,8 @@ async def killed_relay(database: Database, redis_url: str, folder: Path, kills: 
 
 
 async def test_killed_at_random_moments_it_loses_nothing(database: Database, redis_url: str, tmp_path: Path) -> None:
-    """D3, three kills. Failed against: marking as published before publishing, without the comparison with Redis."""
+    """Three kills. Failed against: no repair of an odd append together with no comparison with Redis. Marking as
+    published before publishing alone is repaired by that comparison, and passes."""
     await killed_relay(database, redis_url, tmp_path, kills=3, seed=3)
 
 
