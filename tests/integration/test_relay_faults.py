@@ -83,7 +83,7 @@ async def test_killed_at_random_moments_it_loses_nothing(database: Database, red
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
 async def test_killed_twenty_times_it_loses_nothing(database: Database, redis_url: str, tmp_path: Path) -> None:
-    """D3."""
+    """Twenty kills at random points."""
     await killed_relay(database, redis_url, tmp_path, kills=20, seed=20)
 
 
@@ -194,7 +194,7 @@ async def test_a_redis_that_went_back_is_brought_forward(database: Database, red
 
 @pytest.mark.timeout(150)
 async def test_stores_that_stop_and_return(own_stores: TestStores, tmp_path: Path) -> None:
-    """D5, D6 and a restart of PostgreSQL, one after another, under 100 events a second.
+    """A wiped Redis, a paused one and a restart of PostgreSQL, one after another, under 100 events a second.
 
     Valkey is killed and comes back empty, then is paused for 3 s; PostgreSQL is restarted.
     Failed against: a relay that ended its process on an error of a store.

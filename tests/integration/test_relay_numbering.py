@@ -55,7 +55,7 @@ async def numbered(pool: asyncpg.Pool, channel: str) -> list[tuple[int, int]]:
 
 
 async def test_an_event_that_commits_late_is_not_skipped(pool: asyncpg.Pool, store: RelayStore) -> None:
-    """D1: its row has the lowest id, and 50 later ones commit and are numbered while it is open.
+    """Its row has the lowest id, and 50 later ones commit and are numbered while it is open.
 
     Failed against: rows read by a cursor on the id.
     """
@@ -74,7 +74,7 @@ async def test_an_event_that_commits_late_is_not_skipped(pool: asyncpg.Pool, sto
 
 
 async def test_concurrent_writers_and_rollbacks_leave_no_hole(pool: asyncpg.Pool, store: RelayStore) -> None:
-    """D2: 200 transactions, 50 at once, one in ten rolled back, 0-20 ms before each commit, numbered meanwhile.
+    """200 transactions, 50 at once, one in ten rolled back, 0-20 ms before each commit, numbered meanwhile.
 
     Failed against: offsets made from the transaction's id.
     """
