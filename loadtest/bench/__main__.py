@@ -1,6 +1,6 @@
 """`make bench`: every benchmark in one run on this machine, printed as tables and kept in loadtest/results/.
 
-python -m loadtest.bench [fanout] [ledger] [delivery]   (none named: all)
+python -m loadtest.bench [fanout] [ledger] [delivery] [bus] …   (none named: all)
 """
 
 import argparse
@@ -16,7 +16,7 @@ import uvloop
 
 from config.embedded.stores import Stores
 from config.settings import Settings
-from loadtest.bench import delivery, fanout, ledger, peers, report
+from loadtest.bench import bus, delivery, fanout, ledger, peers, report
 from loadtest.bench.fanout import Load
 from loadtest.bench.identity import Identity
 
@@ -44,6 +44,8 @@ async def bench_fanout(environment: Mapping[str, str]) -> Rows:
         values = [(row["server"], row["cpu_us_per_delivery"]) for row in of_load]
         title = f"CPU per delivery: {load.clients} clients, {load.rate:g} events/s"
         _keep(f"fanout-{load.clients}-{load.rate:g}.svg", report.svg(title, values, "µs"))
+    memory = [(row["server"], row["kib_per_connection"]) for row in rows if row.get("events_per_s") == LOADS[-1].rate]
+    _keep("memory.svg", report.svg(f"Memory per connection: {LOADS[-1].clients} clients", memory, "KiB"))
     return rows
 
 
@@ -56,6 +58,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "fanout": bench_fanout,
     "ledger": bench_ledger,
     "delivery": delivery.run,
+    "bus": bus.run,
 }
 
 
