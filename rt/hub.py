@@ -5,20 +5,23 @@ FLUSH_WRITES_PER_TURN sockets; what arrives meanwhile waits its turn, so that or
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from itertools import islice
+from time import monotonic
+from types import MappingProxyType
 
 import structlog
 
 from config.limits import (
     EPOCH_WAIT_S,
+    FLUSH_RETRY_S,
     FLUSH_WINDOW_BEHIND_S,
     FLUSH_WINDOW_S,
     FLUSH_WRITES_PER_TURN,
     JOINS_WAITING_MAX,
 )
 from rt.bus import Bus
+from rt.digest import rate_of
 from rt.feed.positions import Position
 from rt.metrics import Counters
 from rt.topic import Join, Part, Reader, Sealed, State, Topic, Verdict
@@ -33,12 +36,19 @@ log = structlog.get_logger()
 class Hub:
     """See the module. `load` queues a topic for the loader (rt/loader.py), which reads Redis and calls back."""
 
-    def __init__(self, bus: Bus, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        counters: Counters,
+        loop: asyncio.AbstractEventLoop,
+        rates: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self.topics: dict[str, Topic] = {}
         self.load: Callable[[Topic], None] = lambda _topic: None
         self._bus = bus
         self._counters = counters
         self._loop = loop
+        self._rates = rates
         self.waiting = 0
         self._dirty: dict[Topic, None] = {}  # something is pending
         self._late: dict[Topic, None] = {}  # pending, but its window is not over
@@ -46,6 +56,7 @@ class Hub:
         self._scheduled = False
         self._late_scheduled = False
         self._window_s = FLUSH_WINDOW_S
+        self._busy_since = 0.0  # when the first of the present jobs was sealed
 
     # --- clients
 
@@ -53,15 +64,16 @@ class Hub:
         """Answers `subscribed` now or later, or UNAVAILABLE, and joins the reader to the live stream."""
         topic = self.topics.get(channel.wire)
         if topic is None:
-            topic = self.topics[channel.wire] = Topic(channel)
+            topic = self.topics[channel.wire] = Topic(channel, rate_of(channel, self._rates))
             self._bus.subscribe(
                 bus_channel(channel), partial(self._on_batch, topic), partial(self._on_confirmed, topic)
             )
         topic.remove(reader)
         known = None if since is None else Position(since.epoch, since.offset)
-        if topic.state is State.LIVE and (known is None or known == topic.position) and not topic.waits(reader):
-            self.answer(topic, reader, message_id, None if known is None else True, topic.offset, ())
-            topic.add(reader)
+        head = Position(topic.epoch, topic.sealed_offset)
+        if topic.state is State.LIVE and (known is None or known == head) and not topic.waits(reader):
+            self.answer(topic, reader, message_id, None if known is None else True, head.offset, ())
+            topic.add_behind_sealed(reader)
             return
         if self.waiting >= JOINS_WAITING_MAX:
             reader.send(outbound.error(message_id, "UNAVAILABLE", "too many are joining", 1000))
@@ -154,6 +166,11 @@ class Hub:
         if batch is None:
             self._on_presence(topic, payload)
             return
+        if not batch.size:
+            topic.told, topic.told_at = batch.last, self._loop.time()
+            if topic.waiting:
+                self.load(topic)
+            return
         self._counters.batches += 1
         match topic.accept(batch):
             case Verdict.NEXT:
@@ -181,16 +198,23 @@ class Hub:
 
     def work(self, topic: Topic) -> None:
         """Something of this topic is to be written: at once when it is slow, else when its window is over."""
-        if self._loop.time() - topic.flushed_at >= self._window_s:
+        wait_s = topic.flushed_at + self._window_s - self._loop.time()
+        if wait_s <= 0 and topic not in self._jobs:
             self._dirty[topic] = None
-            if not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon(self._flush)
+            self._schedule()
         else:
-            self._late[topic] = None
-            if not self._late_scheduled:
-                self._late_scheduled = True
-                self._loop.call_later(self._window_s, self._flush_late)
+            self._put_off(topic, wait_s)
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _put_off(self, topic: Topic, wait_s: float) -> None:
+        self._late[topic] = None
+        if not self._late_scheduled:
+            self._late_scheduled = True
+            self._loop.call_later(max(FLUSH_RETRY_S, wait_s), self._flush_late)
 
     def _flush_late(self) -> None:
         self._late_scheduled = False
@@ -202,23 +226,30 @@ class Hub:
         self._scheduled = False
         now = self._loop.time()
         dirty, self._dirty = self._dirty, {}
+        if not self._jobs:
+            self._busy_since = now
         for topic in dirty:
-            if topic.seal():
-                topic.flushed_at = now
-                self._jobs.setdefault(topic, 0)
+            self._seal(topic, now)
         budget = FLUSH_WRITES_PER_TURN
         for topic in list(self._jobs):
             budget -= self._write(topic, budget)
             if budget <= 0:
                 break
-        self._window_s = FLUSH_WINDOW_BEHIND_S if self._behind(now) else FLUSH_WINDOW_S
-        if self._jobs and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
+        # As long as the last flush took: a process that is behind writes more at once, and at most half of its time.
+        self._window_s = min(max(FLUSH_WINDOW_S, monotonic() - self._busy_since), FLUSH_WINDOW_BEHIND_S)
+        if self._jobs:
+            self._schedule()
 
-    def _behind(self, now: float) -> bool:
-        """Whether the oldest unwritten job has waited for longer than a window."""
-        return any(now - topic.flushed_at > FLUSH_WINDOW_S for topic in islice(self._jobs, 1))
+    def _seal(self, topic: Topic, now: float) -> None:
+        """What is pending becomes a job, unless the last one is not over or the rate of the channel is."""
+        if topic not in self._jobs and topic.may_seal(now):
+            if topic.pending:
+                topic.seal()
+                topic.flushed_at = now
+        elif topic.pending:
+            self._put_off(topic, FLUSH_RETRY_S)
+        if topic.outbox:
+            self._jobs.setdefault(topic, 0)
 
     def _write(self, topic: Topic, budget: int) -> int:
         """Writes up to `budget` sockets of the topic's sealed frames; returns how many."""

@@ -5,12 +5,11 @@ relay and polled in bulk. No task and no timer per client.
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Final
 
 import structlog
 
-from config.limits import EPOCH_WAIT_S, FUTURE_WAIT_S, LOADER_READERS, REFILL_POLL_S, REFILL_WAIT_S
+from config.limits import EPOCH_WAIT_S, FUTURE_WAIT_S, LOADER_READERS, REFILL_ASK_S, REFILL_POLL_S, REFILL_WAIT_S
 from config.process import Lifetime
 from config.redis import RedisError
 from rt.feed.positions import History, Position
@@ -38,7 +37,7 @@ class Loader:
         self._queue: asyncio.Queue[Topic] = asyncio.Queue()  # bounded by the number of topics: each at most once
         self._unheard: dict[Topic, None] = {}  # the bus has not confirmed them yet
         self._missing: dict[Topic, None] = {}  # Redis does not have them, or is behind
-        self._asked: set[Topic] = set()  # of the relay
+        self._asked: dict[Topic, float] = {}  # of the relay, and when
         self._stir = asyncio.Event()
         hub.load = self.load
 
@@ -155,9 +154,10 @@ class Loader:
             return False
         since = join.since
         if since is not None and since.epoch == history.epoch and since.offset > history.offset:
-            # From the future, or Redis is behind PostgreSQL: the relay knows, and has a moment to say so.
-            waited_s = asyncio.get_running_loop().time() - (join.deadline - EPOCH_WAIT_S)
-            if waited_s < FUTURE_WAIT_S:
+            # From the future, or Redis is behind PostgreSQL: the relay knows. What it said before this client came, or
+            # was about to say then, does not count.
+            since_when = join.deadline - EPOCH_WAIT_S + FUTURE_WAIT_S
+            if topic.told_at < since_when or topic.told >= since.offset:
                 return False
         rest = topic.rest(history.offset)
         if rest is None:
@@ -205,7 +205,7 @@ class Loader:
             self._stir.set()
 
     async def _refill_forever(self) -> None:
-        """Asks the relay once for each channel that is missing, then looks again and again, slower and slower."""
+        """Asks the relay for each channel that is missing, then looks again and again, slower and slower."""
         wait_s = REFILL_POLL_S[0]
         while True:
             if not self._missing:
@@ -213,19 +213,21 @@ class Loader:
                 self._stir.clear()
                 await self._stir.wait()
                 wait_s = REFILL_POLL_S[0]
-            await self._ask([topic for topic in self._missing if topic not in self._asked])
+            await self._ask()
             await asyncio.sleep(wait_s)
             wait_s = min(REFILL_POLL_S[1], wait_s * 2)
             missing, self._missing = self._missing, {}
-            self._asked &= set(missing)
+            self._asked = {topic: at for topic, at in self._asked.items() if topic in missing}
             for topic in missing:
                 if topic.idle or self._hub.topics.get(topic.wire) is not topic:
-                    self._asked.discard(topic)
+                    self._asked.pop(topic, None)
                 else:
                     self.load(topic)
 
-    async def _ask(self, topics: Iterable[Topic]) -> None:
-        wanted = list(topics)
+    async def _ask(self) -> None:
+        """A request may be lost with a Redis or a relay: it is repeated every REFILL_ASK_S."""
+        now = asyncio.get_running_loop().time()
+        wanted = [topic for topic in self._missing if now - self._asked.get(topic, 0.0) >= REFILL_ASK_S]
         if not wanted:
             return
         try:
@@ -234,4 +236,4 @@ class Loader:
             self._counters.failures += 1
             log.info("refill_not_asked", error=type(error).__name__)
         else:
-            self._asked.update(wanted)
+            self._asked |= dict.fromkeys(wanted, now)

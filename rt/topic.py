@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
 from config.limits import TOPIC_RETAINED_BYTES_MAX
+from rt.digest import Rate, digest
 from rt.feed.positions import History, Position
 from rt.wire.bus import Batch, event_frame
 from rt.wire.channels import Channel
@@ -85,15 +86,19 @@ class Topic:
         "offset",
         "outbox",
         "queued",
+        "rate",
         "readers",
         "state",
+        "told",
+        "told_at",
         "version",
         "waiting",
         "wire",
     )
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, frames_per_s: float = 0.0) -> None:
         self.channel = channel
+        self.rate = Rate(frames_per_s) if frames_per_s else None
         self.wire = channel.wire
         self.state = State.LOADING
         self.epoch = ""
@@ -106,6 +111,8 @@ class Topic:
         self.queued = False  # in the loader's queue
         self.hole_since = 0.0  # steady clock; 0 = no known hole
         self.flushed_at = 0.0
+        self.told = 0  # the newest offset in PostgreSQL, by the relay's word ...
+        self.told_at = 0.0  # ... of this time, steady clock
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._snapshot: tuple[Reader, ...] | None = ()
@@ -120,6 +127,16 @@ class Topic:
     def idle(self) -> bool:
         """Whether nobody wants it any more."""
         return not self.readers and not self.waiting
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was accepted and not sealed."""
+        return self._pending_size > 0
+
+    @property
+    def sealed_offset(self) -> int:
+        """The newest offset that is not pending: a reader may join behind it without a seal."""
+        return self.offset - self._pending_size
 
     # --- the live stream
 
@@ -205,6 +222,11 @@ class Topic:
         self.readers[reader] = self.offset
         self._snapshot = None
 
+    def add_behind_sealed(self, reader: Reader) -> None:
+        """The reader has been told everything up to `sealed_offset`; what is pending it hears with the others."""
+        self.readers[reader] = self.sealed_offset
+        self._snapshot = None
+
     def remove(self, reader: Reader) -> bool:
         """Nothing more for this reader. Returns whether it was one."""
         if self.readers.pop(reader, None) is None:
@@ -236,16 +258,34 @@ class Topic:
 
     # --- out
 
+    def may_seal(self, now: float) -> bool:
+        """Whether the channel's rate lets a frame out at `now` (steady clock)."""
+        if self.rate is None:
+            return True
+        self.rate.refresh(now)
+        return self.rate.ready
+
     def seal(self) -> bool:
         """Closes what is pending for the readers of this moment; returns whether there is something to write."""
         if self._pending:
             data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+            if self.rate is not None:
+                data = self._bounded(data, self.rate)
             size, self._pending, self._pending_size = self._pending_size, [], 0
             if self._snapshot is None:
                 self._snapshot = tuple(self.readers)
             if self._snapshot:
                 self.outbox.append(Sealed(data, self.offset, size, self._snapshot, self.version))
         return bool(self.outbox)
+
+    def _bounded(self, data: bytes, rate: Rate) -> bytes:
+        """What is over the rate as one digest."""
+        alone = rate.spend(self._pending_size)
+        if alone >= self._pending_size:
+            return data
+        frames = list(split_frames(data))
+        first = self.sealed_offset + 1 + alone
+        return b"".join((*frames[:alone], digest(self.wire, first, frames[alone:])))
 
 
 def after(batch: Batch, offset: int) -> Batch:

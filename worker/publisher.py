@@ -203,10 +203,10 @@ class Publisher:
         asked = {channel for text in texts if (channel := of_tag(text)) is not None}
         if asked:
             self._requests_at = 0.0  # there may be more
-            await self._settle(list(asked), "asked")
+            await self._feed.announce(self._epoch, await self._settle(list(asked), "asked"))
 
-    async def _settle(self, channels: Sequence[Channel], why: str) -> None:
-        """Makes these channels in Redis equal to PostgreSQL, publishing what was never published."""
+    async def _settle(self, channels: Sequence[Channel], why: str) -> dict[Channel, int]:
+        """Makes these channels in Redis equal to PostgreSQL, publishing what was never published; their heads."""
         heads = await self._store.heads(channels)
         behind: dict[Channel, int] = {}
         lists: list[Channel] = []
@@ -229,6 +229,7 @@ class Publisher:
             marked = dict(self.published)
             await self._store.mark_published(marked)
             self.settled(marked)
+        return {channel: head.last for channel, head in heads.items()}
 
     async def _append_after(self, behind: dict[Channel, int]) -> dict[Channel, int]:
         """Appends and publishes the next events of each; what is behind after that."""

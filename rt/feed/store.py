@@ -5,7 +5,7 @@ the script accepts only the next offset, so a call whose answer was lost may be 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.exceptions import NoScriptError
@@ -126,6 +126,14 @@ class FeedStore:
         """The installation's epoch; None while the relay has not told it to this Redis."""
         value = await self._redis.get(EPOCH_KEY)
         return value.decode() if isinstance(value, bytes) else None
+
+    async def announce(self, epoch: str, heads: Mapping[Channel, int]) -> None:
+        """Tells whoever hears these channels where PostgreSQL is, so that they can judge positions ahead of Redis."""
+        pipe = self._redis.pipeline(transaction=False)
+        for channel, head in heads.items():
+            pipe.publish(bus_channel(channel), encode_batch(epoch, channel.wire, head + 1, ()))
+        if heads:
+            await pipe.execute()
 
     async def request_refill(self, channels: Iterable[Channel]) -> None:
         """Asks the relay for channels that Redis does not have; the oldest requests of a flood are dropped."""

@@ -4,7 +4,8 @@ Two payloads share the channel of a profile: the relay's batch of events, and th
 answers None for the second, `decode_presence` for the first.
 
 A batch is `{epoch} {first} {count}\\n` followed by `count` whole server frames, one per event, offsets ascending
-and dense from `first`. The gateway writes the frames as they are: it parses nothing per event.
+and dense from `first`. The gateway writes the frames as they are: it parses nothing per event. A batch of no events is
+the relay's answer to a request: PostgreSQL's newest event of the channel is `first` - 1.
 """
 
 from collections.abc import Sequence

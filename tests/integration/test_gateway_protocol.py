@@ -91,7 +91,7 @@ async def test_recovery_says_the_truth(gate: Gateway) -> None:
     await gate.feeds.make(personal)
     for _ in range(60):
         await gate.feeds.publish(personal, 1)
-    async with gate.client("u1") as talk:
+    async with gate.feeds.answering(), gate.client("u1") as talk:
         for one, epoch, offset, recovered, count in [
             (channel, EPOCH, 2, True, 3),
             (channel, EPOCH, 0, True, 5),

@@ -91,8 +91,8 @@ async def socket(gateway: Service) -> AsyncIterator[Talk]:
 async def test_signing_out_reaches_every_gateway_whatever_happens_to_redis(
     cluster: Cluster, redis_url: str, database: Database
 ) -> None:
-    """Seen failing with a comparison that looks back no further than now (where Redis was away), and with a gateway that trusts tickets before it
-    knows who was signed out (where Redis was wiped).
+    """Seen failing with a comparison that looks back no further than now (where Redis was away), with a gateway that
+    trusts tickets before it knows who was signed out (where Redis was wiped).
     """
     first, second = cluster.gateways
 

@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from config.redis import RedisClient
 from config.redis import connect as connect_redis
 from rt.feed.store import FeedStore
-from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH
-from rt.wire.channels import Channel
+from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REFILL_LIST, REVOKED_KEY, REVOKED_THROUGH
+from rt.wire.channels import Channel, of_tag
 from tests.support.processes import Fleet
 from tests.support.stores import environment
 from tests.support.tokens import Mint
@@ -52,6 +52,24 @@ class Feeds:
         new = [b'{"id":"e%d","type":"x"}' % (first + n) for n in range(count)]
         bodies += new
         assert await self.store.append(channel, EPOCH, first, new) is None
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        """Answers the requests of gateways meanwhile, as a relay does to whom PostgreSQL has told `bodies`."""
+
+        async def answer() -> None:
+            while True:
+                popped: Any = await self.redis.brpop([REFILL_LIST], timeout=1)
+                channel = of_tag(popped[1].decode()) if popped else None
+                if channel in self.bodies:
+                    await self.store.announce(EPOCH, {channel: len(self.bodies[channel])})
+
+        task = asyncio.ensure_future(answer())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 class Talk:
