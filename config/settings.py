@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     )
     rt_open_namespaces: Words = Field((), description="App namespaces whose channels anybody may join, comma-separated")
 
+    feed_rate: Words = Field(
+        ("community=20",),
+        description="Frames a second of a channel, by `community`, `profile`, `user` or `app:{namespace}`; above it"
+        " a digest says what was skipped; not named or 0: no bound",
+    )
+
     presence_partitions: int = Field(16, ge=1, le=1024, description="Partitions of presence; one value for a cluster")
     map_k: Annotated[tuple[int, int, int], NoDecode] = Field(
         (5, 10, 20), description="Fewest people shown in a cell of resolution 0-3, 4-5, 6-7"
@@ -110,7 +116,7 @@ class Settings(BaseSettings):
         SecretStr(""), description="Key that varies the map's thresholds; empty: made once and kept in Redis"
     )
 
-    @field_validator("allowed_origins", "trusted_proxies", "rt_open_namespaces", mode="before")
+    @field_validator("allowed_origins", "trusted_proxies", "rt_open_namespaces", "feed_rate", mode="before")
     @classmethod
     def _split_words(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -128,12 +134,23 @@ class Settings(BaseSettings):
             raise ValueError("ALLOWED_ORIGINS must name its origins; * is refused")
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
             raise ValueError("MAP_K must be at least 1 each and MAP_TICK_S at least 0.1 each")
+        try:
+            usable = all(rate == 0 or 2 <= rate <= 1000 for rate in self.feed_rates.values())
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("FEED_RATE must be name=rate pairs with rates of 2 to 1000, or 0 for no bound")
         if self.environment == "production":
             if not self.jwt_private_key.get_secret_value() and not self.jwt_public_keys:
                 raise ValueError("ENVIRONMENT=production needs JWT_PRIVATE_KEY (api) or JWT_PUBLIC_KEYS (rt)")
             if not self.cookie_secure:
                 raise ValueError("ENVIRONMENT=production needs COOKIE_SECURE=true")
         return self
+
+    @property
+    def feed_rates(self) -> dict[str, float]:
+        """FEED_RATE as a mapping; raises ValueError where a rate is no number."""
+        return {name: float(rate) for name, _, rate in (word.rpartition("=") for word in self.feed_rate)}
 
     @property
     def origins(self) -> frozenset[str]:

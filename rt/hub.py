@@ -73,7 +73,7 @@ class Hub:
         head = Position(topic.epoch, topic.sealed_offset)
         if topic.state is State.LIVE and (known is None or known == head) and not topic.waits(reader):
             self.answer(topic, reader, message_id, None if known is None else True, head.offset, ())
-            topic.add_behind_sealed(reader)
+            topic.add(reader, hears_pending=True)
             return
         if self.waiting >= JOINS_WAITING_MAX:
             reader.send(outbound.error(message_id, "UNAVAILABLE", "too many are joining", 1000))
@@ -243,10 +243,10 @@ class Hub:
     def _seal(self, topic: Topic, now: float) -> None:
         """What is pending becomes a job, unless the last one is not over or the rate of the channel is."""
         if topic not in self._jobs and topic.may_seal(now):
-            if topic.pending:
+            if topic.offset > topic.sealed_offset:
                 topic.seal()
                 topic.flushed_at = now
-        elif topic.pending:
+        elif topic.offset > topic.sealed_offset:
             self._put_off(topic, FLUSH_RETRY_S)
         if topic.outbox:
             self._jobs.setdefault(topic, 0)

@@ -59,7 +59,7 @@ class Server:
         self._gateway_id = f"{socket.gethostname()[:40]}-{os.getpid()}-{os.urandom(4).hex()}"
         self._redis: RedisClient = connect(settings.redis_url.get_secret_value())
         self._bus = Bus(settings.redis_url.get_secret_value(), self._redis, self._gateway_id, self._counters)
-        hub = Hub(self._bus, self._counters, asyncio.get_running_loop())
+        hub = Hub(self._bus, self._counters, asyncio.get_running_loop(), settings.feed_rates)
         self._loader = Loader(hub, FeedStore(self._redis), self._counters)
         partitions = settings.presence_partitions
         self._presence = LocalPresence(

@@ -129,11 +129,6 @@ class Topic:
         return not self.readers and not self.waiting
 
     @property
-    def pending(self) -> bool:
-        """Whether something was accepted and not sealed."""
-        return self._pending_size > 0
-
-    @property
     def sealed_offset(self) -> int:
         """The newest offset that is not pending: a reader may join behind it without a seal."""
         return self.offset - self._pending_size
@@ -216,14 +211,10 @@ class Topic:
         if self.state is State.LIVE and not self.waiting:
             self._retained, self._retained_bytes = [], 0
 
-    def add(self, reader: Reader) -> None:
-        """The reader has been told everything up to the topic's offset."""
-        self.seal()
-        self.readers[reader] = self.offset
-        self._snapshot = None
-
-    def add_behind_sealed(self, reader: Reader) -> None:
-        """The reader has been told everything up to `sealed_offset`; what is pending it hears with the others."""
+    def add(self, reader: Reader, *, hears_pending: bool = False) -> None:
+        """The reader has been told everything up to the topic's offset, or only up to `sealed_offset`."""
+        if not hears_pending:
+            self.seal()
         self.readers[reader] = self.sealed_offset
         self._snapshot = None
 

@@ -44,6 +44,7 @@ class Server:
     environment: Mapping[str, str] | None = None
     firsts: Sequence[str] = ()
     port: int | None = None  # where its configuration fixes it
+    prepare: Sequence[str] = ()  # run once before the crowd comes
 
 
 def gateway(identity: Identity, clients: int) -> Server:
@@ -62,6 +63,7 @@ def gateway(identity: Identity, clients: int) -> Server:
         name="musclemap gateway",
         command=(sys.executable, "-m", "rt"),
         publish=(sys.executable, "-m", "loadtest.publish", "{events}", "{rate}", "{size}"),
+        prepare=(sys.executable, "-m", "loadtest.publish", "0", "1", "1"),
         path="/ws",
         subprotocol=SUBPROTOCOL,
         ready='"type":"subscribed"',
@@ -85,6 +87,9 @@ async def run(server: Server, load: Load, redis_url: str) -> dict[str, Any]:
     with _firsts_file(server) as first:
         async with host.process(command, host.SERVER_CORE, environment) as child:
             await host.listening(port)
+            if server.prepare:
+                async with host.process(server.prepare, host.CROWD_CORE, {"REDIS_URL": redis_url}) as preparing:
+                    await preparing.wait()
             await asyncio.sleep(1.0)  # let start-up work end, so that it is not charged to the clients
             return {"server": server.name, **await _measure(server, load, child.pid, port, first, filled)}
 

@@ -1,0 +1,92 @@
+"""A hot channel: what is over its rate reaches clients as one `digest` that moves their place. Pure.
+
+The rate is of a channel and process, so a digest is built once and the same bytes go to every socket, like an event's.
+Nothing is lost by it: `from`..`to` are exactly the offsets that were not sent one by one, and the head is reached.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import orjson
+
+from config.limits import DIGEST_SAMPLE_EVENTS
+from rt.wire.channels import Channel, ChannelKind
+from rt.wire.frames import text_frame
+
+
+class Rate:
+    """A token bucket of frames: `per_s` a second, and as many at once after a second of rest."""
+
+    __slots__ = ("_at", "_frames", "_per_s")
+
+    def __init__(self, per_s: float) -> None:
+        self._per_s = per_s
+        self._frames = per_s
+        self._at = 0.0
+
+    def refresh(self, now: float) -> None:
+        """Lets time pass; `now` of one steady clock, seconds."""
+        self._frames = min(self._per_s, self._frames + max(0.0, now - self._at) * self._per_s)
+        self._at = now
+
+    @property
+    def ready(self) -> bool:
+        """Whether a frame may go out."""
+        return self._frames >= 1.0
+
+    def spend(self, events: int) -> int:
+        """How many of `events` go out one by one; the rest, if any, is to be one digest.
+
+        At least one frame goes out even where none is allowed (somebody joins and the others must be told before): the
+        debt, of a second at most, is paid by those who come after.
+        """
+        if events <= self._frames:
+            self._frames -= events
+            return events
+        alone = max(0, min(int(self._frames), events) - 1)
+        self._frames = max(self._frames - alone - 1, -self._per_s)
+        return alone
+
+
+def rate_of(channel: Channel, rates: Mapping[str, float]) -> float:
+    """The frames a second of a channel, 0 = no bound. `rates` by kind (`community`), or `app:{namespace}`."""
+    name = f"app:{channel.namespace}" if channel.kind is ChannelKind.APP else channel.kind.value
+    return rates.get(name, 0.0)
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: str = ""
+
+
+class _Message(msgspec.Struct, gc=False):
+    event: msgspec.Raw
+
+
+_message: Final = msgspec.json.Decoder(_Message)
+_event: Final = msgspec.json.Decoder(_Event)
+
+
+def digest(channel: str, first: int, frames: Sequence[bytes]) -> bytes:
+    """The frame that stands for the event frames of the offsets `first` .. `first + len(frames) - 1`.
+
+    `counts` is by event type and sums up to all of them; the sample is the newest few.
+    """
+    bodies = [_message.decode(_payload(frame)).event for frame in frames]
+    counts = Counter(_event.decode(body).type for body in bodies)
+    shown = range(max(0, len(bodies) - DIGEST_SAMPLE_EVENTS), len(bodies))
+    message = {
+        "type": "digest",
+        "channel": channel,
+        "from": first,
+        "to": first + len(frames) - 1,
+        "counts": dict(counts),
+        "events": [{"offset": first + n, "event": orjson.Fragment(bytes(bodies[n]))} for n in shown],
+    }
+    return text_frame(orjson.dumps(message))
+
+
+def _payload(frame: bytes) -> bytes:
+    size = frame[1]
+    return frame[2 if size < 126 else 4 if size == 126 else 10 :]
