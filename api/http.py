@@ -25,7 +25,7 @@ from api.answers import error_response
 from api.errors import ApiError, BadInput, Forbidden, Internal, MethodNotAllowed, NotFound, PayloadTooLarge, RetryLater
 from api.web.page import csp
 from config import metrics
-from config.addresses import client_address, is_inside, networks
+from config.addresses import client_address, host_name, is_inside, networks
 from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
 from config.postgres import UNAVAILABLE
 from config.settings import Settings
@@ -47,7 +47,6 @@ OPERATIONS: Final = frozenset({"/health", "/ready", "/metrics"})
 PAGES: Final = frozenset({"/"})
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
-_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(:\d{1,5})?")
 _CORS_METHODS: Final = "GET, POST"
 _CORS_HEADERS: Final = "authorization, content-type, x-request-id"
 _EXPOSED: Final = "x-request-id, retry-after"
@@ -92,8 +91,7 @@ class Answering:
     def _page_policy(self, scope: Scope, headers: Headers) -> str | None:
         if scope["path"] not in PAGES:
             return None
-        host = _HOST.fullmatch(headers.get("host", ""))
-        return csp(self._settings, host[1].strip("[]") if host else "")
+        return csp(self._settings, host_name(headers.get("host", "")) or "")
 
 
 class _Answer:
@@ -180,10 +178,9 @@ def check_host(hosts: Sequence[str], known: frozenset[str]) -> None:
     A page of another site cannot send a bare address or our name as Host after it has rebound its own name to us,
     so this is what stops DNS rebinding.
     """
-    match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-    if match is None:
+    name = host_name(hosts[0]) if len(hosts) == 1 else None
+    if name is None:
         raise BadInput("One well-formed Host header is needed")
-    name = match[1].strip("[]").lower()
     if name in known:
         return
     try:

@@ -1,9 +1,21 @@
-"""Whose address a request has when it may have come through reverse proxies. Pure."""
+"""Which host a request names, and whose address it has when it may have come through reverse proxies. Pure."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(?::(\d{1,5}))?", re.ASCII)
+
+
+def host_name(header: str) -> str | None:
+    """The name or address in a Host header, in lower case and without port and brackets; None where it is none."""
+    match = _HOST.fullmatch(header)
+    if match is None or int(match[2] or 0) > 65_535:
+        return None
+    return match[1].strip("[]").lower()
 
 
 def networks(words: Iterable[str]) -> tuple[Network, ...]:

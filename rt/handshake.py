@@ -15,6 +15,8 @@ from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
+from config.addresses import host_name
+
 SUBPROTOCOL: Final = "musclemap.v1"
 PATH: Final = "/ws"
 
@@ -82,7 +84,8 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
 
 def _route(protocol: ServerProtocol, request: Request, rules: Rules, admit: Callable[[Request], Page | None]) -> Answer:
     path, _, _ = request.path.partition("?")
-    if not path.startswith("/") or len(request.headers.get_all("Host")) != 1:
+    hosts = request.headers.get_all("Host")
+    if not path.startswith("/") or len(hosts) != 1 or host_name(hosts[0]) is None:
         return Answer(page(Page(400, b"bad request\n")), upgraded=False)
     if rules.path is not None and path != rules.path:
         found = rules.pages(path)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.addresses import client_address, is_lenient, networks
+from config.addresses import client_address, host_name, is_lenient, networks
 
 PROXIES = networks(["10.0.0.0/8", "192.168.1.7", "2001:db8::/32"])
 
@@ -26,6 +26,21 @@ PROXIES = networks(["10.0.0.0/8", "192.168.1.7", "2001:db8::/32"])
 def test_the_rightmost_address_that_is_no_proxy_is_the_client(peer: str, header: str | None, client: str) -> None:
     """Seen failing with the leftmost entry taken."""
     assert client_address(peer, header, PROXIES) == client
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("localhost", "localhost"),
+        ("Example.ORG:8001", "example.org"),
+        ("127.0.0.1:65535", "127.0.0.1"),
+        ("[::1]:80", "::1"),
+        *((bad, None) for bad in ("", "a@b/../admin", "x:99999", "x:", "a b", "x:٨٠", "a,b", "[::1", "x:1:2", "é")),
+    ],
+)
+def test_only_a_name_or_address_with_a_port_is_a_host(header: str, name: str | None) -> None:
+    """Seen failing (by the gateway's port) where one Host header of any content would do."""
+    assert host_name(header) == name
 
 
 def test_only_bare_loopback_is_spared_from_limits() -> None:

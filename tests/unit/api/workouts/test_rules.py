@@ -166,7 +166,7 @@ def test_accepts_keys() -> None:
 
 
 def test_the_same_workout_written_otherwise_is_the_same() -> None:
-    """Defect seen failing: the hash of the raw input."""
+    """Defect seen failing: visibilities hashed in the order in which they were written."""
     plain = checked(note="", visibility=None)
     east = (NOW - timedelta(hours=1)).astimezone(timezone(timedelta(hours=5, minutes=30)))
     other = checked(
