@@ -77,6 +77,7 @@ async def scene(database: Database, redis_url: str, folder: Path, people: int) -
     """The product on free ports with `people` accounts."""
     env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
     settings = {"TRIAL_DAYS": "0", "WELCOME_CREDITS": str(WELCOME_CREDITS), "WORKOUT_COST": str(WORKOUT_COST)}
+    settings["FEED_RATE"] = ""  # every event one by one, however many there are
     async with (
         Fleet(env, folder, settings=settings) as fleet,
         httpx2.AsyncClient(timeout=REQUEST_S, limits=httpx2.Limits(max_connections=people)) as client,

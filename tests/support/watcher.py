@@ -26,6 +26,7 @@ class Watcher:
     offset: int = -1
     events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     recovered: list[bool | None] = field(default_factory=list)
+    declared: int = 0  # events that a digest stood for
     wrong: list[str] = field(default_factory=list)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -62,6 +63,11 @@ class Watcher:
             self.joined.set()
         elif kind == "event":
             await self.note(message["offset"], message["event"])
+        elif kind == "digest":
+            if message["from"] != self.offset + 1 or sum(message["counts"].values()) != message["to"] - self.offset:
+                self.wrong.append(f"digest of {message['from']} to {message['to']} after {self.offset}")
+            self.declared += message["to"] - self.offset
+            self.offset = message["to"]
         elif kind == "gap":
             await self.subscribe(socket)
         elif kind == "error":
