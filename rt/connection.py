@@ -15,7 +15,7 @@ from websockets.protocol import Protocol, State
 from websockets.speedups import apply_mask
 
 from config.limits import HANDSHAKE_BYTES_MAX, INBOUND_MESSAGE_BYTES_MAX
-from rt import handshake
+from rt import handshake, upgrade
 from rt.closes import Closing
 from rt.handshake import Page, Rules
 from rt.wire.frames import close_frame
@@ -140,7 +140,8 @@ class Connection(asyncio.Protocol):
         if end > HANDSHAKE_BYTES_MAX or (end < 4 and len(data) > HANDSHAKE_BYTES_MAX):
             self._end(handshake.page(Page(431, b"request header fields too large\n")))
         elif end >= 4:
-            answer = handshake.answer(data[:end], self.rules(), self.admit)
+            head, rules = data[:end], self.rules()
+            answer = upgrade.answer(head, rules, self.admit) or handshake.answer(head, rules, self.admit)
             if not answer.upgraded:
                 self._end(answer.data)
                 return

@@ -26,6 +26,7 @@ TILE_STEP: Final = 3  # a tile is the parent this many resolutions coarser
 ZOOM_MAX: Final = 22
 EARTH_RADIUS_M: Final = 6_371_008.8
 
+_VIEWS_KEPT: Final = 1_024  # many look at the same place: the page's first view, or where they stood before a restart
 _AUDIENCES: Final[tuple[Audience, ...]] = ("everyone", "followers", "nobody")
 # A descendant's centre lies within √3/√7 + √3/7 + √3/7√7 = 0.996 circumradii of its tile's centre; the rest is for the
 # distortion of cells near pentagons.
@@ -93,6 +94,7 @@ def bounds(west: float, south: float, east: float, north: float) -> Bounds:
     return Bounds(west, south, east, north)
 
 
+@lru_cache(maxsize=_VIEWS_KEPT)
 def view(box: Bounds, zoom: int) -> View:
     """The tiles that hold every cell whose centre is in `box`, at the zoom's resolution.
 
@@ -146,12 +148,16 @@ def _tiles(box: Bounds, resolution: int) -> tuple[str, ...] | None:
     """
     middle = (box.west + _width(box) / 2 + 180.0) % 360.0 - 180.0
     start = h3.latlng_to_cell((box.south + box.north) / 2, middle, resolution)
-    found = {start}
+    found = [start]
+    seen = {start}
     edge = [start]
     while edge:
         for tile in _neighbours(edge.pop()):
-            if tile not in found and _reaches(tile, box):
-                found.add(tile)
+            if tile in seen:
+                continue
+            seen.add(tile)
+            if _reaches(tile, box):
+                found.append(tile)
                 edge.append(tile)
                 if len(found) > MAP_TILES_PER_VIEWPORT_MAX:
                     return None

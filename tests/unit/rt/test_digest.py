@@ -56,8 +56,8 @@ def deliver(topic: Topic) -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 60), st.floats(0, 0.5), st.booleans()), max_size=40), st.integers(2, 30))
 def test_delivered_and_declared_are_all(turns: list[tuple[int, float, bool]], rate: int) -> None:
-    """Failed with a digest that began at the first pending offset where events went out before it, and with one
-    whose `to` was an offset short; and without the debt of `spend` joiners drove the frames over their bound."""
+    """Failed with a digest that began at the first pending offset where events went out before it, with one whose
+    `to` was an offset short, and with `spend` not counting the digest itself."""
     topic = Topic(COMMUNITY, rate)
     topic.start(Position("e", 0))
     ears = [Ear(0)]
