@@ -11,24 +11,27 @@ from typing import Final
 import msgspec
 import orjson
 
-from config.limits import DIGEST_SAMPLE_EVENTS
+from config.limits import DIGEST_BURST_S, DIGEST_SAMPLE_EVENTS
 from rt.wire.channels import Channel, ChannelKind
 from rt.wire.frames import text_frame
 
 
 class Rate:
-    """A token bucket of frames: `per_s` a second, and as many at once after a second of rest."""
+    """A token bucket of frames: `per_s` a second, and DIGEST_BURST_S of them at once after as long a rest.
 
-    __slots__ = ("_at", "_frames", "_per_s")
+    A burst of that size is something a screen can catch up with; a channel is hot when it stays above its rate.
+    """
 
-    def __init__(self, per_s: float) -> None:
+    __slots__ = ("_at", "_burst", "_frames", "_per_s")
+
+    def __init__(self, per_s: float, burst_s: float = DIGEST_BURST_S) -> None:
         self._per_s = per_s
-        self._frames = per_s
+        self._burst = self._frames = per_s * burst_s
         self._at = 0.0
 
     def refresh(self, now: float) -> None:
         """Lets time pass; `now` of one steady clock, seconds."""
-        self._frames = min(self._per_s, self._frames + max(0.0, now - self._at) * self._per_s)
+        self._frames = min(self._burst, self._frames + max(0.0, now - self._at) * self._per_s)
         self._at = now
 
     @property

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.limits import DIGEST_BURST_S
 from rt.digest import Rate, digest, rate_of
 from rt.feed.positions import Position
 from rt.topic import Topic, Verdict
@@ -59,6 +60,7 @@ def test_delivered_and_declared_are_all(turns: list[tuple[int, float, bool]], ra
     """Failed with a digest that began at the first pending offset where events went out before it, with one whose
     `to` was an offset short, and with `spend` not counting the digest itself."""
     topic = Topic(COMMUNITY, rate)
+    topic.rate = Rate(rate, burst_s=1)
     topic.start(Position("e", 0))
     ears = [Ear(0)]
     topic.add(ears[0])
@@ -79,8 +81,9 @@ def test_delivered_and_declared_are_all(turns: list[tuple[int, float, bool]], ra
     assert ears[0].frames <= rate * (1 + now) + 1
 
 
-def test_a_rate_rests_and_never_saves_more_than_a_second() -> None:
-    rate = Rate(20)
+def test_a_rate_rests_and_never_saves_more_than_its_burst() -> None:
+    assert Rate(20).spend(20 * DIGEST_BURST_S) == 20 * DIGEST_BURST_S
+    rate = Rate(20, burst_s=1)
     rate.refresh(100.0)
     assert rate.spend(50) == 19  # and one digest
     ready = []
