@@ -5,7 +5,7 @@ VENV := .venv/bin
 # Further words for pytest: make test ARGS="-k ledger -x"
 ARGS ?=
 
-.PHONY: help run stores migrate test lint bench load chaos lock clean-data runtime development
+.PHONY: help run stores migrate test lint bench load attack chaos lock clean-data runtime development
 
 help: ## lists the commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
@@ -34,6 +34,9 @@ bench: development ## measures, beside others' servers on the same machine
 load: development ## 30 s of Locust people on what make run has started; loopback only
 	@exec $(VENV)/locust --locustfile loadtest/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 30s \
 		--only-summary --host "http://127.0.0.1:$${API_PORT:-8000}" $(ARGS)
+
+attack: development ## tries to find a person by the map, beside blind guessing; fails where the map tells too much
+	@exec $(VENV)/python -m loadtest.attack $(ARGS)
 
 chaos: development ## the long fault runs
 	@$(VENV)/python -m pytest -m chaos $(ARGS)

@@ -53,6 +53,7 @@ FIGURES: Final = {
     "rt_presence_written_total": "Members of presence written",
     "rt_presence_touched_total": "Members of presence touched",
     "rt_presence_missing_total": "Members that Redis had lost",
+    "rt_presence_false_offline_total": "Members that were taken from Redis while their socket was open",
 }
 _HEAD: Final = 3  # time of the last report (ms, steady clock), state, pid
 STALE_S: Final = 3.0
@@ -91,6 +92,7 @@ class Counters:
     presence_written: int
     presence_touched: int
     presence_missing: int
+    presence_false_offline: int
 
     def __init__(self) -> None:
         for name in self.__slots__:

@@ -31,6 +31,7 @@ from rt.hub import Hub
 from rt.knowledge import Knowledge
 from rt.loader import Loader
 from rt.metrics import Board, Condition, Counters, exposition
+from rt.presence import metrics as presence_metrics
 from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
 from rt.presence.now import NowStore
@@ -151,6 +152,7 @@ class Server:
         counters.presence_written = presence.written
         counters.presence_touched = presence.touched
         counters.presence_missing = presence.missing
+        counters.presence_false_offline = presence.false_offline
         figures = counters.figures()
         figures |= {
             "rt_connections": len(gateway.clients),
@@ -179,7 +181,9 @@ class Server:
                 return self._ready()
             case "/metrics":
                 self._report()
-                return Page(200, exposition(self._board), _METRICS)
+                return Page(
+                    200, exposition(self._board) + presence_metrics.exposition(self._presence.keeper_stats), _METRICS
+                )
             case _:
                 return None
 

@@ -13,7 +13,7 @@ from zlib import crc32
 from h3.api import basic_int as h3
 
 from config.limits import MAP_WHOLE_S
-from rt.presence.privacy import Rule, band_of
+from rt.presence.privacy import DAY_S, Rule, band_of
 from rt.presence.rules import CELL_RESOLUTION, RESOLUTIONS, tile_resolution
 
 BANDS: Final[tuple[tuple[int, ...], ...]] = ((3, 2), (5, 4), (7, 6))  # finest first: a parent looks at its children
@@ -51,15 +51,17 @@ class TileChange(NamedTuple):
 class Aggregate:
     """See the module. Feed it with `update` or `load`, ask it with `tick`, `wholes`, `everything`."""
 
-    def __init__(self, rule: Rule, partitions: int) -> None:
+    def __init__(self, rule: Rule, partitions: int, cool_s: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> None:
         self.tiles: dict[TileKey, TileState] = {}
         self._rule = rule
+        self._cool_s = cool_s  # by band: how long a cell that fell does not rise
         self._parts: list[dict[int, tuple[int, int]]] = [{} for _ in range(partitions)]
         self._counts: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}
         self._changed: dict[int, set[int]] = {r: set() for r in RESOLUTIONS}
         self._levels: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}
         self._bases: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}  # of shown cells only
         self._shown_below: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}  # sums of the bases of children
+        self._fell_s: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}  # slow bands, within a day
         self._whole_until_s: int | None = None
 
     def restore(self, tiles: Mapping[TileKey, TileState]) -> None:
@@ -110,6 +112,10 @@ class Aggregate:
     def wholes(self, unix_s: float) -> tuple[list[TileChange], list[TileKey]]:
         """The tiles whose turn it is to come whole (each every MAP_WHOLE_S), and those that are empty and may go."""
         now = int(unix_s)
+        if self._whole_until_s is not None and now // DAY_S != self._whole_until_s // DAY_S:
+            self._fell_s = {
+                r: {c: at for c, at in fell.items() if now - at < DAY_S} for r, fell in self._fell_s.items()
+            }
         since = now - 1 if self._whole_until_s is None else max(self._whole_until_s, now - MAP_WHOLE_S)
         self._whole_until_s = now
         slots = {second % MAP_WHOLE_S for second in range(since + 1, now + 1)}
@@ -141,12 +147,20 @@ class Aggregate:
         """(cell, new level) of those that look otherwise."""
         changed, self._changed[resolution] = self._changed[resolution], set()
         counts, levels, bases = self._counts[resolution], self._levels[resolution], self._bases[resolution]
-        k = self._rule.k[band_of(resolution)]
+        k, fell_s, cool_s = (
+            self._rule.k[band_of(resolution)],
+            self._fell_s[resolution],
+            self._cool_s[band_of(resolution)],
+        )
         result: list[tuple[int, int]] = []
         for cell in changed:
             shown = levels.get(cell, 0)
             base = self._rule.base(resolution, counts.get(cell, 0), self._shown_below[resolution].get(cell, 0))
-            level = self._rule.level(cell, resolution, base, shown, unix_s) if base >= k else 0
+            fell = fell_s.get(cell, 0)
+            level = self._rule.level(cell, resolution, base, shown, unix_s, fell) if base >= k else 0
+            if level > shown and unix_s - fell < cool_s:
+                level = shown
+                self._changed[resolution].add(cell)  # to be looked at again
             before = bases.get(cell, 0)
             after = base if level else 0
             if after != before:
@@ -156,6 +170,8 @@ class Aggregate:
                 self._tell_parent(cell, resolution, after - before)
             if level != shown:
                 levels[cell] = level
+                if level < shown and cool_s:
+                    fell_s[cell] = int(unix_s)
                 if not level:
                     del levels[cell]
                 result.append((cell, level))

@@ -28,8 +28,9 @@ from config.limits import (
 from config.redis import RedisClient, RedisError
 from config.settings import Settings
 from rt.presence.aggregate import Aggregate
+from rt.presence.metrics import GHOST, REAP_LATE, observe
 from rt.presence.now import MINUTE_S, NowStore
-from rt.presence.privacy import Rule
+from rt.presence.privacy import COOL_TICKS, Rule
 from rt.presence.recount import compare
 from rt.presence.rules import ClockGuard
 from rt.presence.upkeep import FencedError, KeeperStore
@@ -182,7 +183,7 @@ class Keeper:
                 self._settings.map_k,
                 await self._store.secret(self._settings.map_secret.get_secret_value()),
             )
-            self._aggregate = Aggregate(rule, self._settings.presence_partitions)
+            self._aggregate = Aggregate(rule, self._settings.presence_partitions, self._cool_s())
             self._aggregate.restore(tiles)
         else:
             self._map_from_s = max(self._map_from_s, now_s + MAP_HOLD_S)
@@ -190,12 +191,20 @@ class Keeper:
         self._due_s = [now_s] * len(self._duties)
         log.info("keeper_leads", term=self._store.term, tiles=len(tiles))
 
+    def _cool_s(self) -> tuple[float, float, float]:
+        """How long a cell that fell stays down: in the live band not at all, nor where everybody is shown anyway."""
+        bands = zip(self._settings.map_tick_s, self._settings.map_k, strict=True)
+        _, medium, fine = (COOL_TICKS * tick_s if k > 1 else 0.0 for tick_s, k in bands)
+        return 0.0, medium, fine
+
     async def _reap(self) -> None:
         now_s = self._monotonic()
         if now_s >= self._sweep_from_s:
-            for gateway in await self._store.late_gateways():
+            for gateway, silent_s in await self._store.late_gateways():
+                start_s = self._monotonic()
                 taken = await self._store.sweep(gateway)
                 self.stats["swept"] += taken
+                observe(self.stats, GHOST, silent_s + self._monotonic() - start_s, taken)
                 log.warning("gateway_given_up", gateway=gateway, members=taken)
         if now_s < self._reap_from_s:
             return
@@ -213,6 +222,7 @@ class Keeper:
                     self.stats["reaped"] += reaped.members
                     self.stats["transitions"] += reaped.transitions
                     self.stats["reap_late_ms_max"] = reaped.late_ms
+                    observe(self.stats, REAP_LATE, reaped.late_ms / 1_000, reaped.members)
 
     def _map(self) -> Aggregate | None:
         """The aggregate, or None while the map is held."""

@@ -2,12 +2,17 @@
 -- that a keeper which dies in between leaves the rest to the next one.
 -- KEYS 1 gateways: gateway -> time (ms) of its last word; negative once it was given up
 -- ARGV 1 lateness (ms) from which a gateway is given up, 2 most to answer
--- Returns the gateways that are given up.
+-- Returns gateway, ms since its last word, gateway ... of those that are given up.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local before = string.format('%.0f', now - tonumber(ARGV[1]))
-for _, gateway in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], 0, before, 'LIMIT', 0, ARGV[2])) do
-  redis.call('ZADD', KEYS[1], string.format('-%.0f', now), gateway)
+local late = redis.call('ZRANGEBYSCORE', KEYS[1], 0, before, 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+for i = 1, #late, 2 do
+  redis.call('ZADD', KEYS[1], string.format('-%.0f', math.max(tonumber(late[i + 1]), 1)), late[i])
 end
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(0', 'LIMIT', 0, ARGV[2])
+local answer = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(0', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+for i = 2, #answer, 2 do
+  answer[i] = string.format('%.0f', now + tonumber(answer[i]))
+end
+return answer

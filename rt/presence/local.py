@@ -25,7 +25,7 @@ from config.redis import RedisError
 from rt.presence.members import Member
 from rt.presence.now import MINUTE_S, NowStore, Trainers
 from rt.presence.rules import Audience, ClockGuard, State, strictest, too_fast
-from rt.presence.store import PresenceStore
+from rt.presence.store import Place, PresenceStore
 
 __all__ = ["LocalPresence", "LocalTotals"]
 
@@ -47,6 +47,7 @@ class _Local:
     __slots__ = (
         "audience",
         "cell",
+        "compared_ms",
         "connection",
         "placed_at_ms",
         "reported_s",
@@ -68,6 +69,7 @@ class _Local:
         self.ttl_s = ttl_s
         self.cell = ""
         self.placed_at_ms = 0
+        self.compared_ms = 0  # the `placed_at_ms` that was compared with the user's last place
         self.reported_s = now_s
         self.touched_s = now_s
         self.state: State = "online"
@@ -101,6 +103,8 @@ class LocalPresence:
         self.written = 0  # members written, touched, and found missing by a touch, since the process started
         self.touched = 0
         self.missing = 0
+        self.false_offline = 0  # members that were gone from Redis while their socket was open
+        self.keeper_stats: dict[str, float] = {}  # for this process's /metrics
         self.failures = 0  # flushes that Redis did not answer
         self._store = store
         self._now_store = now_store
@@ -116,6 +120,7 @@ class LocalPresence:
         self._left: dict[str, str] = {}
         self._guard = ClockGuard()
         self._gateways = 1
+        self._leased = False
         self._renew_at_s = self._touch_at_s = self._tell_now_at_s = self._now_s
 
     def __len__(self) -> int:
@@ -239,6 +244,7 @@ class LocalPresence:
 
     async def _renew(self) -> None:
         lease = await self._store.renew_lease()
+        self.keeper_stats = await self._store.keeper_stats()
         now_s = self._monotonic()
         self._renew_at_s = now_s + GATEWAY_LEASE_RENEW_S
         self._gateways = max(lease.gateways, 1)
@@ -247,6 +253,9 @@ class LocalPresence:
         if self._guard.changed(lease.run_id, lease.redis_ms, own_ms) or self.degraded or not lease.kept:
             self._again = dict(self._members)
             self._fresh = {key: local for key, local in self._fresh.items() if key not in self._members}
+            if self._leased and not lease.kept and not self.degraded:
+                self.false_offline += len(self._members)  # we were given up, or Redis forgot all gateways
+            self._leased = True
             if self._again:
                 log.info("presence_write_back", members=len(self._again), after_outage=self.degraded)
             self.degraded = False
@@ -287,16 +296,29 @@ class LocalPresence:
     async def _write(self, batch: dict[str, _Local]) -> None:
         if not batch:
             return
-        members = [local.member() for local in batch.values()]
         for local in batch.values():
             local.written = True
         try:
+            await self._compare([local for local in batch.values() if local.placed_at_ms > local.compared_ms])
+            members = [local.member() for local in batch.values()]
             await self._store.apply(members)
         except _AWAY:
             # Those that closed meanwhile need no second try: what was not written need not be ended.
             self._fresh = {key: local for key, local in batch.items() if key in self._members} | self._fresh
             raise
         self.written += len(members)
+
+    async def _compare(self, moved: list[_Local]) -> None:
+        """Whoever cannot have come here from where the user was last, on whatever connection, is not settled."""
+        here = [Place(local.user, local.cell, local.placed_at_ms) for local in moved]
+        back: list[Place] = []
+        for local, now, last in zip(moved, here, await self._store.move(here), strict=True):
+            local.compared_ms = now.at_ms
+            if last is not None and too_fast(last.cell, now.cell, (now.at_ms - last.at_ms) / 1_000):
+                local.settled = False
+                back.append(last)  # the next connection is compared with where they truly may be
+        if back:
+            await self._store.move(back)
 
     async def _touch(self) -> None:
         touched, self._touched = self._touched, set()
@@ -308,6 +330,7 @@ class LocalPresence:
             raise
         self.touched += len(locals_)
         self.missing += len(missing)
+        self.false_offline += len(missing)
         for connection in missing:
             if connection in self._members:
                 self._fresh[connection] = self._members[connection]

@@ -3,8 +3,10 @@
 Coarse is live, fine is slow: three bands of resolutions (2-3, 4-5, 6-7), each with its own k and its own tick. A cell
 is shown from k distinct people, as a step at or below the true count. Where a step begins varies by cell and day by a
 secret key, so that somebody who adds made-up people one by one does not know how many others there are; and it ends
-below where it begins, so that one person coming and going does not make it flicker. People of young accounts and
-those who travel faster than a plane are not in the counts of the two slower bands to begin with.
+below where it begins, so that one person coming and going does not make it flicker. In the slow bands it is drawn
+again whenever the cell has fallen, and a fallen cell does not rise for COOL_TICKS: who has measured a threshold by
+filling and emptying a cell has measured one that is gone (`make attack`). People of young accounts and those who
+travel faster than a plane are not in the counts of the two slower bands to begin with.
 
 A parent must not give away by subtraction what its shown children do not: a difference of fewer than k people
 between a parent and its shown children is left out of the parent.
@@ -17,6 +19,7 @@ from typing import Final
 DAY_S: Final = 86_400
 # 5, 10, 20, 50, 100 ... up to more people than there are.
 STEPS: Final = tuple(base * int(10**power) for power in range(10) for base in (1, 2, 5))
+COOL_TICKS: Final = 10  # of a slow band
 _KEY_BYTES_MAX: Final = 64  # of BLAKE2b
 
 
@@ -45,17 +48,19 @@ class Rule:
             return shown_in_children
         return count
 
-    def level(self, cell: int, resolution: int, count: int, shown: int, unix_s: float) -> int:
+    def level(self, cell: int, resolution: int, count: int, shown: int, unix_s: float, draw: int = 0) -> int:
         """What is shown for `count` people, where `shown` (0: nothing) was until now. Never more than `count`.
 
-        Step L (but 1) begins somewhere in L + 1 ... 1.5 L and ends a fifth of L (at least one person) below that,
-        but not below L itself.
+        Step L (but 1) begins somewhere in 1.1 L + 1 ... 1.5 L, mostly in the middle, so that the ends, where one person
+        more is a proof, are rare, and k - 1 made-up people with one or two others never are enough. It ends a fifth
+        of L (at least one person) below that, but not below L itself.
+        Another `draw` is another beginning.
         """
         levels = self._levels[band_of(resolution)]
         at = bisect_right(levels, count) - 1
         if at < 0:
             return 0
-        noise = self._noise(cell, unix_s)
+        noise = self._noise(cell, unix_s, draw)
         if shown in levels:
             now = levels.index(shown)
             if now >= at and count >= self._end(levels[now], noise[now % len(noise)]):
@@ -67,13 +72,18 @@ class Rule:
     def _end(self, level: int, noise: int) -> int:
         return max(level, _begin(level, noise) - max(level // 5, 1))
 
-    def _noise(self, cell: int, unix_s: float) -> bytes:
-        """A byte for each step, the same for one cell and day; each cell's day begins at another time."""
+    def _noise(self, cell: int, unix_s: float, draw: int) -> list[int]:
+        """0-510 for each step, likelier in the middle; the same for one cell, day and draw.
+
+        Each cell's day begins at another time.
+        """
         day = int(unix_s + cell * 2_654_435_761 % DAY_S) // DAY_S
-        return blake2b(b"%d %d" % (cell, day), key=self._key, digest_size=32).digest()
+        digest = blake2b(b"%d %d %d" % (cell, day, draw), key=self._key, digest_size=64).digest()
+        return [one + other for one, other in zip(digest[:32], digest[32:], strict=True)]
 
 
 def _begin(level: int, noise: int) -> int:
     if level == 1:  # an installation with k = 1, one person's own machine, shows everybody
         return 1
-    return level + 1 + (noise * (level // 2) >> 8)
+    least = level + 1 + level // 10
+    return least + noise * (level + level // 2 + 1 - least) // 511

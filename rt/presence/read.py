@@ -6,7 +6,7 @@ import orjson
 
 from config.redis import RedisClient
 from rt.presence.rules import Bounds, inside, view
-from rt.presence.upkeep import STATS_KEY, TILES_KEY, TOTALS_KEY
+from rt.presence.upkeep import TILES_KEY, TOTALS_KEY
 
 
 class Totals(NamedTuple):
@@ -38,11 +38,6 @@ async def cells(redis: RedisClient, bounds: Bounds, zoom: int) -> Shown:
         seen.resolution,
         [(cell, count) for tile in stored for cell, count in tile["cells"] if inside(bounds, cell)],
     )
-
-
-async def keeper_stats(redis: RedisClient) -> dict[str, float]:
-    """The keeper's figures for /metrics (rt/presence/keeper.py, `stats`); empty where no keeper is at work."""
-    return dict(await _get(redis, STATS_KEY) or {})
 
 
 async def _get(redis: RedisClient, key: str) -> Any:

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
-from config.limits import PRESENCE_CLOSE_GRACE_S, PRESENCE_SCRIPT_MEMBERS_MAX
+import orjson
+
+from config.limits import PRESENCE_CLOSE_GRACE_S, PRESENCE_PLACE_KEPT_S, PRESENCE_SCRIPT_MEMBERS_MAX
 from config.redis import RedisClient, Script, load_script
 from rt.presence.members import Member, Transition, pack
 from rt.presence.rules import partition_of
 
 GATEWAYS_KEY: Final = "presence:gateways"
+STATS_KEY: Final = "presence:keeper:stats"
 
 _T = TypeVar("_T")
 _HERE: Final = Path(__file__).parent
@@ -33,6 +36,14 @@ class Lease(NamedTuple):
     redis_ms: int
     gateways: int
     run_id: str
+
+
+class Place(NamedTuple):
+    """Where a user was when (ms of Redis' clock)."""
+
+    user: str
+    cell: str
+    at_ms: int
 
 
 def partition_script(name: str) -> Script:
@@ -118,6 +129,19 @@ class PresenceStore:
                 transitions += transitions_of(answer)
         return transitions
 
+    async def move(self, places: Sequence[Place]) -> list[Place | None]:
+        """Remembers these places for PRESENCE_PLACE_KEPT_S; returns where each user was before, on any connection."""
+        before: list[Place | None] = []
+        for chunk in chunks(places):
+            pipe: Any = self._redis.pipeline(transaction=False)
+            for user, cell, at_ms in chunk:
+                key = f"presence:{{p{partition_of(user, self._partitions)}}}:place:{user}"
+                pipe.set(key, f"{cell} {at_ms}", ex=PRESENCE_PLACE_KEPT_S, get=True)
+            for place, old in zip(chunk, await pipe.execute(), strict=True):
+                words = old.decode().split(" ") if old else None
+                before.append(Place(place.user, words[0], int(words[1])) if words else None)
+        return before
+
     async def renew_lease(self) -> Lease:
         """Says that this gateway lives; takes a new name where it was given up."""
         run_id = str((await self._redis.info("server"))["run_id"])
@@ -129,6 +153,11 @@ class PresenceStore:
             self._life += 1
             _, redis_ms, gateways = await self._lease(self._redis, [GATEWAYS_KEY], [self.gateway, 1])
         return Lease(bool(kept) and not first, int(redis_ms), int(gateways), run_id)
+
+    async def keeper_stats(self) -> dict[str, float]:
+        """The keeper's figures (rt/presence/keeper.py, `stats`); empty where no keeper is at work."""
+        stored = await self._redis.get(STATS_KEY)
+        return dict(orjson.loads(stored)) if stored else {}
 
     async def drop_lease(self) -> None:
         """The last word of a gateway that stops in order; its members end by their own time."""

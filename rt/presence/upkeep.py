@@ -13,7 +13,7 @@ from config.redis import RedisClient, load_script
 from rt.presence.aggregate import TileChange, TileKey, TileState
 from rt.presence.members import unpack
 from rt.presence.recount import Differences, Snapshot
-from rt.presence.store import GATEWAYS_KEY, chunks, partition_keys, partition_script
+from rt.presence.store import GATEWAYS_KEY, STATS_KEY, chunks, partition_keys, partition_script
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL
 
 KEEPER_KEY: Final = "presence:keeper"
@@ -21,7 +21,6 @@ GUARD_KEY: Final = "presence:guard"
 TILES_KEY: Final = "presence:map:tiles"
 SECRET_KEY: Final = "presence:map:secret"  # noqa: S105
 TOTALS_KEY: Final = "presence:totals"
-STATS_KEY: Final = "presence:keeper:stats"
 
 _SCAN: Final = 1_000
 _CELLS: Final = 500
@@ -90,10 +89,13 @@ class KeeperStore:
         await self._redis.set(SECRET_KEY, self._holder, nx=True)
         return (_text(await self._redis.get(SECRET_KEY)) or self._holder).encode()
 
-    async def late_gateways(self) -> list[str]:
-        """Gives up those that have not spoken for GATEWAY_LEASE_LATE_S; also those given up and not yet swept."""
+    async def late_gateways(self) -> list[tuple[str, float]]:
+        """Gives up those that have not spoken for GATEWAY_LEASE_LATE_S; also those given up and not yet swept.
+
+        Returns (gateway, seconds since its last word).
+        """
         answer = await self._late(self._redis, [GATEWAYS_KEY], [GATEWAY_LEASE_LATE_S * 1_000, _DEAD_GATEWAYS_MAX])
-        return [name.decode() for name in answer]
+        return [(answer[i].decode(), int(answer[i + 1]) / 1_000) for i in range(0, len(answer), 2)]
 
     async def sweep(self, gateway: str) -> int:
         """Takes every member of a gateway that was given up, and forgets it. Returns the number of members."""

@@ -148,7 +148,8 @@ async def test_a_gateway_that_was_given_up_takes_another_name_and_its_members_su
     await gateway.apply([person(1), person(2)])
     await age_lease(redis, gateway.gateway)
     upkeep = KeeperStore(redis, "k", PARTITIONS)
-    assert await upkeep.late_gateways() == ["gw-a.0"]  # given up, and the sweep has not begun
+    ((name, silent_s),) = await upkeep.late_gateways()
+    assert (name, int(silent_s)) == ("gw-a.0", GATEWAY_LEASE_LATE_S)  # given up, and the sweep has not begun
     assert not (await gateway.renew_lease()).kept
     await gateway.apply([person(1), person(2)])
     await turn(keeper, clock, 2)

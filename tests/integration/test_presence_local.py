@@ -242,3 +242,21 @@ async def test_stopping_writes_the_rest_and_gives_the_lease_back(redis: RedisCli
     await local.run(stopping)
     assert await online(redis) == 1
     assert await redis.zcard(GATEWAYS_KEY) == 0
+
+
+async def test_another_connection_is_no_way_around_the_speed_of_a_plane(
+    redis: RedisClient, local: LocalPresence, clock: Clock
+) -> None:
+    """One place, then another at once on a new connection: not settled there. Seen failing with the comparison of one
+    connection's own places alone."""
+    local.heartbeat(join(local, 1), cell=CELL, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
+    await turn(local, clock)
+    local.leave("c1-0")
+    await turn(local, clock)
+    for device in (1, 2):
+        local.heartbeat(join(local, 1, device), cell=FAR, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
+        await turn(local, clock)
+        assert (await in_cell(redis, FAR), await in_cell(redis, FAR, 4)) == (1, 0)
+    local.heartbeat(join(local, 2), cell=FAR, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
+    await turn(local, clock)
+    assert (await in_cell(redis, FAR), await in_cell(redis, FAR, 4)) == (2, 1)

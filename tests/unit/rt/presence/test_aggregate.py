@@ -178,3 +178,27 @@ def _hear(client: dict[TileKey, tuple[int, dict[str, int]]], changes: list[TileC
         last, state = client[key]
         assert version == last + 1
         client[key] = (version, {c: n for c, n in {**state, **dict(cells)}.items() if n})
+
+
+def test_a_cell_that_fell_stays_down_for_a_while_and_its_threshold_is_another_one() -> None:
+    """Filling and emptying a cell again and again measures nothing. Seen failing with a cell that rises at once."""
+    aggregate = Aggregate(RULE, 1, (0.0, 0.0, 600.0))
+    begins = set()
+    for round_ in range(12):
+        now = NOW + 1_000 * round_
+        for count in range(20, 31):
+            aggregate.update(0, {CENTRE: (count, count)})
+            aggregate.tick(2, now)
+            if CENTRE in _shown(aggregate, 7):
+                begins.add(count)
+                break
+        aggregate.update(0, {CENTRE: (0, 0)})
+        aggregate.tick(2, now + 1)
+        aggregate.update(0, {CENTRE: (40, 40)})
+        aggregate.tick(2, now + 600)
+        assert CENTRE not in _shown(aggregate, 7)
+        aggregate.tick(2, now + 601)  # nothing has changed but the time
+        assert CENTRE in _shown(aggregate, 7)
+        aggregate.update(0, {CENTRE: (0, 0)})
+        aggregate.tick(2, now + 300)
+    assert len(begins) >= 3
