@@ -43,6 +43,20 @@ class Scene:
         assert count % len(self.people) == 0
         await asyncio.gather(*(by(person, count // len(self.people)) for person in self.people))
 
+    async def log_workouts_while(self, going_on: asyncio.Task[None], at_least: int, *, pause_s: float) -> int:
+        """Everybody logs workouts until the task is over and there are `at_least`; returns how many there are."""
+
+        async def by(person: Person) -> None:
+            number = 0
+            while not going_on.done() or number < at_least // len(self.people):
+                await person.log_workout_surely(self.exercises[number % len(self.exercises)], reps=1 + number % 20)
+                number += 1
+                await asyncio.sleep(pause_s)
+
+        await asyncio.gather(*(by(person) for person in self.people))
+        await going_on
+        return sum(len(person.acknowledged) for person in self.people)
+
     async def books(self, workouts: int) -> list[str]:
         """What is wrong with the books: `workouts` in all, each acknowledged one there, paid once, and audited."""
         connection = await asyncpg.connect(self.database.owner_url)

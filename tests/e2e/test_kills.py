@@ -14,23 +14,25 @@ HEARD_S = 60.0
 
 
 async def run_kills(
-    database: Database, redis_url: str, folder: Path, *, kills: int, watchers: int, workouts: int, seed: int
+    database: Database, redis_url: str, folder: Path, *, kills: int, watchers: int, at_least: int, seed: int
 ) -> None:
-    """Kills worker, gateway and API in turn, shuffled, at random moments while workouts are logged."""
+    """Kills worker, gateway and API in turn, shuffled, at random moments, while people go on logging workouts."""
     chance = random.Random(seed)
-    print(f"seed {seed}")
     async with scene(database, redis_url, folder, 20) as stage:
         crowd = [Watcher(stage.fleet.ws_url) for _ in range(watchers)]
         async with watching(crowd):
-            load = asyncio.create_task(stage.log_workouts(workouts, pause_s=0.05))
-            await kill_in_turn(stage, chance, kills)
-            await load
+            killing = asyncio.create_task(kill_in_turn(stage, chance, kills))
+            workouts = await stage.log_workouts_while(killing, at_least, pause_s=0.5)
             await asyncio.gather(*(watcher.until(workouts, HEARD_S) for watcher in crowd))
-        assert faults(crowd, workouts) == []
-        assert {value for watcher in crowd for value in watcher.recovered} <= {None, True}
-        assert await stage.books(workouts) == []
+        found = faults(crowd, workouts) + await stage.books(workouts)
         tries = sum(person.tries for person in stage.people)
-        print(f"{kills} kills, {workouts} workouts in {tries} tries, {watchers} watchers: lost 0, double 0")
+        joins = sum(len(watcher.recovered) for watcher in crowd)
+        print(f"seed {seed}: {kills} kills, {workouts} workouts in {tries} tries, {watchers} watchers, {joins} joins")
+        assert found == []
+        assert {value for watcher in crowd for value in watcher.recovered} <= {None, True}
+        assert tries > workouts, "no request was ever cut: this proved nothing"
+        assert joins > watchers, "no socket was ever cut: this proved nothing"
+        print("lost 0, double 0")
 
 
 async def kill_in_turn(stage: Scene, chance: random.Random, kills: int) -> None:
@@ -48,14 +50,14 @@ async def kill_in_turn(stage: Scene, chance: random.Random, kills: int) -> None:
 async def test_kills_lose_and_double_nothing(database: Database, redis_url: str, tmp_path: Path) -> None:
     """Six kills of the twenty that `make chaos` does.
 
-    Has failed against: a relay that advanced `published_through` before it published; an API that made a new key for
-    each try.
+    Has failed against: an API that made a new key for each try. (A relay that says "published" before it publishes
+    passes: after each start it compares every stream with PostgreSQL.)
     """
-    await run_kills(database, redis_url, tmp_path, kills=6, watchers=50, workouts=200, seed=random.randrange(10**6))
+    await run_kills(database, redis_url, tmp_path, kills=6, watchers=50, at_least=200, seed=random.randrange(10**6))
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 async def test_twenty_kills_under_the_whole_load(database: Database, redis_url: str, tmp_path: Path) -> None:
     """Twenty kills while 20 people log 500 workouts before 200 watchers."""
-    await run_kills(database, redis_url, tmp_path, kills=20, watchers=200, workouts=500, seed=random.randrange(10**6))
+    await run_kills(database, redis_url, tmp_path, kills=20, watchers=200, at_least=500, seed=random.randrange(10**6))
