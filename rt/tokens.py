@@ -8,6 +8,7 @@ import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from sys import intern
 from typing import Any, Final, Literal, NamedTuple
 
 import jwt
@@ -26,6 +27,7 @@ ACCESS_TYPE: Final = "at+jwt"
 CHANNEL_TYPE: Final = "channel+jwt"
 # Strict: the library would skip padding and foreign characters, and one token must have one spelling.
 _COMPACT = re.compile(r"[A-Za-z0-9_-]{1,1000}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
+_AUDIENCES: Final[dict[str, Audience]] = {"everyone": "everyone", "followers": "followers", "nobody": "nobody"}
 _NUMBER_MAX: Final = 1 << 53
 _SHA256: Final = ECDSA(SHA256())
 
@@ -97,16 +99,16 @@ def verify_access(token: str, keys: Keys, issuer: str, audience: str, now: float
     presence = claims.get("presence", "everyone")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise TokenInvalid("roles")
-    if presence not in ("everyone", "followers", "nobody"):
+    if not isinstance(presence, str) or presence not in _AUDIENCES:
         raise TokenInvalid("presence")
     return Access(
         user=_text(claims, "sub"),
         sid=_text(claims, "sid"),
         roles=tuple(roles),
-        tier=_text(claims, "tier"),
+        tier=intern(_text(claims, "tier")),  # a few words for a hundred thousand sockets
         expires_at=expires_at,
         issued_at=issued_at,
-        presence_audience=presence,
+        presence_audience=_AUDIENCES[presence],
         account_created_at=_number(claims, "account_created_at") if "account_created_at" in claims else issued_at,
     )
 
