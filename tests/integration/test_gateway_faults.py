@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rt.wire.channels import app_channel
 from tests.support.gateway import EPOCH, Gateway, Talk, gateway, until
 from tests.support.processes import get_status
@@ -22,7 +24,19 @@ CHANNEL = app_channel("open", "load")
 
 async def test_joins_under_load_lose_nothing_and_repeat_nothing(redis_url: str, tmp_path: Path) -> None:
     """Failed when a join was answered without what the bus brought while its history was being read."""
-    joins_each, clients = 60, 10
+    await joins_under_load(redis_url, tmp_path, clients=10, joins_each=60)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+async def test_ten_thousand_joins_under_load(redis_url: str, tmp_path: Path) -> None:
+    """The same, longer."""
+    await joins_under_load(redis_url, tmp_path, clients=20, joins_each=500)
+    print("10,000 joins under load: lost 0, double 0")
+
+
+async def joins_under_load(redis_url: str, tmp_path: Path, *, clients: int, joins_each: int) -> None:
+    """Every offset once and in order, over joins of every kind, or it fails."""
     async with gateway(redis_url, tmp_path) as gate:
         await gate.feeds.make(CHANNEL)
         done = asyncio.Event()

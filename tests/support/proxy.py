@@ -47,6 +47,10 @@ class Proxy:
         credentials, at, _ = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{credentials}{at}127.0.0.1:{self.port}").geturl()
 
+    def move(self, host: str, port: int) -> None:
+        """New connections go there."""
+        self._upstream = (host, port)
+
     def cut_at(self, needle: bytes, when: Literal["before", "after"]) -> None:
         """Cuts, once, the connection on which a client sends `needle`: `before` it reaches the server, or `after` the
         server has answered and before the answer reaches the client. `needle` must lie in one chunk."""

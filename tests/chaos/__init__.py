@@ -1,0 +1,1 @@
+"""Long fault runs over real processes, counted and printed: `make chaos`."""
