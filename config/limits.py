@@ -104,6 +104,7 @@ GATEWAY_LEASE_LATE_S: Final = 8
 MAP_WHOLE_S: Final = 30  # each tile comes whole this often
 MAP_TILES_PER_VIEWPORT_MAX: Final = 128  # the whole world is 122 tiles; a larger view gets a coarser resolution
 MAP_CELLS_PER_MESSAGE_MAX: Final = 5_000  # cells in one Pub/Sub message: about 120 KB
+MAP_SENDS_PER_TURN: Final = 1_000  # frames of the map to sockets; then the loop gets a turn: about 5 ms
 MAP_PENDING_PER_TILE_MAX: Final = 16  # changes kept while a tile is being loaded; more: load again
 ONLINE_EVERY_S: Final = 3
 NOW_KEPT_S: Final = 1_800  # a minute of "who trains now" is shown this long

@@ -6,18 +6,20 @@ is filled by loading the tile again.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
 import structlog
 
-from config.limits import MAP_PENDING_PER_TILE_MAX
+from config.limits import MAP_PENDING_PER_TILE_MAX, MAP_SENDS_PER_TURN
 from config.redis import RedisClient, RedisError
 from rt.presence.aggregate import TileKey
 from rt.presence.upkeep import TILES_KEY
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL
 from rt.wire.frames import text_frame
+from rt.wire.map import Change, cells_of, change, decode
 
 __all__ = ["ONLINE_SLOT", "MapView", "Viewer"]
 
@@ -36,41 +38,56 @@ class Viewer(Protocol):
 
 
 class _Tile:
-    """One tile with viewers here. `version` None: being loaded, changes wait in `pending`."""
+    """One tile with viewers here. `version` None: being loaded, changes wait in `pending`.
 
-    __slots__ = ("cells", "frame", "key", "pending", "version", "viewers")
+    Changes are kept as they came and applied when somebody needs the whole tile.
+    """
+
+    __slots__ = ("cells", "frame", "key", "later", "pending", "version", "viewers")
 
     def __init__(self, key: TileKey) -> None:
         self.key = key
         self.version: int | None = None
         self.cells: dict[str, int] = {}
+        self.later: list[bytes] = []  # messages that `cells` does not have yet
         self.viewers: dict[Viewer, None] = {}
-        self.pending: list[dict[str, Any]] = []
+        self.pending: list[Change] = []
         self.frame: bytes | None = None  # the whole tile at this version, once somebody needed it
+
+    def load(self, version: int, cells: dict[str, int]) -> None:
+        """What Redis has."""
+        self.version, self.cells, self.later, self.frame = version, cells, [], None
 
     def whole(self) -> bytes:
         if self.frame is None:
-            self.frame = _frame(self.key, self.version or 0, True, list(self.cells.items()))
+            self._apply()
+            self.frame = text_frame(change(*self.key, self.version or 0, True, list(self.cells.items())).text)
         return self.frame
 
-    def take(self, change: dict[str, Any]) -> bytes | None:
-        """Applies a change and returns its frame; None for an old one. Raises LookupError where one is missing."""
-        version: int = change["version"]
-        cells: list[tuple[str, int]] = change["cells"]
-        if change["whole"]:
-            self.cells, self.version, self.frame = dict(cells), version, None
-            return self.whole()
-        if self.version is None or version > self.version + 1:
+    def take(self, new: Change) -> bytes | None:
+        """Takes a change and returns its frame; None for an old one. Raises LookupError where one is missing."""
+        frame = text_frame(new.text)
+        if new.whole:
+            self.cells, self.later, self.version, self.frame = {}, [new.text], new.version, frame
+            return frame
+        if self.version is None or new.version > self.version + 1:
             raise LookupError
-        if version <= self.version:
+        if new.version <= self.version:
             return None
-        self.version, self.frame = version, None
-        for cell, count in cells:
-            if count:
-                self.cells[cell] = count
-            else:
-                self.cells.pop(cell, None)
-        return _frame(self.key, version, False, cells)
+        self.version, self.frame = new.version, None
+        self.later.append(new.text)
+        if len(self.later) > MAP_PENDING_PER_TILE_MAX:
+            self._apply()
+        return frame
+
+    def _apply(self) -> None:
+        later, self.later = self.later, []
+        for text in later:
+            for cell, count in cells_of(text):
+                if count:
+                    self.cells[cell] = count
+                else:
+                    self.cells.pop(cell, None)
 
 
 class MapView:
@@ -84,6 +101,9 @@ class MapView:
         self._viewers: dict[Viewer, list[_Tile]] = {}
         self._wanted: dict[TileKey, None] = {}
         self._wake = asyncio.Event()
+        self._queue: deque[tuple[_Tile, bytes, list[Viewer]]] = deque()
+        self._left = MAP_SENDS_PER_TURN
+        self._turning = False
 
     def channels(self) -> tuple[str, ...]:
         """The Pub/Sub channels whose messages `on_message` wants."""
@@ -126,14 +146,14 @@ class MapView:
     def on_message(self, channel: str, payload: bytes) -> None:
         """A message of the bus. What is no message of the keeper is ignored."""
         try:
-            message = orjson.loads(payload)
             if channel == ONLINE_CHANNEL:
+                message = orjson.loads(payload)
                 self.tell_online(message["users"], message["training"])
             elif channel == MAP_CHANNEL:
-                for change in message:
-                    tile = self._tiles.get(TileKey(change["resolution"], change["tile"]))
+                for new in decode(payload):
+                    tile = self._tiles.get(TileKey(new.resolution, new.tile))
                     if tile is not None:
-                        self._change(tile, change)
+                        self._change(tile, new)
         except (ValueError, KeyError, TypeError):
             log.warning("map_message_unreadable", channel=channel)
 
@@ -164,25 +184,25 @@ class MapView:
             if tile is None or key not in self._wanted:
                 continue
             state: dict[str, Any] = orjson.loads(answer) if answer else {"version": 0, "cells": []}
-            tile.cells, tile.version, tile.frame = dict(state["cells"]), state["version"], None
+            tile.load(state["version"], dict(state["cells"]))
             pending, tile.pending = tile.pending, []
             del self._wanted[key]
             try:
-                for change in pending:
-                    tile.take(change)
+                for new in pending:
+                    tile.take(new)
             except LookupError:
                 self._want(tile)
                 continue
             self._send(tile, tile.whole())
 
-    def _change(self, tile: _Tile, change: dict[str, Any]) -> None:
+    def _change(self, tile: _Tile, new: Change) -> None:
         if tile.version is None:
-            tile.pending.append(change)
+            tile.pending.append(new)
             if len(tile.pending) > MAP_PENDING_PER_TILE_MAX:
                 del tile.pending[0]  # the hole is seen when they are applied, and the tile is loaded again
             return
         try:
-            frame = tile.take(change)
+            frame = tile.take(new)
         except LookupError:
             self._want(tile)
             return
@@ -190,24 +210,29 @@ class MapView:
             self._send(tile, frame)
 
     def _send(self, tile: _Tile, frame: bytes) -> None:
+        """To all who look at it now; at most MAP_SENDS_PER_TURN in one turn of the loop, the rest in the next ones."""
         self.frames_built += 1
-        name = tile.key.tile
-        for viewer in tile.viewers:
-            viewer.send_map(name, frame)
+        self._queue.append((tile, frame, list(tile.viewers)))
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._queue and self._left > 0:
+            tile, frame, viewers = self._queue.popleft()
+            self._left -= len(viewers)
+            name, now = tile.key.tile, tile.viewers
+            for viewer in viewers:
+                if viewer in now:
+                    viewer.send_map(name, frame)
+        if not self._turning:
+            self._turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turning, self._left = False, MAP_SENDS_PER_TURN
+        if self._queue:
+            self._drain()
 
     def _want(self, tile: _Tile) -> None:
         tile.version, tile.pending = None, []
         self._wanted[tile.key] = None
         self._wake.set()
-
-
-def _frame(key: TileKey, version: int, whole: bool, cells: Sequence[tuple[str, int]]) -> bytes:
-    message = {
-        "type": "map",
-        "tile": key.tile,
-        "version": version,
-        "whole": whole,
-        "resolution": key.resolution,
-        "cells": cells,
-    }
-    return text_frame(orjson.dumps(message))

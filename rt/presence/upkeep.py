@@ -15,6 +15,8 @@ from rt.presence.members import unpack
 from rt.presence.recount import Differences, Snapshot
 from rt.presence.store import GATEWAYS_KEY, STATS_KEY, chunks, partition_keys, partition_script
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL
+from rt.wire.map import Change, encode
+from rt.wire.map import change as wire_change
 
 KEEPER_KEY: Final = "presence:keeper"
 GUARD_KEY: Final = "presence:guard"
@@ -155,7 +157,7 @@ class KeeperStore:
             for change in piece:
                 if state := tiles.get(change.key):
                     writes += (change.key.field, _state(change.key, state))
-            payload = orjson.dumps([_message(change) for change in piece]) if piece else b""
+            payload = encode([_message(change) for change in piece])
             self._checked(await self._publish(self._redis, [TILES_KEY], [self.term, MAP_CHANNEL, payload, *writes]))
 
     async def publish_totals(self, stats: Mapping[str, float]) -> None:
@@ -223,14 +225,9 @@ def _pieces(changes: Sequence[TileChange]) -> list[list[TileChange]]:
     return pieces
 
 
-def _message(change: TileChange) -> dict[str, object]:
-    return {
-        "tile": change.key.tile,
-        "version": change.version,
-        "resolution": change.key.resolution,
-        "whole": change.whole,
-        "cells": change.cells,
-    }
+def _message(change: TileChange) -> Change:
+    (resolution, tile), version, whole, cells = change
+    return wire_change(resolution, tile, version, whole, cells)
 
 
 def _state(key: TileKey, state: TileState) -> bytes:

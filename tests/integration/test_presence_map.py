@@ -1,8 +1,8 @@
 """The map in one gateway: shared frames, late viewers, holes and outages, against a real Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
-import orjson
 import pytest
 
 from config.limits import MAP_PENDING_PER_TILE_MAX
@@ -11,6 +11,7 @@ from rt.presence.aggregate import TileChange, TileKey, TileState
 from rt.presence.map import ONLINE_SLOT, MapView
 from rt.presence.upkeep import KeeperStore
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL
+from rt.wire.map import change, encode
 from tests.support.presence_view import Screen, frame_text, hear
 
 TILE, OTHER = TileKey(7, "841f1d5ffffffff"), TileKey(7, "841f1d7ffffffff")
@@ -75,7 +76,7 @@ async def test_a_change_that_comes_while_the_tile_is_loaded_is_not_lost_or_doubl
     view, screen = MapView(redis), Screen()
     view.watch(screen, 7, [TILE.tile])
     await publish(keeper, 5, {A: 20}, {A: 20})
-    for version, cells in ((5, [[A, 20]]), (6, [[B, 50]]), (7, [[A, 0]])):
+    for version, cells in ((5, [(A, 20)]), (6, [(B, 50)]), (7, [(A, 0)])):
         view.on_message(MAP_CHANNEL, _message(version, cells))
     await load(view)
     assert screen.tiles == {TILE.tile: {B: 50}}
@@ -89,7 +90,7 @@ async def test_a_hole_and_a_lost_bus_are_filled_from_redis(redis: RedisClient, k
     view.watch(screen, 7, [TILE.tile])
     await load(view)
     await publish(keeper, 8, {B: 50}, {B: 50})
-    view.on_message(MAP_CHANNEL, _message(8, [[B, 50]]))
+    view.on_message(MAP_CHANNEL, _message(8, [(B, 50)]))
     assert screen.tiles == {TILE.tile: {A: 20}}
     await load(view)
     assert screen.tiles == {TILE.tile: {B: 50}}
@@ -103,16 +104,39 @@ async def test_changes_that_wait_for_a_load_are_bounded(redis: RedisClient, keep
     view, screen = MapView(redis), Screen()
     view.watch(screen, 7, [TILE.tile])
     for version in range(1, 3 * MAP_PENDING_PER_TILE_MAX):
-        view.on_message(MAP_CHANNEL, _message(version, [[A, 20]]))
+        view.on_message(MAP_CHANNEL, _message(version, [(A, 20)]))
     assert len(view._tiles[TILE].pending) == MAP_PENDING_PER_TILE_MAX
     await load(view)
     assert TILE in view._wanted  # the hole was seen, and it is loaded again
 
 
+async def test_a_large_tick_gives_the_loop_turns_and_keeps_the_order_of_each_tile(
+    redis: RedisClient, keeper: KeeperStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen failing with the newest frame first."""
+    monkeypatch.setattr("rt.presence.map.MAP_SENDS_PER_TURN", 3)
+    view, screens = MapView(redis), [Screen() for _ in range(4)]
+    for screen in screens:
+        view.watch(screen, 7, [TILE.tile])
+    await load(view)
+    await asyncio.sleep(0)
+    for version in range(1, 6):
+        view.on_message(MAP_CHANNEL, _message(version, [(A, version)]))
+    sent = [len(screen.frames[TILE.tile]) for screen in screens]
+    assert sent == [2] * 4  # the whole one and the first change: more than three sockets, so the rest waits
+    gone = screens.pop()
+    view.unwatch(gone)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert [screen.versions[TILE.tile] for screen in screens] == [5] * 3
+    assert [screen.tiles for screen in screens] == [{TILE.tile: {A: 5}}] * 3
+    assert len(gone.frames[TILE.tile]) == 2
+
+
 async def test_online_reaches_whoever_has_a_viewport_and_rubbish_stops_nobody(redis: RedisClient) -> None:
     view, screen, stranger = MapView(redis), Screen(), Screen()
     view.watch(screen, 7, [TILE.tile])
-    for payload in (b"{", b"[]", b'{"users":1}', b'[{"tile":1}]', b"[1]"):
+    for payload in (b"{", b"[]", b'{"users":1}', b"7 x", b"a b c d e", b"7 \xff 1 1 {}"):
         view.on_message(MAP_CHANNEL, payload)
         view.on_message(ONLINE_CHANNEL, payload)
     view.on_message(ONLINE_CHANNEL, b'{"users":7,"training":2}')
@@ -120,6 +144,5 @@ async def test_online_reaches_whoever_has_a_viewport_and_rubbish_stops_nobody(re
     assert not stranger.frames
 
 
-def _message(version: int, cells: list[list[object]]) -> bytes:
-    change = {"tile": TILE.tile, "version": version, "resolution": 7, "whole": False, "cells": cells}
-    return orjson.dumps([change])
+def _message(version: int, cells: list[tuple[str, int]]) -> bytes:
+    return encode([change(7, TILE.tile, version, False, cells)])

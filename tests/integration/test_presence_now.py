@@ -75,7 +75,7 @@ async def test_people_are_counted_once_by_minute_and_few_of_a_kind_are_not_shown
 
 
 async def test_only_the_record_of_presence_says_who_counts(redis: RedisClient) -> None:
-    """Seen failing with the audience of the telling connection alone."""
+    """Seen failing with everybody counted whom a record knows."""
     store, now = PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS)
     local = LocalPresence(store, now, monotonic=Clock())
     train(local, 1, "squat")
