@@ -5,10 +5,10 @@ VENV := .venv/bin
 # Further words for pytest: make test ARGS="-k ledger -x"
 ARGS ?=
 
-.PHONY: help run stores migrate test lint bench load attack chaos lock clean-data runtime development
+.PHONY: help run stores migrate test lint bench bench-100k bench-1m load attack chaos lock clean-data runtime development
 
 help: ## lists the commands
-	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1 - /p' Makefile
 
 run: runtime ## starts everything on this machine and prints the address of the page; Ctrl-C stops it
 	@exec $(VENV)/python -m config.embedded.run --die-with-parent
@@ -30,6 +30,12 @@ lint: development ## formatting, lint, types, and who may import whom
 
 bench: development ## measures, beside others' servers on the same machine
 	@exec $(VENV)/python -m loadtest.bench $(ARGS)
+
+bench-100k: development ## 100,000 clients held on this machine, themselves included
+	@exec $(VENV)/python -m loadtest.bench 100k
+
+bench-1m: development ## 1,000,000 of them; needs 24 GiB, and says how far it gets
+	@exec $(VENV)/python -m loadtest.bench 1m
 
 load: development ## 30 s of Locust people on what make run has started; loopback only
 	@exec $(VENV)/locust --locustfile loadtest/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 30s \

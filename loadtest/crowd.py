@@ -24,6 +24,8 @@ _STAMP: Final = re.compile(rb'"t":\s?(\d+)')
 _TAIL: Final = 40  # a stamp cut by the end of a read is found with the next one
 SAMPLE_CLIENTS: Final = 64  # latency is taken from this many clients; counting is done for all
 CONNECTS_AT_ONCE: Final = 200
+_TICK_S: Final = 0.05
+_BEAT: Final = b'{"type":"heartbeat","status":"training"}'
 
 
 def client_frame(text: bytes) -> bytes:
@@ -84,7 +86,7 @@ class Client(asyncio.Protocol):
 class Crowd:
     """`size` clients on one address, and what they have counted together."""
 
-    def __init__(self, port: int, path: str, subprotocol: str, ready_mark: bytes, addresses: int = 1) -> None:
+    def __init__(self, port: int, path: str, subprotocol: str, ready_mark: bytes, source: str = "127.0.0.1") -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
         self.handshake = (
@@ -93,7 +95,7 @@ class Crowd:
         ).encode()
         self.port = port
         self.ready_mark = ready_mark
-        self.addresses = addresses
+        self.source = source
         self.clients: list[Client] = []
         self.late_ns: list[int] = []
         self.deliveries = 0
@@ -112,12 +114,24 @@ class Crowd:
 
         async def one(number: int) -> None:
             async with gate:
-                client = Client(self, firsts[number % len(firsts)] if firsts else b"", number < SAMPLE_CLIENTS)
-                source = f"127.0.0.{1 + number // 20_000}" if self.addresses > 1 else "127.0.0.1"
-                await loop.create_connection(lambda: client, "127.0.0.1", self.port, local_addr=(source, 0))
+                sampled = number % max(1, size // SAMPLE_CLIENTS) == 0  # first and last in the server's order alike
+                client = Client(self, firsts[number % len(firsts)] if firsts else b"", sampled)
+                await loop.create_connection(lambda: client, "127.0.0.1", self.port, local_addr=(self.source, 0))
                 self.clients.append(client)
 
         await asyncio.gather(*(one(number) for number in range(size)))
+
+    async def beat(self, frame: bytes, every_s: float) -> None:
+        """Each client sends `frame` once in `every_s`, spread evenly; until cancelled."""
+        per_tick = len(self.clients) / every_s * _TICK_S
+        due, at = 0.0, 0
+        while True:
+            await asyncio.sleep(_TICK_S)
+            due += per_tick
+            while due >= 1:
+                due -= 1
+                self.clients[at % len(self.clients)].transport.write(frame)
+                at += 1
 
     def opened(self) -> None:
         self.open += 1
@@ -144,17 +158,20 @@ def percentile(values: Sequence[int], share: float) -> float:
 
 
 async def _run(options: argparse.Namespace, firsts: Sequence[bytes]) -> None:
-    crowd = Crowd(options.port, options.path, options.subprotocol, options.ready.encode())
+    crowd = Crowd(options.port, options.path, options.subprotocol, options.ready.encode(), options.source)
     crowd.expected = options.clients * options.events
     await crowd.connect(options.clients, firsts)
     async with asyncio.timeout(options.open_s):
         await crowd.all_open.wait()
     print(json.dumps({"open": crowd.open}), flush=True)
+    beating = asyncio.ensure_future(crowd.beat(client_frame(_BEAT), options.beat_s)) if options.beat_s else None
     try:
         async with asyncio.timeout(options.wait_s):
             await crowd.complete.wait()
     except TimeoutError:
         pass
+    if beating is not None:
+        beating.cancel()
     print(
         json.dumps(
             {
@@ -180,6 +197,8 @@ def main() -> None:
     parser.add_argument("--subprotocol", default="")
     parser.add_argument("--ready", default="HTTP/1.1 101", help="what a client must see to count as open")
     parser.add_argument("--first", help="file with a JSON list of messages per line, dealt to the clients in turn")
+    parser.add_argument("--source", default="127.0.0.1", help="own address; one has about 28,000 ports")
+    parser.add_argument("--beat-s", type=float, default=0, help="seconds between a client's heartbeats; 0: none")
     parser.add_argument("--open-s", type=float, default=60)
     parser.add_argument("--wait-s", type=float, default=60)
     options = parser.parse_args()

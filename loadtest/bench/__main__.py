@@ -16,7 +16,7 @@ import uvloop
 
 from config.embedded.stores import Stores
 from config.settings import Settings
-from loadtest.bench import bus, delivery, fanout, ledger, peers, report
+from loadtest.bench import bus, connect, delivery, fanout, hold, ledger, peers, presence, report
 from loadtest.bench.fanout import Load
 from loadtest.bench.identity import Identity
 
@@ -24,7 +24,7 @@ RESULTS: Final = Path(__file__).parent.parent / "results"
 Rows = list[dict[str, Any]]
 
 # The loads of the comparison: slow feed, fast feed, many clients.
-LOADS: Final = (Load(1000, 1500, 100), Load(1000, 20_000, 2000), Load(10_000, 100, 5))
+LOADS: Final = (Load(1000, 1500, 100), Load(1000, 20_000, 2000), Load(15_000, 100, 5))
 
 
 async def bench_fanout(environment: Mapping[str, str]) -> Rows:
@@ -59,6 +59,13 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "ledger": bench_ledger,
     "delivery": delivery.run,
     "bus": bus.run,
+    "connect": connect.run,
+    "presence": presence.run,
+}
+# Only when named: minutes, and most of the memory of a small machine.
+LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
+    "100k": hold.bench_100k,
+    "1m": hold.bench_1m,
 }
 
 
@@ -69,7 +76,7 @@ def _keep(name: str, content: str) -> None:
 
 async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
     for name in names:
-        rows = await BENCHES[name](environment)
+        rows = await {**BENCHES, **LONG}[name](environment)
         print(f"\n{name}\n{report.text(rows)}", flush=True)
         _keep(f"{name}.md", report.markdown(rows) + "\n")
 
@@ -77,7 +84,9 @@ async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
 def main() -> None:
     """Starts stores of its own, durable as in `make run`, and runs what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="which benchmarks; none: all")
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *BENCHES, *LONG], help="which benchmarks; none: all but 100k and 1m"
+    )
     names = parser.parse_args().names or list(BENCHES)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         Path(folder).chmod(0o711)  # the account of the stores must reach its own folder in it

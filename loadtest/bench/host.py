@@ -60,14 +60,11 @@ def pss_kib(pid: int) -> int:
 
 @contextlib.asynccontextmanager
 async def process(
-    command: Sequence[str], core: int, environment: Mapping[str, str] | None = None, *, output: int | None = None
+    command: Sequence[str], core: int | None, environment: Mapping[str, str] | None = None, *, output: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Runs a command on one core for the length of the block; it is ended by its id, killed after 10 s."""
+    """Runs a command on one core (None: any) for the length of the block; it is ended by its id, killed after 10 s."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _PIN,
-        str(core),
+        *(() if core is None else (sys.executable, "-c", _PIN, str(core))),
         *command,
         env={**os.environ, **(environment or {})},
         stdout=asyncio.subprocess.DEVNULL if output is None else output,

@@ -1,0 +1,219 @@
+"""What a connect, a resume and a heartbeat cost the gateway, and how long its loop pauses while everybody is replaced.
+
+One gateway process on a core of its own. CPU is what the kernel charged it (and Redis, by its own count) between two
+moments, divided by what was done; a connect is token check, presence, one feed and one viewport.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from config.redis import RedisClient, connect
+from loadtest.bench import host
+from loadtest.bench.fanout import SUBPROTOCOL, gateway
+from loadtest.bench.identity import Identity
+from loadtest.crowd import client_frame
+from rt.wire.bus import REVOKED_KEY, REVOKED_THROUGH
+
+CLIENTS: Final = 4_000
+BEATS: Final = 10  # of each client
+SOCKETS: Final = 19_000  # with which everybody is replaced; a process may open 20,000 files on small machines
+AT_ONCE: Final = 50
+REPLACED_PER_S: Final = 1_000
+SETTLE_S: Final = 2.0
+_RESUME: Final = re.compile(rb'"resume":"([^"]+)"')
+_GAP: Final = re.compile(r"^rt_loop_gap_max_ms\S* (\d+)", re.MULTILINE)
+
+_VIEWPORT: Final = b'{"type":"viewport","west":-10,"south":35,"east":30,"north":60,"zoom":4}'
+_SUBSCRIBE: Final = b'{"type":"subscribe","channel":"app:bench:main"}'
+_BEAT: Final = client_frame(b'{"type":"heartbeat","status":"training"}')
+
+
+class Person(asyncio.Protocol):
+    """One client; `ready` is done when it is in its feed."""
+
+    __slots__ = ("_first", "_head", "ready", "ticket", "transport")
+
+    def __init__(self, head: bytes, first: bytes, ready: asyncio.Future[None]) -> None:
+        self._head = head
+        self._first = first
+        self.ready = ready
+        self.ticket = b""
+        self.transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(self._head)
+
+    def data_received(self, data: bytes) -> None:
+        if self._first and b"\r\n\r\n" in data:
+            self.transport.write(self._first)
+            self._first = b""
+        if not self.ready.done():
+            if found := _RESUME.search(data):
+                self.ticket = found[1]
+            if b'"type":"subscribed"' in data:
+                self.ready.set_result(None)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionError("closed before it was in its feed"))
+
+
+class People:
+    """Opens clients on one port, a few at a time."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._head = (
+            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
+        ).encode()
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(self, hello: Mapping[str, str]) -> Person:
+        """A client that says `hello` in its `connect`."""
+        loop = asyncio.get_running_loop()
+        messages = (json.dumps({"type": "connect", **hello}).encode(), _VIEWPORT, _SUBSCRIBE)
+        first = b"".join(map(client_frame, messages))
+        async with self._gate:
+            person = Person(self._head, first, loop.create_future())
+            await loop.create_connection(lambda: person, "127.0.0.1", self._port)
+            async with asyncio.timeout(30):
+                await person.ready
+        return person
+
+    async def many(self, hellos: Sequence[Mapping[str, str]]) -> list[Person]:
+        return list(await asyncio.gather(*(self.one(hello) for hello in hellos)))
+
+
+async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rows of the table; `environment` names REDIS_URL."""
+    redis_url = environment["REDIS_URL"]
+    identity = Identity()
+    port = host.free_port()
+    server = gateway(identity, 0)
+    settings = {**(server.environment or {}), "RT_PORT": str(port), "REDIS_URL": redis_url}
+    redis = connect(redis_url)
+    store: Any = redis
+    try:
+        # What the API would say: the list of revocations is whole, so tickets may be given.
+        await store.zadd(REVOKED_KEY, {REVOKED_THROUGH: time.time()})
+        async with host.process(server.command, host.SERVER_CORE, settings) as child:
+            await host.listening(port)
+            async with host.process(server.prepare, host.CROWD_CORE, {"REDIS_URL": redis_url}) as preparing:
+                await preparing.wait()
+            meter = Meter(host.family(child.pid)[1], redis)
+            rows = await _price_connects(People(port), identity, meter)
+            rows.append(await _replace_everybody(People(port), identity, port, redis_url))
+    finally:
+        await redis.aclose()
+    return rows
+
+
+class Meter:
+    """CPU of one gateway process and of Redis between two readings."""
+
+    def __init__(self, pid: int, redis: RedisClient) -> None:
+        self._pid = pid
+        self._redis: Any = redis
+        self._last = (0.0, 0.0)
+
+    async def read(self) -> tuple[float, float]:
+        """Seconds since the reading before: gateway, Redis."""
+        info = await self._redis.info("cpu")
+        now = (host.cpu_s(self._pid), float(info["used_cpu_user"]) + float(info["used_cpu_sys"]))
+        spent = (now[0] - self._last[0], now[1] - self._last[1])
+        self._last = now
+        return spent
+
+    async def row(self, what: str, count: int) -> dict[str, Any]:
+        """What happened `count` times since the reading before, per time."""
+        gateway_s, redis_s = await self.read()
+        return {
+            "what": what,
+            "times": count,
+            "gateway_us": round(gateway_s / count * 1e6, 1),
+            "redis_us": round(redis_s / count * 1e6, 1),
+        }
+
+
+async def _price_connects(people: People, identity: Identity, meter: Meter) -> list[dict[str, Any]]:
+    rows = []
+    hellos = [{"token": identity.access_token(number)} for number in range(CLIENTS)]
+    await meter.read()
+    print("connect: by token, by ticket, heartbeats", file=sys.stderr)
+    crowd = await people.many(hellos)
+    await asyncio.sleep(SETTLE_S)
+    rows.append(await meter.row("connect by token", CLIENTS))
+    await _end(crowd)
+    await meter.read()
+    crowd = await people.many([{"resume": person.ticket.decode()} for person in crowd])
+    await asyncio.sleep(SETTLE_S)
+    rows.append(await meter.row("connect by resume ticket", CLIENTS))
+    await asyncio.sleep(5)  # what follows is what is spent at rest, too
+    idle_s, idle_redis_s = await _idle(meter, BEATS)
+    for _ in range(BEATS):
+        for number, person in enumerate(crowd):
+            person.transport.write(_BEAT)
+            if number % 100 == 99:
+                await asyncio.sleep(100 / CLIENTS)
+    beats = await meter.read()
+    rows.append(
+        {
+            "what": "heartbeat",
+            "times": CLIENTS * BEATS,
+            "gateway_us": round((beats[0] - idle_s) / (CLIENTS * BEATS) * 1e6, 1),
+            "redis_us": round((beats[1] - idle_redis_s) / (CLIENTS * BEATS) * 1e6, 1),
+        }
+    )
+    await _end(crowd)
+    return rows
+
+
+async def _idle(meter: Meter, seconds: float) -> tuple[float, float]:
+    """What as long a time costs without heartbeats; leaves the meter read."""
+    await meter.read()
+    await asyncio.sleep(seconds)
+    return await meter.read()
+
+
+async def _end(crowd: Sequence[Person]) -> None:
+    for person in crowd:
+        person.transport.abort()
+    await asyncio.sleep(SETTLE_S)
+
+
+async def _replace_everybody(people: People, identity: Identity, port: int, redis_url: str) -> dict[str, Any]:
+    """Every client goes and comes back by its ticket while a feed goes on: the longest pause of the loop."""
+    print(f"connect: {SOCKETS} sockets, all replaced", file=sys.stderr)
+    crowd: list[Person] = []
+    for at in range(0, SOCKETS, 1000):
+        tokens = [{"token": identity.access_token(n)} for n in range(at, min(at + 1000, SOCKETS))]
+        crowd += await people.many(tokens)
+    await asyncio.sleep(65)  # the longest pause of the last minute is what the gateway says
+    publish = (sys.executable, "-m", "loadtest.publish", str(SOCKETS // REPLACED_PER_S * 2), "2", "150")
+    async with host.process(publish, host.CROWD_CORE, {"REDIS_URL": redis_url}) as publisher:
+
+        async def replace(number: int) -> None:
+            await asyncio.sleep(number / REPLACED_PER_S)
+            crowd[number].transport.abort()
+            crowd[number] = await people.one({"resume": crowd[number].ticket.decode()})
+
+        await asyncio.gather(*(replace(number) for number in range(SOCKETS)))
+        await publisher.wait()
+    worst = await asyncio.to_thread(_worst_gap_ms, port)
+    await _end(crowd)
+    return {"what": f"{SOCKETS} sockets, all replaced", "times": SOCKETS, "longest_gap_ms": worst}
+
+
+def _worst_gap_ms(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        found = _GAP.search(answer.read().decode())
+    return int(found[1]) if found else -1
