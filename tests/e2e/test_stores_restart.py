@@ -20,7 +20,8 @@ async def test_restarted_stores_cost_nobody_an_event(own_stores: TestStores, tmp
     """Redis is killed and returns empty twice, PostgreSQL is killed once, while 10 people log 150 workouts.
 
     Same epoch before and after, and no watcher was told `recovered: false`.
-    Has failed against: a relay that made a new epoch when Redis had none; a read that retried a workout with a new key.
+    Has failed against: a relay that made a new epoch when Redis had none; an API that made a new key for
+    each try.
     """
     database = Database(own_stores.postgres, "musclemap")
     async with scene(database, own_stores.redis_url, tmp_path, PEOPLE) as stage:
