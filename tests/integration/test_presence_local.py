@@ -1,7 +1,9 @@
 """What one gateway process keeps, against a real Redis that comes and goes."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -260,3 +262,29 @@ async def test_another_connection_is_no_way_around_the_speed_of_a_plane(
     local.heartbeat(join(local, 2), cell=FAR, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
     await turn(local, clock)
     assert (await in_cell(redis, FAR), await in_cell(redis, FAR, 4)) == (2, 1)
+
+
+async def test_gateways_whose_clocks_are_wrong_by_minutes_agree_on_the_newest_place(
+    redis: RedisClient, clock: Clock
+) -> None:
+    """One is two minutes ahead, the other behind; nobody's time is wrong. Seen failing with places that are dated by
+    the gateway's own clock."""
+    real_ms = time.time_ns() // 1_000_000
+    ahead, behind = (
+        LocalPresence(
+            PresenceStore(redis, name, PARTITIONS),
+            NowStore(redis, PARTITIONS),
+            monotonic=clock,
+            unix_ms=partial(int.__add__, real_ms, offset_ms),
+        )
+        for name, offset_ms in (("gw-a", 120_000), ("gw-b", -120_000))
+    )
+    for local in (ahead, behind):
+        await local.turn()
+    for device, local, cell in ((0, ahead, CELL), (1, behind, FAR)):
+        connection = join(local, 1, device)
+        local.heartbeat(connection, cell=cell, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
+        await turn(local, clock, 1)
+        seconds, _ = await redis.time()
+        assert abs((await score(redis, connection) or 0) / 1_000 - seconds - PRESENCE_TTL_S) < 3
+    assert (await in_cell(redis, CELL), await in_cell(redis, FAR), await online(redis)) == (0, 1, 1)
