@@ -223,8 +223,9 @@ class Client(Connection):
         message = look.message
         seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
         self._resolution = seen.resolution
-        self._answer(outbound.viewport(message.id, seen.resolution, seen.tiles))
-        self._gateway.map.watch(self, seen.resolution, seen.tiles)
+        frames = [outbound.viewport(message.id, seen.resolution, seen.tiles)]
+        self._gateway.map.watch(self, seen.resolution, seen.tiles, lambda _tile, frame: frames.append(frame))
+        self._answer(b"".join(frames))  # one write: what was asked for, also to a client that is behind
 
     def _end_session(self) -> None:
         session, self.session = self.session, None

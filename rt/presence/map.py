@@ -7,7 +7,7 @@ is filled by loading the tile again.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
@@ -109,8 +109,13 @@ class MapView:
         """The Pub/Sub channels whose messages `on_message` wants."""
         return (MAP_CHANNEL, ONLINE_CHANNEL)
 
-    def watch(self, viewer: Viewer, resolution: int, tiles: Iterable[str]) -> None:
-        """The viewer now looks at these tiles only, and gets each whole: at once, or when it is loaded."""
+    def watch(
+        self, viewer: Viewer, resolution: int, tiles: Iterable[str], now: Callable[[str, bytes], None] | None = None
+    ) -> None:
+        """The viewer now looks at these tiles only, and gets each whole: at once, or when it is loaded.
+
+        `now` takes those that are there instead of the viewer, who may want them in one piece.
+        """
         self.unwatch(viewer)
         watched: list[_Tile] = []
         for name in tiles:
@@ -122,7 +127,7 @@ class MapView:
             tile.viewers[viewer] = None
             watched.append(tile)
             if tile.version is not None:
-                viewer.send_map(name, tile.whole())
+                (now or viewer.send_map)(name, tile.whole())
         self._viewers[viewer] = watched
 
     def unwatch(self, viewer: Viewer) -> None:
