@@ -1,4 +1,4 @@
--- Prelude of every script on one presence partition (rt/presence/store.py puts it in front of each).
+-- Prelude of every script that counts (rt/presence/store.py puts it, after clock.lua, in front of each).
 -- What a user counts for is derived from their live connections and applied as a difference, so that the counts
 -- always equal a recount. Packing of values and records: rt/presence/members.py.
 -- KEYS of every script:
@@ -10,17 +10,6 @@
 --   6 totals   users, training: audience everyone, with or without a cell
 --   7 dirty    cells whose counts changed since the aggregator looked
 --   8 clock    newest (ms): the partition's clock never goes back; term: of the newest keeper
-
-local function now_ms()
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local newest = tonumber(redis.call('HGET', KEYS[8], 'newest') or 0)
-  if newest >= now then
-    return newest
-  end
-  redis.call('HSET', KEYS[8], 'newest', string.format('%.0f', now))
-  return now
-end
 
 -- Whether a newer keeper has been here: one that was paused must change nothing when it wakes.
 local function fenced(term)

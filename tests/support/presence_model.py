@@ -7,14 +7,13 @@ partition, counts included, with what the model says.
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import redis
 
 from rt.presence.members import Member, Value, contribution, count, pack, unpack, visible_state
 from rt.presence.recount import Snapshot, compare
-from rt.presence.store import partition_keys
+from rt.presence.store import partition_keys, partition_script
 
 TTL_S: Final = 100_000
 TERM: Final = 7
@@ -23,10 +22,8 @@ GATEWAYS: Final = ("gw-a.0", "gw-b.0", "gw-c.3")
 PARTITION: Final = 3
 KEYS: Final = partition_keys(PARTITION)
 
-_FOLDER = Path(__file__).parents[2] / "rt" / "presence"
 SCRIPTS: Final = {
-    name: (_FOLDER / "counts.lua").read_text() + (_FOLDER / f"{name}.lua").read_text()
-    for name in ("apply", "touch", "close", "leave", "reap", "take", "repair")
+    name: partition_script(name).source for name in ("apply", "touch", "close", "leave", "reap", "take", "repair")
 }
 
 

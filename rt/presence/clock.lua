@@ -1,0 +1,15 @@
+-- Prelude of every script on one presence partition: its clock.
+-- KEYS of every script: counts.lua
+
+-- Redis' time (ms), never earlier than what this partition has seen.
+local function now_ms()
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local newest = tonumber(redis.call('HGET', KEYS[8], 'newest') or 0)
+  if newest >= now then
+    return newest
+  end
+  redis.call('HSET', KEYS[8], 'newest', string.format('%.0f', now))
+  return now
+end
+
