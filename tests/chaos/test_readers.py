@@ -83,6 +83,7 @@ async def send_events(gate: Gateway, first: int, seconds: float) -> int:
 
 
 async def test_fifty_stalled_readers_of_five_hundred(redis_url: str, tmp_path: Path) -> None:
+    """Cut in time, bounded, and nobody else waits. Seen failing without the caps."""
     async with gateway(redis_url, tmp_path, FEED_RATE="") as gate:
         await gate.feeds.make(CHANNEL)
         crowd = Crowd([gate.fleet.rt.port], CHANNEL.wire)

@@ -64,7 +64,10 @@ async def ended_after(service: Service, limit_s: float) -> float:
 
 
 async def test_sigterm_under_load_loses_nothing(redis_url: str, tmp_path: Path) -> None:
-    """1,000 people at 100 events a second move from one gateway to the other; nobody is seen leaving."""
+    """1,000 people at 100 events a second move from one gateway to the other; nobody is seen leaving.
+
+    Seen failing (449 shown at least) with a gateway for which every close is a leave.
+    """
     settings = {"RT_DRAIN_S": str(DRAIN_S), "RT_PROCESSES": "2", "FEED_RATE": ""}
     async with gateway(redis_url, tmp_path, **settings) as gate:
         other = second(gate, tmp_path / "other")
