@@ -125,6 +125,7 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     ports = {role: host.free_port() for role in ("rt", "api", "worker")}
     settings = {**environment, **{f"{role.upper()}_PORT": str(port) for role, port in ports.items()}}
     settings |= {"RT_PROCESSES": "1", "RT_DRAIN_S": "1", "LOG_LEVEL": "warning", "TRIAL_DAYS": "30"}
+    settings["FEED_RATE"] = ""  # every event one by one: each is waited for
     async with contextlib.AsyncExitStack() as stack:
         for role, port in ports.items():
             await stack.enter_async_context(host.process((sys.executable, "-m", role), host.SERVER_CORE, settings))

@@ -109,6 +109,8 @@ async def _measure(
     wait_s = load.events / load.rate + 30
     crowd_command = [sys.executable, "-m", "loadtest.crowd", str(port), str(load.clients), str(load.events)]
     crowd_command += ["--path", server.path, "--subprotocol", server.subprotocol, "--ready", server.ready]
+    # An address of its own for each run: the ports of the run before rest for a minute.
+    crowd_command += ["--source", f"127.1.{pid >> 8 & 127}.{pid & 255 or 1}"]
     crowd_command += ["--wait-s", str(wait_s), *(["--first", str(first)] if server.firsts else [])]
     async with host.process(crowd_command, host.CROWD_CORE, output=asyncio.subprocess.PIPE) as crowd:
         if crowd.stdout is None:
