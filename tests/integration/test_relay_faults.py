@@ -192,6 +192,7 @@ async def test_a_redis_that_went_back_is_brought_forward(database: Database, red
             assert b'"never"' not in history.events[0][1]
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(150)
 async def test_stores_that_stop_and_return(own_stores: TestStores, tmp_path: Path) -> None:
     """A wiped Redis, a paused one and a restart of PostgreSQL, one after another, under 100 events a second.
