@@ -24,6 +24,7 @@ LONG = 1_000_000
 CODES = {1000, 4001, 4500, 4501, 4505}
 
 
+@pytest.mark.chaos
 async def test_two_thousand_at_the_port(redis_url: str, tmp_path: Path) -> None:
     """Seen failing: a decoder whose RecursionError was not caught."""
     seed = random.randrange(10**9)
