@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Final, cast
 
 import structlog
@@ -91,6 +91,7 @@ class Client(Connection):
         """The socket is open; the first message must be `connect`, still within the same deadline."""
         now = monotonic()
         self._heard_at = now
+        self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
         self._gateway.counters.upgraded += 1
         self.session = Session(secrets.token_urlsafe(16), now)
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from config.addresses import Network, networks
@@ -104,11 +105,12 @@ class Gateway:
         self.held[client] = held
         self.keys_wanted.set()
 
-    def keys_fetched(self) -> None:
-        """Fresh keys are here: whoever waited is judged by them, for good."""
-        held, self.held = self.held, {}
-        for client, hold in held.items():
-            client.perform_held(hold)
+    def keys_fetched(self, waited: Iterable[Client]) -> None:
+        """Fresh keys are here: who `waited` before they were asked for is judged by them, for good."""
+        for client in waited:
+            hold = self.held.pop(client, None)
+            if hold is not None:
+                client.perform_held(hold)
 
     def turn(self, now: float) -> None:
         """One tick of the wheel: deadlines, and clients that are behind."""

@@ -15,6 +15,7 @@ import structlog
 from config.limits import FACTS_EVERY_S, REVOCATIONS_MAX, SOCKET_LIFE_S_MAX
 from config.redis import RedisClient, RedisError
 from config.settings import Settings
+from rt.client import Client
 from rt.gateway import Gateway
 from rt.loader import Loader
 from rt.tokens import Keys
@@ -66,17 +67,18 @@ class Knowledge:
 
     async def look(self) -> None:
         """Reads everything once. Raises RedisError, OSError or TimeoutError."""
+        waited = list(self._gateway.held)  # whoever comes while this is under way may know a newer key
         since = max(self._seen_until - _OVERLAP_S, time.time() - SOCKET_LIFE_S_MAX)
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(EPOCH_KEY)
         pipe.get(JWKS_KEY)
         pipe.smembers(EXERCISES_KEY)
+        pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)  # before the set, which may become whole in between
         pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)
-        pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)
         pipe.get(TICKET_SECRET_KEY)
-        epoch, jwks, exercises, revoked, through, secret = await pipe.execute()
+        epoch, jwks, exercises, through, revoked, secret = await pipe.execute()
         self._take_epoch(epoch)
-        self._take_keys(jwks)
+        self._take_keys(jwks, waited)
         if exercises:
             self._gateway.facts.exercises = frozenset(slug.decode() for slug in exercises)
         for member, score in revoked:
@@ -133,9 +135,9 @@ class Knowledge:
             for topic in [topic for topic in hub.topics.values() if topic.epoch and topic.epoch != known]:
                 hub.abandon(topic, "epoch")
 
-    def _take_keys(self, jwks: bytes | None) -> None:
+    def _take_keys(self, jwks: bytes | None, waited: list[Client]) -> None:
         if self._own_keys:
-            self._gateway.keys_fetched()
+            self._gateway.keys_fetched(waited)
             return
         if jwks is None:
             return
@@ -146,7 +148,7 @@ class Knowledge:
                 log.exception("jwks_unreadable")
                 return
             self._jwks = jwks
-        self._gateway.keys_fetched()
+        self._gateway.keys_fetched(waited)
 
     async def _take_secret(self, stored: bytes | None) -> None:
         """All gateways sign with the secret that Redis has; after a loss whoever still knows it puts it back."""

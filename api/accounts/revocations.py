@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 
@@ -63,21 +63,22 @@ class Revocations:
 
     async def bring(self) -> int:
         """Adds what this Redis may lack; how many it lacked. Raises RetryLater, RedisError, OSError, TimeoutError."""
-        through = float(await self._redis.zscore(REVOKED_KEY, REVOKED_THROUGH) or 0.0)
         now = self._clock()
+        mark = f"begun:{uuid4()}"  # lost with whatever this call adds, if Redis is
+        await self._redis.zadd(REVOKED_KEY, {mark: now})
+        through = float(await self._redis.zscore(REVOKED_KEY, REVOKED_THROUGH) or 0.0)
         # A session that is being ended is committed a while after the time that it carries.
         since = max(min(through, now) - REVOCATION_LATE_S, now - SOCKET_LIFE_S_MAX)
         ended = await store.sessions_ended_since(self._db, datetime.fromtimestamp(since, UTC))
         added = 0
         for at in range(0, len(ended), REVOCATIONS_PER_CALL):
             added += await self._add(ended[at : at + REVOCATIONS_PER_CALL], now)
-        if await self._add((), now, through) < 0:
+        if await self._add((), now, mark) < 0:
             log.info("redis_lost_revocations")
         elif added:
             log.info("revocations_brought", sessions=added)
         return added
 
-    async def _add(self, sessions: Sequence[UUID], now: float, through: float | None = None) -> int:
-        expected, becomes = ("", "") if through is None else (repr(through), repr(now))
-        args = [repr(now), repr(now - SOCKET_LIFE_S_MAX), CONTROL_CHANNEL, expected, becomes]
+    async def _add(self, sessions: Sequence[UUID], now: float, mark: str = "") -> int:
+        args = [repr(now), repr(now - SOCKET_LIFE_S_MAX), CONTROL_CHANNEL, mark, repr(now)]
         return int(await _script(self._redis, [REVOKED_KEY], [*args, *(str(session) for session in sessions)]))
