@@ -247,14 +247,14 @@ class Client(Connection):
 
     def send(self, data: bytes) -> None:
         """Ready frames of the live stream."""
-        if self.phase == OPEN and self.transport is not None:
-            self.transport.write(data)
+        if self.phase == OPEN:
+            self.write(data)
             if self._backlog is not None:
                 self._wrote(data, asked=False)
 
     def _answer(self, data: bytes) -> None:
-        if self.phase == OPEN and self.transport is not None:
-            self.transport.write(data)
+        if self.phase == OPEN:
+            self.write(data)
             if self._backlog is not None:
                 self._wrote(data, asked=True)
 

@@ -33,7 +33,7 @@ LOST: Final = 3
 class Connection(asyncio.Protocol):
     """Framing. A subclass says what happens: `admit`, `opened`, `on_message`, `heard`, `closing`, `lost`."""
 
-    __slots__ = ("_fragments", "_partial", "_rare", "phase", "transport")
+    __slots__ = ("_fragments", "_held", "_partial", "_rare", "phase", "transport")
 
     message_bytes_max: ClassVar[int] = INBOUND_MESSAGE_BYTES_MAX
     reads_directly: ClassVar[bool] = True  # False: one `websockets` object for all, to compare with
@@ -43,6 +43,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport = None
         self.phase = HANDSHAKE
+        self._held: list[bytes] | None = None  # answers to what came in one read: they go out as one write
         self._partial: bytes | None = None  # of the request's head, or of a common frame
         self._rare: Protocol | None = None
         self._fragments: list[bytes] | None = None
@@ -86,7 +87,7 @@ class Connection(asyncio.Protocol):
         """The socket is gone; nothing refers to anything any more."""
         self.phase = LOST
         self.transport = None
-        self._partial = None
+        self._held = self._partial = None
         self._forget_rare()
 
     def eof_received(self) -> bool:
@@ -103,6 +104,8 @@ class Connection(asyncio.Protocol):
                 self._read_rare(data)
             else:
                 self._read(data)
+                if self._held is not None:
+                    self._release()
         elif self.phase == HANDSHAKE:
             self._shake_hands(data)
 
@@ -110,7 +113,14 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Writes ready frames; what a closing socket is told is dropped."""
-        if self.phase == OPEN and self.transport is not None:
+        if self.phase == OPEN:
+            self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Hands bytes to the socket, now or with all else that the same read is answered with."""
+        if self._held is not None:
+            self._held.append(data)
+        elif self.transport is not None:
             self.transport.write(data)
 
     def close(self, closing: Closing) -> None:
@@ -126,12 +136,19 @@ class Connection(asyncio.Protocol):
     def _end(self, data: bytes) -> None:
         self.phase = CLOSING
         self._forget_rare()
+        if self._held is not None:
+            self._release()
         if self.transport is not None:
             # Half-closed and read on: a full close with bytes unread would reset, and lose the close frame.
             self.transport.write(data)
             if self.transport.can_write_eof():
                 self.transport.write_eof()
         self.closing()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            self.write(b"".join(held))
 
     # --- in
 
@@ -175,6 +192,8 @@ class Connection(asyncio.Protocol):
             stop = body + size
             if stop > end:
                 break
+            if stop < end and self._held is None:
+                self._held = []
             if first == _TEXT:
                 self._text(apply_mask(data[body:stop], data[body - 4 : body]))
                 if self.phase != OPEN:
