@@ -33,7 +33,7 @@ from rt.presence.now import MINUTE_S, NowStore
 from rt.presence.privacy import COOL_TICKS, Rule
 from rt.presence.recount import compare
 from rt.presence.rules import ClockGuard
-from rt.presence.upkeep import FencedError, KeeperStore
+from rt.presence.upkeep import ClockError, FencedError, KeeperStore
 
 __all__ = ["Keeper", "keep"]
 
@@ -124,6 +124,8 @@ class Keeper:
         except FencedError:
             log.warning("keeper_fenced", term=self._term)
             self._term, self._lead_at_s = 0, 0.0
+        except ClockError:
+            self._lead_at_s = 0.0  # where the guard looks
         except _AWAY as error:
             if not self._failed:
                 log.warning("keeper_without_redis", error=type(error).__name__)
@@ -197,10 +199,14 @@ class Keeper:
         _, medium, fine = (COOL_TICKS * tick_s if k > 1 else 0.0 for tick_s, k in bands)
         return 0.0, medium, fine
 
+    def _redis_ms(self) -> int:
+        """Redis' time as it should be by our own clock."""
+        return int(self._monotonic() * 1_000) + self._redis_ahead_ms
+
     async def _reap(self) -> None:
         now_s = self._monotonic()
         if now_s >= self._sweep_from_s:
-            for gateway, silent_s in await self._store.late_gateways():
+            for gateway, silent_s in await self._store.late_gateways(self._redis_ms()):
                 start_s = self._monotonic()
                 taken = await self._store.sweep(gateway)
                 self.stats["swept"] += taken
@@ -215,7 +221,7 @@ class Keeper:
         for partition in range(self._settings.presence_partitions):
             full = True
             while full and calls < PRESENCE_REAP_CALLS_MAX:
-                reaped = await self._store.reap(partition)
+                reaped = await self._store.reap(partition, self._redis_ms())
                 calls += 1
                 full = reaped.members == PRESENCE_SCRIPT_MEMBERS_MAX
                 if reaped.members:
@@ -266,7 +272,7 @@ class Keeper:
 
     async def _render_now(self) -> None:
         """The current minute, and the last one, of which a gateway may have told late."""
-        minute = (int(self._monotonic() * 1_000) + self._redis_ahead_ms) // (MINUTE_S * 1_000)
+        minute = self._redis_ms() // (MINUTE_S * 1_000)
         for one in (minute - 1, minute):
             await self._now.render(one, self._settings.map_k[0])
 

@@ -1,11 +1,15 @@
 -- Takes away members whose time has passed.
 -- KEYS 1-8: counts.lua
--- ARGV 1 term of the keeper, 2 most members to take (at most 100)
+-- ARGV 1 term of the keeper, 2 most members to take (at most 100), 3 the time (ms) that it should be
+--      4 how far from it (ms) is a jump
 -- Returns how many were taken, the greatest lateness (ms), then user, state ... as apply.lua;
--- or -1 where a newer keeper is at work.
+-- or -1 where a newer keeper is at work, -2 where it is another time than it should be.
 
 if fenced(tonumber(ARGV[1])) then
   return -1
+end
+if doubted(ARGV[3], ARGV[4]) then
+  return -2
 end
 local now = now_ms()
 local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, ARGV[2])

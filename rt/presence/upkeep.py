@@ -1,6 +1,7 @@
 """The keeper's side of presence in Redis: what only the leased one may do, each call fenced by its term.
 
 Every method may raise RedisError, OSError or TimeoutError, and FencedError where a newer keeper has been at work.
+Those that take people away are told Redis' time as it should be, and raise ClockError where it is another.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +9,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from config.limits import GATEWAY_LEASE_LATE_S, MAP_CELLS_PER_MESSAGE_MAX, PRESENCE_SCRIPT_MEMBERS_MAX
+from config.limits import (
+    GATEWAY_LEASE_LATE_S,
+    MAP_CELLS_PER_MESSAGE_MAX,
+    PRESENCE_CLOCK_JUMP_S,
+    PRESENCE_SCRIPT_MEMBERS_MAX,
+)
 from config.redis import RedisClient, load_script
 from rt.presence.aggregate import TileChange, TileKey, TileState
 from rt.presence.members import unpack
@@ -27,10 +33,15 @@ TOTALS_KEY: Final = "presence:totals"
 _SCAN: Final = 1_000
 _CELLS: Final = 500
 _DEAD_GATEWAYS_MAX: Final = 100
+_JUMP_MS: Final = PRESENCE_CLOCK_JUMP_S * 1_000
 
 
 class FencedError(Exception):
     """Another keeper has taken over."""
+
+
+class ClockError(Exception):
+    """Redis' clock was set, or another Redis answers."""
 
 
 class Leading(NamedTuple):
@@ -91,12 +102,13 @@ class KeeperStore:
         await self._redis.set(SECRET_KEY, self._holder, nx=True)
         return (_text(await self._redis.get(SECRET_KEY)) or self._holder).encode()
 
-    async def late_gateways(self) -> list[tuple[str, float]]:
+    async def late_gateways(self, redis_ms: int) -> list[tuple[str, float]]:
         """Gives up those that have not spoken for GATEWAY_LEASE_LATE_S; also those given up and not yet swept.
 
         Returns (gateway, seconds since its last word).
         """
-        answer = await self._late(self._redis, [GATEWAYS_KEY], [GATEWAY_LEASE_LATE_S * 1_000, _DEAD_GATEWAYS_MAX])
+        args = [GATEWAY_LEASE_LATE_S * 1_000, _DEAD_GATEWAYS_MAX, redis_ms, _JUMP_MS]
+        answer = self._checked(await self._late(self._redis, [GATEWAYS_KEY], args))
         return [(answer[i].decode(), int(answer[i + 1]) / 1_000) for i in range(0, len(answer), 2)]
 
     async def sweep(self, gateway: str) -> int:
@@ -115,9 +127,9 @@ class KeeperStore:
         await self._redis.zrem(GATEWAYS_KEY, gateway)
         return taken
 
-    async def reap(self, partition: int) -> Reaped:
+    async def reap(self, partition: int, redis_ms: int) -> Reaped:
         """Takes at most PRESENCE_SCRIPT_MEMBERS_MAX members whose time has passed."""
-        args = [self.term, PRESENCE_SCRIPT_MEMBERS_MAX]
+        args = [self.term, PRESENCE_SCRIPT_MEMBERS_MAX, redis_ms, _JUMP_MS]
         members, late_ms, *transitions = self._checked(await self._reap(self._redis, self._keys[partition], args))
         return Reaped(int(members), int(late_ms), len(transitions) // 2)
 
@@ -208,6 +220,8 @@ class KeeperStore:
     def _checked(answer: Any) -> Any:
         if answer == -1:
             raise FencedError
+        if answer == -2:
+            raise ClockError
         return answer
 
 

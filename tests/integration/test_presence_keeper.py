@@ -1,6 +1,7 @@
 """The keeper against real Redis: who is taken away and when, and what it never takes."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -148,7 +149,7 @@ async def test_a_gateway_that_was_given_up_takes_another_name_and_its_members_su
     await gateway.apply([person(1), person(2)])
     await age_lease(redis, gateway.gateway)
     upkeep = KeeperStore(redis, "k", PARTITIONS)
-    ((name, silent_s),) = await upkeep.late_gateways()
+    ((name, silent_s),) = await upkeep.late_gateways(int(time.time() * 1_000))
     assert (name, int(silent_s)) == ("gw-a.0", GATEWAY_LEASE_LATE_S)  # given up, and the sweep has not begun
     assert not (await gateway.renew_lease()).kept
     await gateway.apply([person(1), person(2)])

@@ -5,6 +5,7 @@ partition, counts included, with what the model says.
 """
 
 import random
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +18,7 @@ from rt.presence.store import partition_keys, partition_script
 
 TTL_S: Final = 100_000
 TERM: Final = 7
+HOUR_MS: Final = 3_600_000
 CELLS: Final = ("", "871fb4670ffffff", "871fb4671ffffff", "871fb4672ffffff", "871f1d488ffffff")
 GATEWAYS: Final = ("gw-a.0", "gw-b.0", "gw-c.3")
 PARTITION: Final = 3
@@ -181,7 +183,7 @@ class Driver:
             case "sweep":
                 pipe.evalsha(self.shas["leave"], 8, *KEYS, TERM, step.gateway, *step.connections)
             case "reap":
-                pipe.evalsha(self.shas["reap"], 8, *KEYS, TERM, 100)
+                pipe.evalsha(self.shas["reap"], 8, *KEYS, TERM, 100, time.time_ns() // 1_000_000, HOUR_MS)
             case "take":
                 pipe.evalsha(self.shas["take"], 8, *KEYS, TERM, 2)
             case _:
