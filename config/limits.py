@@ -24,7 +24,7 @@ HANDSHAKE_BYTES_MAX: Final = 8 * 1024  # request line and headers together
 SOCKET_LIFE_S_MAX: Final = 12 * 3600
 CHANNEL_TOKEN_S_MAX: Final = 900
 TOKEN_CHARS_MAX: Final = 8_192
-CLOCK_LEEWAY_S: Final = 10  # clocks of the API and the gateways may differ by this
+CLOCK_LEEWAY_S: Final = 180  # the API's clock may be ahead by this: a token that is refused ends a client for good
 CLOSE_WAIT_S: Final = 2  # after our close frame, before the transport is aborted
 
 # --- keeping sockets and presence alive

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from config.limits import CLOCK_LEEWAY_S
 from rt.tokens import (
     Access,
     Keys,
@@ -47,6 +48,7 @@ def test_time_is_an_argument() -> None:
         check(token, NOW + 2_000)
     with pytest.raises(TokenInvalid):
         check(token, NOW - 3_600)
+    assert check(token, NOW - 120).user == "u1"  # by a clock that is two minutes behind
 
 
 def _hs256_with_the_public_key() -> str:
@@ -96,8 +98,8 @@ BAD: dict[str, str] = {
     "exp as float": MINT.access(exp=9999999999.5),
     "exp beyond numbers": MINT.access(exp=2**63),
     "no exp": MINT.access(exp=None),
-    "not before later": MINT.access(nbf=int(NOW) + 3_600),
-    "issued in the future": MINT.access(iat=int(NOW) + 3_600),
+    "not before later": MINT.access(nbf=int(NOW) + CLOCK_LEEWAY_S + 1),
+    "issued in the future": MINT.access(iat=int(NOW) + CLOCK_LEEWAY_S + 1),
     "no subject": MINT.access(sub=None),
     "subject is a number": MINT.access(sub=7),
     "no session": MINT.access(sid=""),
