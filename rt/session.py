@@ -6,8 +6,8 @@ what is the client's own: who it is, its limits, which channels it may read and 
 
 from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import Enum, auto
-from time import gmtime, strftime
 from typing import Final, Literal
 
 from config.limits import (
@@ -366,4 +366,4 @@ class Session:
 
 
 def _iso(unix: float) -> str:
-    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(unix))
+    return f"{datetime.fromtimestamp(int(unix), UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -33,7 +33,12 @@ _NUMBER_MAX: Final = 1 << 53
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/***")  # what is not of the alphabet stays foreign
 _ANY: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-_LAST: Final = (_ANY | {""}, frozenset(), frozenset("AQgw"), frozenset("AEIMQUYcgkosw048"))  # by length modulo 4
+_LAST: Final[tuple[frozenset[str], ...]] = (
+    _ANY | {""},
+    frozenset(),
+    frozenset("AQgw"),
+    frozenset("AEIMQUYcgkosw048"),
+)  # by length modulo 4
 _SHA256: Final = ECDSA(SHA256())
 
 
@@ -161,7 +166,7 @@ _ticket_decoder = msgspec.msgpack.Decoder(Ticket)
 
 
 def _mac(secret: bytes, payload: bytes) -> bytes:
-    # Keyed BLAKE2 (RFC 7693, 2.9), whose key has at most 64 bytes: the same strength as HMAC-SHA-256, a tenth of its CPU.
+    # Keyed BLAKE2 (RFC 7693, 2.9), whose key has at most 64 bytes: as strong as HMAC-SHA-256, a tenth of its CPU.
     return blake2b(payload, key=blake2b(secret).digest(), digest_size=32).digest()
 
 

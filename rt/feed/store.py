@@ -8,8 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from redis.exceptions import NoScriptError
-
 from config.limits import (
     FEED_LIST_EVENTS,
     FEED_LIST_S,
@@ -17,7 +15,7 @@ from config.limits import (
     FEED_REFILL_QUEUE_MAX,
     FEED_WINDOWS_MAX,
 )
-from config.redis import RedisClient, Script, load_script
+from config.redis import Call, RedisClient, Script, load_script
 from rt.feed.positions import History, Position, Window, recover
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RELAY_WAKE_CHANNEL, encode_batch
 from rt.wire.channels import Channel, bus_channel, history_key, meta_key, tag
@@ -27,8 +25,6 @@ OFFSET_MAX: Final = 2**53 - 1  # protocol.md; above it neither JSON nor Lua coun
 _APPEND: Final = load_script(__file__, "append")
 _REFILL: Final = load_script(__file__, "refill")
 _READ: Final = load_script(__file__, "read")
-
-Call = tuple[list[str], list[Any]]  # KEYS and ARGV of a script
 
 _DONE: Final = -1
 _OUTDATED: Final = -2
@@ -165,27 +161,10 @@ class FeedStore:
 
     async def _run(self, script: Script, calls: Sequence[Call]) -> list[int]:
         """Runs the calls in their order in one round trip; a server that was replaced gets the script again."""
-        answers = await self._pipelined(script, calls)
-        # What an unknown script kept from running is sent again; what ran meanwhile was for other channels, or refused.
-        unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-        if unknown:
-            await self._redis.script_load(script.source)
-            for n, answer in zip(unknown, await self._pipelined(script, [calls[n] for n in unknown]), strict=True):
-                answers[n] = answer
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-            if answer == _OUTDATED:
-                raise TermOutdatedError
+        answers: list[int] = await script.many(self._redis, calls)
+        if _OUTDATED in answers:
+            raise TermOutdatedError
         return answers
-
-    async def _pipelined(self, script: Script, calls: Sequence[Call]) -> list[Any]:
-        if not calls:
-            return []
-        pipe = self._redis.pipeline(transaction=False)
-        for keys, args in calls:
-            pipe.evalsha(script.sha, len(keys), *keys, *args)
-        return list(await pipe.execute(raise_on_error=False))
 
 
 def _refill_calls(epoch: str, refill: Refill, term: int) -> Iterator[Call]:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import orjson
 
 from config.limits import PRESENCE_CLOSE_GRACE_S, PRESENCE_PLACE_KEPT_S, PRESENCE_SCRIPT_MEMBERS_MAX
-from config.redis import RedisClient, Script, load_script
+from config.redis import Call, RedisClient, Script, load_script
 from rt.presence.members import Member, Transition, pack
 from rt.presence.rules import partition_of
 
@@ -96,43 +96,33 @@ class PresenceStore:
 
     async def apply(self, members: Sequence[Member]) -> list[Transition]:
         """Writes members whole: joins, moves, changes. Returns the users whom followers now see otherwise."""
-        transitions: list[Transition] = []
         gateway = self.gateway
+        calls: list[Call] = []
         for partition, group in self._by_partition((member.user, member) for member in members):
             for chunk in chunks(group):
                 args: list[Any] = []
                 for member in chunk:
                     args += (member.connection, member.ttl_s * 1_000, pack(member, gateway))
-                transitions += transitions_of(await self._apply(self._redis, self._keys[partition], args))
-        return transitions
+                calls.append((self._keys[partition], args))
+        return [one for answer in await self._apply.many(self._redis, calls) for one in transitions_of(answer)]
 
     async def touch(self, members: Sequence[tuple[str, str, int]]) -> list[str]:
         """Signs of life of (connection, user, ttl_s); returns the connections that must be applied again."""
-        missing: list[str] = []
         by_ttl: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for connection, user, ttl_s in members:
             by_ttl[ttl_s].append((user, connection))
-        for ttl_s, pairs in by_ttl.items():
-            for partition, group in self._by_partition(pairs):
-                for chunk in chunks(group):
-                    answer = await self._touch(self._redis, self._keys[partition], [ttl_s * 1_000, *chunk])
-                    missing += [connection.decode() for connection in answer]
-        return missing
+        calls = [call for ttl_s, pairs in by_ttl.items() for call in self._calls(pairs, [ttl_s * 1_000])]
+        return [one.decode() for answer in await self._touch.many(self._redis, calls) for one in answer]
 
     async def close(self, connections: Sequence[tuple[str, str]]) -> None:
         """Sockets (connection, user) that closed without `leave`: they count for PRESENCE_CLOSE_GRACE_S more."""
-        for partition, group in self._by_partition((user, connection) for connection, user in connections):
-            for chunk in chunks(group):
-                await self._close(self._redis, self._keys[partition], [PRESENCE_CLOSE_GRACE_S * 1_000, *chunk])
+        pairs = [(user, connection) for connection, user in connections]
+        await self._close.many(self._redis, self._calls(pairs, [PRESENCE_CLOSE_GRACE_S * 1_000]))
 
     async def leave(self, connections: Sequence[tuple[str, str]]) -> list[Transition]:
         """Takes (connection, user) away at once."""
-        transitions: list[Transition] = []
-        for partition, group in self._by_partition((user, connection) for connection, user in connections):
-            for chunk in chunks(group):
-                answer = await self._leave(self._redis, self._keys[partition], [0, "", *chunk])
-                transitions += transitions_of(answer)
-        return transitions
+        calls = self._calls([(user, connection) for connection, user in connections], [0, ""])
+        return [one for answer in await self._leave.many(self._redis, calls) for one in transitions_of(answer)]
 
     async def move(self, places: Sequence[Place]) -> list[Place | None]:
         """Remembers these places for PRESENCE_PLACE_KEPT_S; returns where each user was before, on any connection."""
@@ -168,6 +158,14 @@ class PresenceStore:
         """The last word of a gateway that stops in order; its members end by their own time."""
         await self._redis.zrem(GATEWAYS_KEY, self.gateway)
         self._registered = False
+
+    def _calls(self, pairs: Iterable[tuple[str, str]], head: list[Any]) -> list[Call]:
+        """Calls for the connections of (user, connection), after the same first arguments."""
+        return [
+            (self._keys[partition], [*head, *chunk])
+            for partition, group in self._by_partition(pairs)
+            for chunk in chunks(group)
+        ]
 
     def _by_partition(self, pairs: Iterable[tuple[str, _T]]) -> Iterable[tuple[int, list[_T]]]:
         """Items of (user, item) by the partition of the user."""

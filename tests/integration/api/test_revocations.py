@@ -5,6 +5,7 @@ import random
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from api.accounts.revocations import Revocations
 from api.db import Database
@@ -43,7 +44,8 @@ async def test_a_redis_that_is_wiped_meanwhile_never_claims_to_know_all(api: Run
             await asyncio.sleep(random.uniform(0, 0.004))
             await redis.flushdb()
             await bringing
-            known = {member.decode() for member in await redis.zrange(REVOKED_KEY, 0, -1)}
+            members: Any = await redis.zrange(REVOKED_KEY, 0, -1)
+            known = {member.decode() for member in members}
             if REVOKED_THROUGH in known:
                 assert {f"sid:{session}" for session in ended} <= known
         await revocations.bring()
