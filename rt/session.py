@@ -366,4 +366,4 @@ class Session:
 
 
 def _iso(unix: float) -> str:
-    return f"{datetime.fromtimestamp(int(unix), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return datetime.fromtimestamp(int(unix), UTC).isoformat().replace("+00:00", "Z")
