@@ -25,6 +25,7 @@ UNAVAILABLE: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # of a connection whose server has said goodbye and not hung up yet
 )
 
 

@@ -1,10 +1,15 @@
 """The pool of PostgreSQL connections: made before its server, and after it went away."""
 
 import asyncio
+from urllib.parse import urlsplit
 
-from config.postgres import alive, connect, make_pool
+import pytest
+
+from config.postgres import UNAVAILABLE, alive, connect, make_pool
 from config.settings import Settings
-from tests.support.stores import TestStores
+from tests.support.gateway import until
+from tests.support.proxy import Proxy
+from tests.support.stores import Database, TestStores
 
 
 async def test_a_pool_waits_for_its_server(own_stores: TestStores) -> None:
@@ -23,3 +28,30 @@ async def test_a_pool_waits_for_its_server(own_stores: TestStores) -> None:
     own_stores.postgres.start()
     assert await alive(pool)
     pool.terminate()
+
+
+async def test_a_server_that_said_goodbye_and_has_not_hung_up_is_away(database: Database) -> None:
+    """What every backend says when another one crashed; its connection is closed a moment later. Failed against: a
+    relay that took asyncpg's word for it, InternalClientError, for a defect of ours, and ended its process."""
+    address = urlsplit(database.url)
+    assert address.hostname
+    assert address.port
+    proxy = Proxy(address.hostname, address.port)
+    async with proxy.running():
+        pool = make_pool(Settings(database_url=proxy.url(database.url)))
+        await connect(pool)
+        async with pool.acquire() as connection:
+            mark = message(b"S", b"application_name", b"marked")  # so that we see when both were read
+            proxy.say(mark + message(b"E", b"SFATAL", b"VFATAL", b"C57P02", b"Mterminating connection", b""))
+            await until(lambda: connection.get_settings().application_name == "marked")
+            with pytest.raises(UNAVAILABLE):
+                await connection.execute("SELECT true")
+        await proxy.cut()
+        await until(lambda: alive(pool))
+        pool.terminate()
+
+
+def message(kind: bytes, *words: bytes) -> bytes:
+    """A message of PostgreSQL's protocol whose body is a list of strings."""
+    body = b"".join(word + b"\0" for word in words)
+    return kind + (4 + len(body)).to_bytes(4, "big") + body

@@ -21,6 +21,7 @@ class Proxy:
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
         self._pipes: set[asyncio.Task[None]] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
         self._running = asyncio.Event()
         self._running.set()
         self._cuts: list[tuple[bytes, Literal["before", "after"]]] = []
@@ -56,6 +57,11 @@ class Proxy:
         server has answered and before the answer reaches the client. `needle` must lie in one chunk."""
         self._cuts.append((needle, when))
 
+    def say(self, words: bytes) -> None:
+        """Sends `words` to every client, as if its server had."""
+        for client in self._clients:
+            client.write(words)
+
     async def cut(self) -> None:
         """Closes every connection now."""
         for task in self._pipes:
@@ -79,6 +85,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._pipes.add(task)
+        self._clients.add(writer)
         try:
             if not self.refuse:
                 self.connections += 1
@@ -87,6 +94,7 @@ class Proxy:
             pass
         finally:
             self._pipes.discard(task)
+            self._clients.discard(writer)
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
