@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Fleet
-from tests.support.stores import Database, TestStores, environment
+from tests.support.stores import Cluster, Database, TestStores, environment
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +23,16 @@ def stores_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def stores(stores_folder: Path) -> Iterator[TestStores]:
+def cluster_to_copy(stores_folder: Path) -> Cluster:
+    """What each PostgreSQL of the run begins as."""
+    return Cluster(stores_folder / "cluster-to-copy")
+
+
+@pytest.fixture(scope="session")
+def stores(stores_folder: Path, cluster_to_copy: Cluster) -> Iterator[TestStores]:
     """One PostgreSQL and one Valkey for the run, migrated. Leave them running and the shared database clean:
     a test that writes takes `database`, one that stops a store takes `own_stores`."""
-    running = TestStores(stores_folder)
+    running = TestStores(stores_folder / "shared", cluster_to_copy)
     try:
         running.start()
         yield running
@@ -63,9 +69,9 @@ def redis_url(stores: TestStores) -> str:
 
 
 @pytest.fixture
-def own_stores(tmp_path: Path, stores_folder: Path) -> Iterator[TestStores]:
+def own_stores(tmp_path: Path, stores_folder: Path, cluster_to_copy: Cluster) -> Iterator[TestStores]:
     """A durable PostgreSQL and a Valkey of the test's own, to stop, kill and start again as it likes."""
-    running = TestStores(stores_folder / f"own-{tmp_path.name}", durable=True)
+    running = TestStores(stores_folder / f"own-{tmp_path.name}", cluster_to_copy, durable=True)
     try:
         running.start()
         yield running

@@ -132,6 +132,48 @@ async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP)
     return one
 
 
+async def test_a_page_that_lost_its_gateway_comes_back_and_misses_nothing(browser: Browser, fleet: Fleet) -> None:
+    """Planted once and seen to fail: `since` left out of the second subscribe."""
+    watcher = await visit(browser, fleet)
+    await watcher.joins_live()
+    await fleet.rt.stop()
+    await expect(watcher.page.locator("#connection")).not_to_have_attribute("data-state", "open", timeout=WAIT_MS)
+    async with httpx2.AsyncClient() as client:
+        person = await Person(fleet.api.http(""), client).sign_up()
+        exercise = (await exercise_ids(fleet.api.http(""), client))[0]
+        await person.log_workout(exercise)
+        await person.log_workout(exercise)
+    await fleet.rt.start()
+    await expect(watcher.page.locator("#connection")).to_have_attribute("data-state", "open", timeout=40_000)
+    await expect(watcher.page.locator("#community li.fresh")).to_have_count(2, timeout=WAIT_MS)
+
+
+async def test_a_wrong_password_is_explained(browser: Browser, fleet: Fleet) -> None:
+    visitor = await visit(browser, fleet)
+    await visitor.page.get_by_role("button", name="Sign in").first.click()
+    form = visitor.page.locator("#credentials")
+    await form.get_by_label("E-mail").fill("nobody@example.com")
+    await form.get_by_label("Password").fill("wrong horse battery")
+    await form.get_by_role("button", name="Sign in").first.click()
+    await expect(form.get_by_role("alert")).not_to_be_empty(timeout=WAIT_MS)
+    await expect(visitor.page.locator("#sign-in")).to_be_visible()
+
+
+async def test_the_map_knows_where_cells_are(browser: Browser, fleet: Fleet) -> None:
+    """The page decodes H3 indexes with a library of its own: held against ours, pentagons and seams included."""
+    places = [(52.5, 13.4), (-33.9, 151.2), (0.0, 179.99), (64.7, 10.5), (-89.5, 0.0), (89.5, -120.0), (2.3, -5.2)]
+    cells = [h3.latlng_to_cell(lat, lng, resolution) for lat, lng in places for resolution in range(2, 8)]
+    cells += [cell for resolution in range(2, 8) for cell in h3.get_pentagons(resolution)]
+    one = await visit(browser, fleet)
+    decoded = await one.page.evaluate(
+        "async (cells) => { const h3 = await import('/static/vendor/h3-js.es.js');"
+        " return cells.map((cell) => h3.cellToLatLng(cell)); }",
+        cells,
+    )
+    for cell, (lat, lng) in zip(cells, decoded, strict=True):
+        assert (lat, lng) == pytest.approx(h3.cell_to_latlng(cell), abs=1e-6)
+
+
 async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: Fleet) -> None:
     """Planted once and seen to fail: the live subscription without the event handler."""
     watcher, member = await visit(browser, fleet), await visit(browser, fleet)
@@ -173,22 +215,6 @@ async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: 
     assert watcher.complaints + member.complaints + friend.complaints == []
 
 
-async def test_a_page_that_lost_its_gateway_comes_back_and_misses_nothing(browser: Browser, fleet: Fleet) -> None:
-    """Planted once and seen to fail: `since` left out of the second subscribe."""
-    watcher = await visit(browser, fleet)
-    await watcher.joins_live()
-    await fleet.rt.stop()
-    await expect(watcher.page.locator("#connection")).not_to_have_attribute("data-state", "open", timeout=WAIT_MS)
-    async with httpx2.AsyncClient() as client:
-        person = await Person(fleet.api.http(""), client).sign_up()
-        exercise = (await exercise_ids(fleet.api.http(""), client))[0]
-        await person.log_workout(exercise)
-        await person.log_workout(exercise)
-    await fleet.rt.start()
-    await expect(watcher.page.locator("#connection")).to_have_attribute("data-state", "open", timeout=40_000)
-    await expect(watcher.page.locator("#community li.fresh")).to_have_count(2, timeout=WAIT_MS)
-
-
 async def test_it_fits_a_phone(browser: Browser, fleet: Fleet) -> None:
     """Planted once and seen to fail: an inline style, which the content policy refuses."""
     member = await visit(browser, fleet, PHONE)
@@ -198,29 +224,3 @@ async def test_it_fits_a_phone(browser: Browser, fleet: Fleet) -> None:
     await member.dashboard("Plank").are(1)
     assert await member.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     assert member.complaints == []
-
-
-async def test_a_wrong_password_is_explained(browser: Browser, fleet: Fleet) -> None:
-    visitor = await visit(browser, fleet)
-    await visitor.page.get_by_role("button", name="Sign in").first.click()
-    form = visitor.page.locator("#credentials")
-    await form.get_by_label("E-mail").fill("nobody@example.com")
-    await form.get_by_label("Password").fill("wrong horse battery")
-    await form.get_by_role("button", name="Sign in").first.click()
-    await expect(form.get_by_role("alert")).not_to_be_empty(timeout=WAIT_MS)
-    await expect(visitor.page.locator("#sign-in")).to_be_visible()
-
-
-async def test_the_map_knows_where_cells_are(browser: Browser, fleet: Fleet) -> None:
-    """The page decodes H3 indexes with a library of its own: held against ours, pentagons and seams included."""
-    places = [(52.5, 13.4), (-33.9, 151.2), (0.0, 179.99), (64.7, 10.5), (-89.5, 0.0), (89.5, -120.0), (2.3, -5.2)]
-    cells = [h3.latlng_to_cell(lat, lng, resolution) for lat, lng in places for resolution in range(2, 8)]
-    cells += [cell for resolution in range(2, 8) for cell in h3.get_pentagons(resolution)]
-    one = await visit(browser, fleet)
-    decoded = await one.page.evaluate(
-        "async (cells) => { const h3 = await import('/static/vendor/h3-js.es.js');"
-        " return cells.map((cell) => h3.cellToLatLng(cell)); }",
-        cells,
-    )
-    for cell, (lat, lng) in zip(cells, decoded, strict=True):
-        assert (lat, lng) == pytest.approx(h3.cell_to_latlng(cell), abs=1e-6)
