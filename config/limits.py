@@ -76,6 +76,7 @@ REVOCATIONS_MAX: Final = 100_000
 # --- one gateway process
 HELD_CONNECTS_MAX: Final = 10_000  # whose token names a key that is being fetched; then 1013
 REPORT_EVERY_S: Final = 1  # a process's figures reach the board this often
+REHEARSAL_S: Final = 1  # how long a supervisor tries to reach Redis before it forks
 RESTART_PAUSE_S: Final = 0.5  # before a child that died is replaced
 TCP_USER_TIMEOUT_MS: Final = 30_000  # unacknowledged data for this long: the peer is gone
 TCP_KEEPALIVE_S: Final = 60
@@ -86,6 +87,7 @@ DRAIN_RETURN_MS: Final = (500, 5_500)  # `reconnect.after_ms`; well within the g
 # --- presence in Redis
 PRESENCE_SCRIPT_MEMBERS_MAX: Final = 100  # 1,000 members block Redis for 17-27 ms
 PRESENCE_TICK_S: Final = 0.25  # heartbeats of one tick and partition are one command
+PRESENCE_REST_S: Final = 0.05  # at least this between two ticks, however long the first took
 PRESENCE_TOUCH_TICK_S: Final = 1  # signs of life may wait longer than joins: four times fewer commands
 PRESENCE_TOUCH_MIN_S: Final = 5  # a busy connection is touched at most this often
 PRESENCE_WRITE_BACK_PER_S: Final = 40_000  # members a second, all gateways together: 100,000 are back within 5 s

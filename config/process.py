@@ -80,7 +80,10 @@ class Lifetime:
 
 def run(role: str, level: str, main: Callable[[Lifetime], Awaitable[None]]) -> None:
     """Runs `main` on uvloop until it returns; exits 0, or 1 when one of its tasks died."""
-    configure_logging(role, level)
+    if structlog.is_configured():  # by the process that this one was forked from
+        structlog.contextvars.bind_contextvars(role=role)
+    else:
+        configure_logging(role, level)
 
     async def whole() -> int:
         lifetime = Lifetime(role)

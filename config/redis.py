@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ def connect(url: str, *, connections: int = POOL_CONNECTIONS) -> RedisClient:
         socket_connect_timeout=2.0,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
+        driver_info=None,  # else each client looks up the library's version in its package: 1.5 MB of a small process
     )
     pool.connection_class = type("CancellableConnection", (_Cancellable, pool.connection_class), {})
     return Redis.from_pool(pool)  # which also closes the pool with the client
@@ -103,8 +105,9 @@ class Script:
         return list(await pipe.execute(raise_on_error=False))
 
 
+@cache
 def load_script(module_file: str, name: str) -> Script:
-    """The script `name`.lua in the folder of `module_file` (pass `__file__`)."""
+    """The script `name`.lua in the folder of `module_file` (pass `__file__`); read once."""
     return Script((Path(module_file).parent / f"{name}.lua").read_text("utf-8"))
 
 

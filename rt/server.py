@@ -16,10 +16,11 @@ from config.limits import (
     DRAIN_CLIENTS_PER_S_MIN,
     DRAIN_RETURN_MS,
     FLUSH_WRITES_PER_TURN,
+    REHEARSAL_S,
     REPORT_EVERY_S,
 )
 from config.process import Lifetime
-from config.redis import RedisClient, connect
+from config.redis import RedisClient, RedisError, connect
 from config.settings import Settings
 from rt.bus import Bus
 from rt.client import Client
@@ -106,6 +107,16 @@ class Server:
         await asyncio.wait([presence], timeout=2)
         await lifetime.cancel_tasks()
         await self._redis.aclose()
+
+    async def rehearse(self) -> None:
+        """Looks at Redis once and ends; for a supervisor that is about to fork. A Redis that is away is left alone."""
+        try:
+            async with asyncio.timeout(REHEARSAL_S):
+                await self._knowledge.look()
+        except (RedisError, OSError, TimeoutError):
+            return
+        finally:
+            await self._redis.aclose()
 
     # --- time
 

@@ -27,10 +27,12 @@ from config.redis import connect
 from config.settings import Settings
 from rt.metrics import Board
 from rt.presence.keeper import keep
+from rt.rehearsal import rehearse
 from rt.server import serve
 
 log = structlog.get_logger()
 
+_prctl: Final = ctypes.CDLL(None).prctl
 _PR_SET_PDEATHSIG: Final = 1
 _TCP_NOTSENT_LOWAT: Final = 25
 _TCP_USER_TIMEOUT: Final = 18
@@ -104,9 +106,10 @@ class Supervisor:
         require_free(settings.rt_host, settings.rt_port)
         self._listeners = [listener(settings.rt_host, settings.rt_port) for _ in range(settings.rt_processes)]
         configure_logging("rt", settings.log_level)
+        rehearse(settings)
         signals = (signal.SIGTERM, signal.SIGINT)
         signal.pthread_sigmask(signal.SIG_BLOCK, (*signals, signal.SIGCHLD))
-        gc.collect()
+        # Not collected first: new objects of a child would fill the holes, and so copy the pages around them.
         gc.freeze()
         log.info("supervising", processes=settings.rt_processes, port=settings.rt_port)
         for row in range(settings.rt_processes):
@@ -129,7 +132,7 @@ class Supervisor:
 
     def _be_child(self, role: int | str) -> None:
         """Never returns."""
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != self._parent:
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -20,19 +20,23 @@ class Wheel(Generic[T]):
 
     def __init__(self, now: float) -> None:
         self._next = int(now / TICK_S) + 1  # the tick that fires next
-        self._slots: list[set[T]] = [set() for _ in range(SLOTS)]
+        self._slots: list[set[T] | None] = [None] * SLOTS
 
     def put(self, item: T, due: float) -> int:
         """Puts `item` in to fire at `due`; returns its slot, which `drop` needs."""
         tick = min(max(int(due / TICK_S) + 1, self._next), self._next + SLOTS - 1)
         slot = tick % SLOTS
-        self._slots[slot].add(item)
+        items = self._slots[slot]
+        if items is None:
+            self._slots[slot] = {item}
+        else:
+            items.add(item)
         return slot
 
     def drop(self, item: T, slot: int) -> None:
         """Takes `item` out; nothing happens if it has fired or `slot` is NOWHERE."""
-        if slot != NOWHERE:
-            self._slots[slot].discard(item)
+        if slot != NOWHERE and (items := self._slots[slot]) is not None:
+            items.discard(item)
 
     def advance(self, now: float) -> list[T]:
         """Takes out everything that is due at `now`. After a long pause the whole wheel is due at most once."""
@@ -40,11 +44,11 @@ class Wheel(Generic[T]):
         due: list[T] = []
         for tick in range(max(self._next, last - SLOTS + 1), last + 1):
             slot = tick % SLOTS
-            if self._slots[slot]:
-                due.extend(self._slots[slot])
-                self._slots[slot] = set()
+            if items := self._slots[slot]:
+                due.extend(items)
+                self._slots[slot] = None
         self._next = max(self._next, last + 1)
         return due
 
     def __len__(self) -> int:
-        return sum(map(len, self._slots))
+        return sum(len(items) for items in self._slots if items)
