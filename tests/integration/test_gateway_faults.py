@@ -8,76 +8,88 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from rt.wire.channels import app_channel
-from tests.support.gateway import EPOCH, Gateway, Talk, gateway, until
-from tests.support.processes import get_status
+from rt.wire.channels import Channel, app_channel
+from tests.support.gateway import EPOCH, MINT, Gateway, Talk, gateway, prepared, shared_fleet, until
+from tests.support.processes import Fleet, get_status
 from tests.support.stores import ROOT, TestStores
 
 CHANNEL = app_channel("open", "load")
 
 
-async def test_joins_under_load_lose_nothing_and_repeat_nothing(redis_url: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def shared(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One gateway for the tests that leave it as it was; each has a channel of its own."""
+    with shared_fleet(stores.redis_url, tmp_path_factory.mktemp("gateway")) as fleet:
+        yield fleet
+
+
+@pytest_asyncio.fixture
+async def gate(shared: Fleet, stores: TestStores) -> AsyncIterator[Gateway]:
+    async with prepared(stores.redis_url) as feeds:
+        yield Gateway(shared, feeds, MINT)
+
+
+async def test_joins_under_load_lose_nothing_and_repeat_nothing(gate: Gateway) -> None:
     """Failed when a join was answered without what the bus brought while its history was being read."""
-    await joins_under_load(redis_url, tmp_path, clients=10, joins_each=60)
+    await joins_under_load(gate, app_channel("open", "joins"), clients=10, joins_each=60)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
-async def test_ten_thousand_joins_under_load(redis_url: str, tmp_path: Path) -> None:
-    """The same, longer."""
-    await joins_under_load(redis_url, tmp_path, clients=100, joins_each=100)  # no client over its rate
+async def test_ten_thousand_joins_under_load(gate: Gateway) -> None:
+    """The same, longer; no client comes over its rate."""
+    await joins_under_load(gate, app_channel("open", "many-joins"), clients=100, joins_each=100)
     print("10,000 joins under load: lost 0, double 0")
 
 
-async def joins_under_load(redis_url: str, tmp_path: Path, *, clients: int, joins_each: int) -> None:
+async def joins_under_load(gate: Gateway, channel: Channel, *, clients: int, joins_each: int) -> None:
     """Every offset once and in order, over joins of every kind, or it fails."""
-    async with gateway(redis_url, tmp_path) as gate:
-        await gate.feeds.make(CHANNEL)
-        done = asyncio.Event()
+    await gate.feeds.make(channel)
+    done = asyncio.Event()
 
-        async def publish() -> None:
-            while not done.is_set():
-                await gate.feeds.publish(CHANNEL, 3)
-                await asyncio.sleep(0.004)
+    async def publish() -> None:
+        while not done.is_set():
+            await gate.feeds.publish(channel, 3)
+            await asyncio.sleep(0.004)
 
-        async def join(number: int) -> None:
-            """Follows the stream, joining again and again, with and without leaving the channel to nobody between."""
-            async with gate.client() as talk:
-                at = (await talk.ask("subscribe", channel=CHANNEL.wire))["offset"]
-                for turn in range(joins_each):
-                    if (turn + number) % 3 == 0:
-                        await talk.say("unsubscribe", channel=CHANNEL.wire)
-                        while (message := await talk.hear("event", "unsubscribed"))["type"] == "event":
-                            assert message["offset"] == at + 1
-                            at += 1
-                        await asyncio.sleep(0.01)
-                    since = at
-                    await talk.say("subscribe", channel=CHANNEL.wire, since={"epoch": EPOCH, "offset": since})
-                    while (message := await talk.hear("event", "subscribed"))["type"] == "event":
-                        assert message["offset"] == at + 1  # was on its way when the gateway heard us
+    async def join(number: int) -> None:
+        """Follows the stream, joining again and again, with and without leaving the channel to nobody between."""
+        async with gate.client() as talk:
+            at = (await talk.ask("subscribe", channel=channel.wire))["offset"]
+            for turn in range(joins_each):
+                if (turn + number) % 3 == 0:
+                    await talk.say("unsubscribe", channel=channel.wire)
+                    while (message := await talk.hear("event", "unsubscribed"))["type"] == "event":
+                        assert message["offset"] == at + 1
                         at += 1
-                    assert message["recovered"] is True
-                    told = [entry["offset"] for entry in message["events"]]
-                    assert told == list(range(since + 1, message["offset"] + 1))
-                    at = message[
-                        "offset"
-                    ]  # it may be behind what the old subscription brought: it goes on from `since`
-                    for _ in range(2):
-                        assert (await talk.hear("event"))["offset"] == at + 1
-                        at += 1
+                    await asyncio.sleep(0.01)
+                since = at
+                await talk.say("subscribe", channel=channel.wire, since={"epoch": EPOCH, "offset": since})
+                while (message := await talk.hear("event", "subscribed"))["type"] == "event":
+                    assert message["offset"] == at + 1  # was on its way when the gateway heard us
+                    at += 1
+                assert message["recovered"] is True
+                told = [entry["offset"] for entry in message["events"]]
+                assert told == list(range(since + 1, message["offset"] + 1))
+                at = message["offset"]  # it may be behind what the old subscription brought: it goes on from `since`
+                for _ in range(2):
+                    assert (await talk.hear("event"))["offset"] == at + 1
+                    at += 1
 
-        publisher = asyncio.ensure_future(publish())
-        try:
-            await asyncio.gather(*(join(number) for number in range(clients)))
-        finally:
-            done.set()
-            await publisher
+    publisher = asyncio.ensure_future(publish())
+    try:
+        await asyncio.gather(*(join(number) for number in range(clients)))
+    finally:
+        done.set()
+        await publisher
 
 
 async def test_a_wiped_redis_is_a_pause(own_stores: TestStores, tmp_path: Path) -> None:
@@ -111,42 +123,43 @@ async def test_a_wiped_redis_is_a_pause(own_stores: TestStores, tmp_path: Path) 
             assert (told["epoch"], told["recovered"], len(told["events"])) == (EPOCH, True, 7)
 
 
-async def test_a_channel_that_redis_lost_is_asked_of_the_relay(redis_url: str, tmp_path: Path) -> None:
-    async with gateway(redis_url, tmp_path) as gate, gate.client() as talk:
-        await talk.say("subscribe", channel=CHANNEL.wire, id=1)
+async def test_a_channel_that_redis_lost_is_asked_of_the_relay(gate: Gateway) -> None:
+    channel = app_channel("open", "lost")
+    async with gate.client() as talk:
+        await talk.say("subscribe", channel=channel.wire, id=1)
         refill = await gate.feeds.redis.brpop(["relay:refill"], timeout=5)
-        assert refill == (b"relay:refill", b"open:load")
-        await gate.feeds.make(CHANNEL)
+        assert refill == (b"relay:refill", b"open:lost")
+        await gate.feeds.make(channel)
         assert (await talk.hear())["type"] == "subscribed"
 
 
-async def test_readers_that_stall_are_cut_and_nobody_waits_for_them(redis_url: str, tmp_path: Path) -> None:
+async def test_readers_that_stall_are_cut_and_nobody_waits_for_them(gate: Gateway) -> None:
     """Failed without the caps: the gateway kept whatever the stalled did not read."""
-    async with gateway(redis_url, tmp_path) as gate:
-        await gate.feeds.make(CHANNEL)
-        stalled = [await asyncio.to_thread(_stall, gate.fleet.rt.port) for _ in range(5)]
-        try:
-            async with gate.client() as talk:
-                await talk.ask("subscribe", channel=CHANNEL.wire)
-                body = b'{"id":"x","p":"' + b"x" * 20_000 + b'"}'
-                worst, at = 0.0, 0
+    channel = app_channel("open", "stalled")
+    await gate.feeds.make(channel)
+    stalled = [await asyncio.to_thread(_stall, gate.fleet.rt.port, channel) for _ in range(5)]
+    try:
+        async with gate.client() as talk:
+            await talk.ask("subscribe", channel=channel.wire)
+            body = b'{"id":"x","p":"' + b"x" * 20_000 + b'"}'
+            worst, at = 0.0, 0
 
-                async def cut() -> bool:
-                    return "rt_closed_slow_total 5.0" in await asyncio.to_thread(_metrics, gate.fleet.rt.port)
+            async def cut() -> bool:
+                return "rt_closed_slow_total 5.0" in await asyncio.to_thread(_metrics, gate.fleet.rt.port)
 
-                end = time.monotonic() + 25
-                while not await cut():
-                    assert time.monotonic() < end
-                    for _ in range(50):
-                        began = time.monotonic()
-                        assert await gate.feeds.store.append(CHANNEL, EPOCH, at + 1, [body]) is None
-                        at += 1
-                        assert (await talk.hear("event"))["offset"] == at
-                        worst = max(worst, time.monotonic() - began)
-                assert worst < 2
-        finally:
-            for raw in stalled:
-                raw.close()
+            end = time.monotonic() + 25
+            while not await cut():
+                assert time.monotonic() < end
+                for _ in range(50):
+                    began = time.monotonic()
+                    assert await gate.feeds.store.append(channel, EPOCH, at + 1, [body]) is None
+                    at += 1
+                    assert (await talk.hear("event"))["offset"] == at
+                    worst = max(worst, time.monotonic() - began)
+            assert worst < 2
+    finally:
+        for raw in stalled:
+            raw.close()
 
 
 async def test_drain_tells_everybody_when_to_come_back(redis_url: str, tmp_path: Path) -> None:
@@ -167,48 +180,46 @@ async def test_drain_tells_everybody_when_to_come_back(redis_url: str, tmp_path:
                 assert closed == 1012
 
 
-async def test_a_killed_child_is_replaced_and_clients_resume(redis_url: str, tmp_path: Path) -> None:
-    async with gateway(redis_url, tmp_path) as gate:
-        await gate.feeds.make(CHANNEL)
-        await gate.feeds.publish(CHANNEL, 2)
-        async with gate.client() as talk:
-            assert (await talk.ask("subscribe", channel=CHANNEL.wire))["offset"] == 2
-            os.kill(_child_with_sockets(gate), signal.SIGKILL)
-            await talk.closed()
-        await gate.feeds.publish(CHANNEL, 3)
-        await gate.fleet.rt.wait_ready()
-        async with gate.client() as talk:
-            told = await talk.ask("subscribe", channel=CHANNEL.wire, since={"epoch": EPOCH, "offset": 2})
-            assert (told["recovered"], len(told["events"])) == (True, 3)
+async def test_a_killed_child_is_replaced_and_clients_resume(gate: Gateway) -> None:
+    channel = app_channel("open", "killed")
+    await gate.feeds.make(channel)
+    await gate.feeds.publish(channel, 2)
+    async with gate.client() as talk:
+        assert (await talk.ask("subscribe", channel=channel.wire))["offset"] == 2
+        os.kill(_child_with_sockets(gate), signal.SIGKILL)
+        await talk.closed()
+    await gate.feeds.publish(channel, 3)
+    await gate.fleet.rt.wait_ready()
+    async with gate.client() as talk:
+        told = await talk.ask("subscribe", channel=channel.wire, since={"epoch": EPOCH, "offset": 2})
+        assert (told["recovered"], len(told["events"])) == (True, 3)
 
 
-async def test_a_killed_supervisor_takes_its_children_along(redis_url: str, tmp_path: Path) -> None:
+async def test_a_killed_supervisor_takes_its_children_along(gate: Gateway) -> None:
     """Failed without PDEATHSIG: the children kept the port and their sockets."""
-    async with gateway(redis_url, tmp_path, RT_PROCESSES="2") as gate:
-        children = _children(gate.fleet.rt.pid)
-        assert len(children) == 3
-        gate.fleet.rt.kill()
-        await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
-        await gate.fleet.rt.start()
+    children = _children(gate.fleet.rt.pid)
+    assert len(children) == 2  # a gateway and the keeper
+    gate.fleet.rt.kill()
+    await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    await gate.fleet.rt.start()
 
 
-async def test_a_port_in_use_is_one_line(redis_url: str, tmp_path: Path) -> None:
-    async with gateway(redis_url, tmp_path) as gate:
-        second = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "rt"],
-            cwd=ROOT,
-            env=gate.fleet.env,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert second.returncode == 1
-        assert second.stderr.strip() == f"port {gate.fleet.rt.port} is in use: set RT_PORT to a free one"
+async def test_a_port_in_use_is_one_line(gate: Gateway) -> None:
+    second = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "rt"],
+        cwd=ROOT,
+        env=gate.fleet.env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert second.stderr.strip() == f"port {gate.fleet.rt.port} is in use: set RT_PORT to a free one"
 
 
-def _stall(port: int) -> socket.socket:
+def _stall(port: int, channel: Channel) -> socket.socket:
     """A client that subscribes and never reads."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -217,7 +228,7 @@ def _stall(port: int) -> socket.socket:
         b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
-    for message in ({"type": "connect"}, {"type": "subscribe", "channel": CHANNEL.wire}):
+    for message in ({"type": "connect"}, {"type": "subscribe", "channel": channel.wire}):
         data = json.dumps(message).encode()
         raw.sendall(bytes((0x81, 0x80 | len(data))) + bytes(4) + data)
     return raw
