@@ -16,16 +16,18 @@ from config.limits import (
     GATEWAY_LEASE_RENEW_S,
     NOW_EVERY_S,
     PRESENCE_PENDING_CLOSES_MAX,
+    PRESENCE_REST_S,
     PRESENCE_TICK_S,
     PRESENCE_TOUCH_MIN_S,
     PRESENCE_TOUCH_TICK_S,
     PRESENCE_WRITE_BACK_PER_S,
+    PRESENCE_WRITE_MEMBERS_MAX,
 )
 from config.redis import RedisError
 from rt.presence.members import Member
 from rt.presence.now import MINUTE_S, NowStore, Trainers
 from rt.presence.rules import Audience, ClockGuard, State, strictest, too_fast
-from rt.presence.store import Place, PresenceStore
+from rt.presence.store import Place, PresenceStore, chunks
 
 __all__ = ["LocalPresence", "LocalTotals"]
 
@@ -215,8 +217,9 @@ class LocalPresence:
         """Writes until `stopping` is set, then writes the rest and gives the lease back."""
         while not stopping.is_set():
             await self.turn()
+            took_s = self._monotonic() - self._now_s  # a turn is part of its tick, else the pace would not be kept
             try:
-                async with asyncio.timeout(PRESENCE_TICK_S):
+                async with asyncio.timeout(max(PRESENCE_TICK_S - took_s, PRESENCE_REST_S)):
                     await stopping.wait()
             except TimeoutError:
                 continue
@@ -299,14 +302,14 @@ class LocalPresence:
         for local in batch.values():
             local.written = True
         try:
-            await self._compare([local for local in batch.values() if local.placed_at_ms > local.compared_ms])
-            members = [local.member() for local in batch.values()]
-            await self._store.apply(members)
+            for some in chunks(list(batch.values()), PRESENCE_WRITE_MEMBERS_MAX):
+                await self._compare([local for local in some if local.placed_at_ms > local.compared_ms])
+                await self._store.apply([local.member() for local in some])
         except _AWAY:
             # Those that closed meanwhile need no second try: what was not written need not be ended.
             self._fresh = {key: local for key, local in batch.items() if key in self._members} | self._fresh
             raise
-        self.written += len(members)
+        self.written += len(batch)
 
     async def _compare(self, moved: list[_Local]) -> None:
         """Whoever cannot have come here from where the user was last, on whatever connection, is not settled."""
