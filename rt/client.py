@@ -11,7 +11,7 @@ from websockets.http11 import Request
 from config.addresses import client_address, is_lenient
 from config.limits import CLOSE_WAIT_S, CONNECT_DEADLINE_S, PING_AFTER_SILENCE_S, SILENT_CLOSE_S
 from rt.closes import Closing
-from rt.connection import CLOSING, HANDSHAKE, OPEN, Connection
+from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
 from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
 from rt.handshake import Page, Rules
 from rt.presence.map import ONLINE_SLOT
@@ -300,9 +300,14 @@ class Client(Connection):
 
     # --- time
 
-    def on_timer(self, now: float) -> None:
-        """Called by the wheel at `_due`, or early."""
+    def taken_out(self) -> None:
+        """The wheel has let go of it: `on_timer` follows."""
         self._slot = NOWHERE
+
+    def on_timer(self, now: float) -> None:
+        """Called at `_due`, or early; by then the client may be gone, or have put itself in again."""
+        if self.phase == LOST:
+            return
         if now < self._due:
             self._wake_at(self._due)
         elif self.phase == HANDSHAKE or self.phase == CLOSING:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from config.addresses import Network, networks
-from config.limits import HELD_CONNECTS_MAX
+from config.limits import HELD_CONNECTS_MAX, TIMERS_PER_TURN
 from config.settings import Settings
 from rt.client import Client
 from rt.closes import Closing
@@ -112,10 +112,15 @@ class Gateway:
             if hold is not None:
                 client.perform_held(hold)
 
-    def turn(self, now: float) -> None:
-        """One tick of the wheel: deadlines, and clients that are behind."""
-        for client in self.wheel.advance(now):
+    async def turn(self, now: float) -> None:
+        """One tick of the wheel: deadlines, TIMERS_PER_TURN in one turn of the loop, and clients that are behind."""
+        due = self.wheel.advance(now)
+        for client in due:
+            client.taken_out()
+        for number, client in enumerate(due, 1):
             client.on_timer(now)
+            if number % TIMERS_PER_TURN == 0:
+                await asyncio.sleep(0)
         for client in list(self.slow):
             client.check_backlog(now)
 

@@ -130,7 +130,7 @@ class Server:
             gateway = self._gateway
             gateway.facts.unix_offset = time.time() - now
             degraded = not self._bus.connected or self._presence.degraded
-            gateway.turn(now)
+            await gateway.turn(now)
             if degraded != gateway.facts.degraded:
                 gateway.facts.degraded = degraded
                 log.warning("degraded" if degraded else "healed")

@@ -7,7 +7,7 @@ is filled by loading the tile again.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
@@ -90,6 +90,33 @@ class _Tile:
                     self.cells.pop(cell, None)
 
 
+class _Job:
+    """One frame on its way to those who looked when it was made; `now` holds those who still do."""
+
+    __slots__ = ("at", "frame", "name", "now", "viewers")
+
+    def __init__(self, name: str, frame: bytes, now: Container[Viewer], viewers: Iterable[Viewer]) -> None:
+        self.name = name
+        self.frame = frame
+        self.now = now
+        self.viewers = list(viewers)
+        self.at = 0  # how many have it
+
+    def step(self, most: int) -> int:
+        """Sends to `most` more; how many that were."""
+        part = self.viewers[self.at : self.at + most]
+        name, frame, now = self.name, self.frame, self.now
+        for viewer in part:
+            if viewer in now:
+                viewer.send_map(name, frame)
+        self.at += len(part)
+        return len(part)
+
+    @property
+    def done(self) -> bool:
+        return self.at >= len(self.viewers)
+
+
 class MapView:
     """See the module. Synchronous but for `run`, which loads tiles."""
 
@@ -101,7 +128,8 @@ class MapView:
         self._viewers: dict[Viewer, list[_Tile]] = {}
         self._wanted: dict[TileKey, None] = {}
         self._wake = asyncio.Event()
-        self._queue: deque[tuple[_Tile, bytes, list[Viewer]]] = deque()
+        self._queue: deque[_Job] = deque()
+        self._online: _Job | None = None  # the newest `online`, which may be in the queue
         self._left = MAP_SENDS_PER_TURN
         self._turning = False
 
@@ -165,8 +193,11 @@ class MapView:
     def tell_online(self, users: int, training: int) -> None:
         """Hands `online` to every viewer; also for a gateway that counts from memory while Redis is away."""
         frame = text_frame(orjson.dumps({"type": "online", "users": users, "training": training}))
-        for viewer in self._viewers:
-            viewer.send_map(ONLINE_SLOT, frame)
+        if self._online is not None and not self._online.done:
+            self._online.viewers = []  # nobody needs the older one
+        self._online = _Job(ONLINE_SLOT, frame, self._viewers, self._viewers)
+        self._queue.append(self._online)
+        self._drain()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Loads the tiles that are wanted, until cancelled or `stopping` is set; waits for a Redis that is away."""
@@ -217,17 +248,15 @@ class MapView:
     def _send(self, tile: _Tile, frame: bytes) -> None:
         """To all who look at it now; at most MAP_SENDS_PER_TURN in one turn of the loop, the rest in the next ones."""
         self.frames_built += 1
-        self._queue.append((tile, frame, list(tile.viewers)))
+        self._queue.append(_Job(tile.key.tile, frame, tile.viewers, tile.viewers))
         self._drain()
 
     def _drain(self) -> None:
         while self._queue and self._left > 0:
-            tile, frame, viewers = self._queue.popleft()
-            self._left -= len(viewers)
-            name, now = tile.key.tile, tile.viewers
-            for viewer in viewers:
-                if viewer in now:
-                    viewer.send_map(name, frame)
+            job = self._queue[0]
+            self._left -= job.step(self._left)
+            if job.done:
+                self._queue.popleft()
         if not self._turning:
             self._turning = True
             asyncio.get_running_loop().call_soon(self._turn)

@@ -119,18 +119,35 @@ async def test_a_large_tick_gives_the_loop_turns_and_keeps_the_order_of_each_til
     for screen in screens:
         view.watch(screen, 7, [TILE.tile])
     await load(view)
-    await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
     for version in range(1, 6):
         view.on_message(MAP_CHANNEL, _message(version, [(A, version)]))
     sent = [len(screen.frames[TILE.tile]) for screen in screens]
-    assert sent == [2] * 4  # the whole one and the first change: more than three sockets, so the rest waits
+    assert sent == [2, 2, 2, 1]  # the whole one, and the first change for three sockets: the rest waits
     gone = screens.pop()
     view.unwatch(gone)
-    for _ in range(5):
+    for _ in range(7):
         await asyncio.sleep(0)
     assert [screen.versions[TILE.tile] for screen in screens] == [5] * 3
     assert [screen.tiles for screen in screens] == [{TILE.tile: {A: 5}}] * 3
-    assert len(gone.frames[TILE.tile]) == 2
+    assert len(gone.frames[TILE.tile]) == 1
+
+
+async def test_online_gives_the_loop_turns_too_and_only_the_newest_goes_on(
+    redis: RedisClient, keeper: KeeperStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen failing with one write to everybody in one turn, which held 10,000 sockets up for 150 ms."""
+    monkeypatch.setattr("rt.presence.map.MAP_SENDS_PER_TURN", 3)
+    view, screens = MapView(redis), [Screen() for _ in range(5)]
+    for screen in screens:
+        view.watch(screen, 7, [TILE.tile])
+    view.tell_online(7, 1)
+    assert [len(screen.frames[ONLINE_SLOT]) for screen in screens] == [1, 1, 1, 0, 0]
+    view.tell_online(8, 1)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [len(screen.frames[ONLINE_SLOT]) for screen in screens] == [2, 2, 2, 1, 1]
 
 
 async def test_online_reaches_whoever_has_a_viewport_and_rubbish_stops_nobody(redis: RedisClient) -> None:
