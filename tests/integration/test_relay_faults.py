@@ -94,33 +94,51 @@ async def test_a_paused_leader_is_replaced_and_wakes_harmless(
 
     Failed against: a lease without an end; a claim that did not look at the term, with an append that did not either.
     """
-    community = Follower(redis_url)
-    first = worker_fleet(database.url, redis_url, tmp_path / "first")
-    second = worker_fleet(database.url, redis_url, tmp_path / "second")
-    async with client_of(redis_url) as redis, first:
+    community, enough = Follower(redis_url), asyncio.Event()
+    one = worker_fleet(database.url, redis_url, tmp_path / "one")
+    other = worker_fleet(database.url, redis_url, tmp_path / "other")
+    async with client_of(redis_url) as redis, both(one, other), following(community):
+        first, second = (one, other) if await metric(one, "relay_leader") else (other, one)
         await until_metric(first, "relay_leader", 1)
-        async with second, following(community):
-            assert await metric(second, "relay_leader") == 0
-            producing = asyncio.create_task(produce(database.url, redis, USERS, 700, 0.01))
-            await community.until(50)
-            os.kill(first.worker.pid, signal.SIGSTOP)
-            stopped_at = time.monotonic()
-            # What is still in the socket's buffers may arrive; after that only the successor can bring more.
-            await asyncio.sleep(0.3)
-            await community.until(len(community.events) + 1)
-            assert time.monotonic() - stopped_at < 5.5
-            await until_metric(second, "relay_leader", 1)
-            os.kill(first.worker.pid, signal.SIGCONT)
-            await until_metric(first, "relay_leader", 0)
-            numbered_by_first = await metric(first, "relay_events_numbered_total")
-            await producing
-            await community.until(700)
-            assert await metric(first, "relay_events_numbered_total") == numbered_by_first
-            assert await faults(database.url, community, 700) == []
-            # The successor stops in an orderly way: the first one leads again at once.
-            assert await second.worker.stop() == 0
-            await until_metric(first, "relay_leader", 1, within_s=2)
+        assert await metric(second, "relay_leader") == 0
+        producing = asyncio.create_task(produce(database.url, redis, USERS, 100_000, 0.01, enough))
+        await community.until(50)
+        os.kill(first.worker.pid, signal.SIGSTOP)
+        stopped_at = time.monotonic()
+        # What is still in the socket's buffers may arrive; after that only the successor can bring more.
+        await asyncio.sleep(0.3)
+        await community.until(len(community.events) + 1)
+        assert time.monotonic() - stopped_at < 5.5
+        await until_metric(second, "relay_leader", 1)
+        os.kill(first.worker.pid, signal.SIGCONT)
+        await until_metric(first, "relay_leader", 0)
+        numbered_by_first = await metric(first, "relay_events_numbered_total")
+        await community.until(len(community.events) + 50)
+        enough.set()
+        count = await producing
+        await community.until(count)
+        assert await metric(first, "relay_events_numbered_total") == numbered_by_first
+        assert await faults(database.url, community, count) == []
+        # The successor stops in an orderly way: the first one leads again at once.
+        assert await second.worker.stop() == 0
+        await until_metric(first, "relay_leader", 1, within_s=2)
         assert await first.worker.stop() == 0
+
+
+@asynccontextmanager
+async def both(one: Fleet, other: Fleet) -> AsyncIterator[None]:
+    """Two relays that are started side by side, one of which leads."""
+    other.worker.launch()
+    try:
+        async with one:
+            await other.worker.wait_ready()
+            leads = [asyncio.create_task(until_metric(fleet, "relay_leader", 1)) for fleet in (one, other)]
+            await asyncio.wait(leads, return_when=asyncio.FIRST_COMPLETED)
+            for lead in leads:
+                lead.cancel()
+            yield
+    finally:
+        other.clean_up()
 
 
 async def test_a_wiped_redis_is_refilled(database: Database, redis_url: str, tmp_path: Path) -> None:
