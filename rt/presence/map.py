@@ -7,7 +7,7 @@ is filled by loading the tile again.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
@@ -43,14 +43,14 @@ class _Tile:
     Changes are kept as they came and applied when somebody needs the whole tile.
     """
 
-    __slots__ = ("cells", "frame", "key", "later", "pending", "version", "viewers")
+    __slots__ = ("cells", "frame", "key", "later", "pending", "version", "views")
 
     def __init__(self, key: TileKey) -> None:
         self.key = key
         self.version: int | None = None
         self.cells: dict[str, int] = {}
         self.later: list[bytes] = []  # messages that `cells` does not have yet
-        self.viewers: dict[Viewer, None] = {}
+        self.views: dict[_View, None] = {}
         self.pending: list[Change] = []
         self.frame: bytes | None = None  # the whole tile at this version, once somebody needed it
 
@@ -90,24 +90,47 @@ class _Tile:
                     self.cells.pop(cell, None)
 
 
+class _View:
+    """Tiles that are looked at together, and by whom: most who look at the map look at the same part of it."""
+
+    __slots__ = ("key", "tiles", "viewers")
+
+    def __init__(self, key: tuple[int, tuple[str, ...]], tiles: tuple[_Tile, ...]) -> None:
+        self.key = key
+        self.tiles = tiles
+        self.viewers: dict[Viewer, None] = {}
+
+
 class _Job:
-    """One frame on its way to those who looked when it was made; `now` holds those who still do."""
+    """One frame on its way to those who looked when it was made.
 
-    __slots__ = ("at", "frame", "name", "now", "viewers")
+    `now` has the view of each who still looks at anything; `views` are those that show the tile, None: any does.
+    """
 
-    def __init__(self, name: str, frame: bytes, now: Container[Viewer], viewers: Iterable[Viewer]) -> None:
+    __slots__ = ("at", "frame", "name", "now", "viewers", "views")
+
+    def __init__(
+        self,
+        name: str,
+        frame: bytes,
+        viewers: list[Viewer],
+        now: Mapping[Viewer, _View],
+        views: Container[_View] | None = None,
+    ) -> None:
         self.name = name
         self.frame = frame
         self.now = now
-        self.viewers = list(viewers)
+        self.views = views
+        self.viewers = viewers
         self.at = 0  # how many have it
 
     def step(self, most: int) -> int:
         """Sends to `most` more; how many that were."""
         part = self.viewers[self.at : self.at + most]
-        name, frame, now = self.name, self.frame, self.now
+        name, frame, now, views = self.name, self.frame, self.now, self.views
         for viewer in part:
-            if viewer in now:
+            view = now.get(viewer)
+            if view is not None and (views is None or view in views):
                 viewer.send_map(name, frame)
         self.at += len(part)
         return len(part)
@@ -125,7 +148,8 @@ class MapView:
         self.loads = 0
         self._redis: Any = redis
         self._tiles: dict[TileKey, _Tile] = {}
-        self._viewers: dict[Viewer, list[_Tile]] = {}
+        self._views: dict[tuple[int, tuple[str, ...]], _View] = {}
+        self._viewers: dict[Viewer, _View] = {}
         self._wanted: dict[TileKey, None] = {}
         self._wake = asyncio.Event()
         self._queue: deque[_Job] = deque()
@@ -145,26 +169,43 @@ class MapView:
         `now` takes those that are there instead of the viewer, who may want them in one piece.
         """
         self.unwatch(viewer)
-        watched: list[_Tile] = []
-        for name in tiles:
-            key = TileKey(resolution, name)
-            tile = self._tiles.get(key)
-            if tile is None:
-                tile = self._tiles[key] = _Tile(key)
-                self._want(tile)
-            tile.viewers[viewer] = None
-            watched.append(tile)
+        key = (resolution, tuple(tiles))
+        view = self._views.get(key) or self._begin(key)
+        view.viewers[viewer] = None
+        self._viewers[viewer] = view
+        for tile in view.tiles:
             if tile.version is not None:
-                (now or viewer.send_map)(name, tile.whole())
-        self._viewers[viewer] = watched
+                (now or viewer.send_map)(tile.key.tile, tile.whole())
 
     def unwatch(self, viewer: Viewer) -> None:
         """The viewer looks at nothing any more. Safe for one that never did."""
-        for tile in self._viewers.pop(viewer, ()):
-            del tile.viewers[viewer]
-            if not tile.viewers:
+        view = self._viewers.pop(viewer, None)
+        if view is None:
+            return
+        del view.viewers[viewer]
+        if view.viewers:
+            return
+        del self._views[view.key]
+        for tile in view.tiles:
+            del tile.views[view]
+            if not tile.views:
                 del self._tiles[tile.key]
                 self._wanted.pop(tile.key, None)
+
+    def _begin(self, key: tuple[int, tuple[str, ...]]) -> _View:
+        """A view that nobody had."""
+        resolution, names = key
+        tiles = []
+        for name in names:
+            tile = self._tiles.get(TileKey(resolution, name))
+            if tile is None:
+                tile = self._tiles[TileKey(resolution, name)] = _Tile(TileKey(resolution, name))
+                self._want(tile)
+            tiles.append(tile)
+        view = self._views[key] = _View(key, tuple(tiles))
+        for tile in tiles:
+            tile.views[view] = None
+        return view
 
     def whole(self, resolution: int, tile: str) -> bytes | None:
         """The whole tile as it is now, for a viewer that dropped changes; None while it is not known."""
@@ -195,7 +236,7 @@ class MapView:
         frame = text_frame(orjson.dumps({"type": "online", "users": users, "training": training}))
         if self._online is not None and not self._online.done:
             self._online.viewers = []  # nobody needs the older one
-        self._online = _Job(ONLINE_SLOT, frame, self._viewers, self._viewers)
+        self._online = _Job(ONLINE_SLOT, frame, list(self._viewers), self._viewers)
         self._queue.append(self._online)
         self._drain()
 
@@ -248,7 +289,8 @@ class MapView:
     def _send(self, tile: _Tile, frame: bytes) -> None:
         """To all who look at it now; at most MAP_SENDS_PER_TURN in one turn of the loop, the rest in the next ones."""
         self.frames_built += 1
-        self._queue.append(_Job(tile.key.tile, frame, tile.viewers, tile.viewers))
+        viewers = [viewer for view in tile.views for viewer in view.viewers]
+        self._queue.append(_Job(tile.key.tile, frame, viewers, self._viewers, tile.views))
         self._drain()
 
     def _drain(self) -> None:
