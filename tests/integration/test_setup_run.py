@@ -25,33 +25,47 @@ def data_dir(stores_folder: Path, tmp_path: Path) -> Iterator[Path]:
     wait_gone(str(folder))
 
 
-def test_it_serves_a_page_and_stops_within_ten_seconds_twice(data_dir: Path) -> None:
+@pytest.fixture(scope="module")
+def kept(stores_folder: Path) -> Path:
+    """The DATA_DIR of the tests that start everything: the first makes it, the others find it as the last one left it,
+    killed or not."""
+    return stores_folder / "kept"
+
+
+@pytest.fixture
+def kept_data_dir(kept: Path) -> Iterator[Path]:
+    """`kept`; nothing that uses it may outlive the test."""
+    yield kept
+    wait_gone(str(kept))
+
+
+def test_it_serves_a_page_and_stops_within_ten_seconds_twice(kept_data_dir: Path) -> None:
     """Seen failing with no handler for SIGTERM, and with a stop that waited for honcho without telling it."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        with Command(RUN, DATA_DIR=str(data_dir)) as command:
+        with Command(RUN, DATA_DIR=str(kept_data_dir)) as command:
             address = command.wait_line(r"ready: (http://\S+)")[1]
             assert "<html" in httpx2.get(address, timeout=5, trust_env=False).text.lower()
             begun = time.monotonic()
             command.process.send_signal(number)
             assert command.wait_end() == 0
-            wait_gone(str(data_dir))
+            wait_gone(str(kept_data_dir))
             assert time.monotonic() - begun < STOP_S
 
 
-def test_nothing_stays_when_all_of_it_is_killed(data_dir: Path) -> None:
+def test_nothing_stays_when_all_of_it_is_killed(kept_data_dir: Path) -> None:
     """kill -9 of the command and honcho at once is what a closed container does. Seen failing without
     PR_SET_PDEATHSIG: the stores stayed."""
-    with Command(RUN, DATA_DIR=str(data_dir)) as command:
+    with Command(RUN, DATA_DIR=str(kept_data_dir)) as command:
         command.wait_line("ready: http")
         os.killpg(command.process.pid, signal.SIGKILL)
-        wait_gone(str(data_dir), STOP_S)
+        wait_gone(str(kept_data_dir), STOP_S)
 
 
-def test_one_process_that_ends_takes_the_others_along(data_dir: Path) -> None:
+def test_one_process_that_ends_takes_the_others_along(kept_data_dir: Path) -> None:
     """Seen failing with the check of honcho removed: it waited for ever."""
-    with Command(RUN, DATA_DIR=str(data_dir)) as command:
+    with Command(RUN, DATA_DIR=str(kept_data_dir)) as command:
         command.wait_line("ready: http")
-        (worker,) = [pid for pid in processes_with(str(data_dir)) if _words(pid)[1:] == ["-m", "worker"]]
+        (worker,) = [pid for pid in processes_with(str(kept_data_dir)) if _words(pid)[1:] == ["-m", "worker"]]
         os.kill(worker, signal.SIGKILL)
         command.wait_line("a process ended, and the others with it")
         assert command.wait_end() == 1
@@ -100,6 +114,4 @@ async def test_the_three_processes_start_alone_and_stop_when_asked(fleet: Fleet)
         assert await get_status(service.port, "/metrics") == 200
     for service in fleet.services.values():
         assert await service.stop() == 0
-    await fleet.rt.start()
-    fleet.rt.kill()
     await fleet.rt.start()

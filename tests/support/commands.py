@@ -17,7 +17,7 @@ from config.embedded import child
 from config.embedded.ports import free_port
 from tests.support.stores import ROOT, environment
 
-LINE_S: Final = 30.0
+LINE_S: Final = 60.0
 END_S: Final = 12.0
 POLL_S: Final = 0.02
 

@@ -16,7 +16,7 @@ from config.embedded import child
 from config.embedded.ports import HOST, free_port
 from tests.support.stores import ROOT
 
-READY_S: Final = 30.0
+READY_S: Final = 60.0
 STOP_S: Final = 12.0  # R-45 gives ten
 POLL_S: Final = 0.02
 LOG_CHARS_SHOWN: Final = 4_000
