@@ -15,6 +15,7 @@ import structlog
 from config.limits import (
     EPOCH_WAIT_S,
     FLUSH_RETRY_S,
+    FLUSH_SHARE,
     FLUSH_WINDOW_BEHIND_S,
     FLUSH_WINDOW_S,
     FLUSH_WRITES_PER_TURN,
@@ -235,8 +236,9 @@ class Hub:
             budget -= self._write(topic, budget)
             if budget <= 0:
                 break
-        # As long as the last flush took: a process that is behind writes more at once, and at most half of its time.
-        self._window_s = min(max(FLUSH_WINDOW_S, monotonic() - self._busy_since), FLUSH_WINDOW_BEHIND_S)
+        # A process that is behind writes more at once, and has time for other things.
+        took_s = monotonic() - self._busy_since
+        self._window_s = min(max(FLUSH_WINDOW_S, took_s / FLUSH_SHARE), FLUSH_WINDOW_BEHIND_S)
         if self._jobs:
             self._schedule()
 

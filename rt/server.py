@@ -1,6 +1,7 @@
 """One gateway process: wires everything, listens, ticks, answers /health /ready /metrics, drains, ends."""
 
 import asyncio
+import gc
 import os
 import random
 import socket
@@ -16,6 +17,8 @@ from config.limits import (
     DRAIN_CLIENTS_PER_S_MIN,
     DRAIN_RETURN_MS,
     FLUSH_WRITES_PER_TURN,
+    FULL_COLLECTION_CLIENTS_MAX,
+    FULL_COLLECTION_EVERY_S,
     REHEARSAL_S,
     REPORT_EVERY_S,
 )
@@ -47,6 +50,7 @@ log = structlog.get_logger()
 _JSON: Final = "application/json"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _GAP_WINDOW_S: Final = 60.0
+_NO_FULL_COLLECTION: Final = 1 << 30  # of itself: a collection of all generations would stop the loop
 
 
 class Server:
@@ -122,7 +126,8 @@ class Server:
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        report_at = 0.0
+        report_at = collect_at = 0.0
+        gc.set_threshold(*gc.get_threshold()[:2], _NO_FULL_COLLECTION)
         while True:
             await asyncio.sleep(TICK_S)
             now = loop.time()
@@ -135,6 +140,9 @@ class Server:
                 gateway.facts.degraded = degraded
                 log.warning("degraded" if degraded else "healed")
                 await self._tell_everybody(outbound.STATUS[degraded])
+            if now >= collect_at and len(gateway.clients) <= FULL_COLLECTION_CLIENTS_MAX:
+                collect_at = now + FULL_COLLECTION_EVERY_S
+                gc.collect()  # no object of ours is ever in a cycle; libraries may leave one where they fail
             if now >= report_at:
                 report_at = now + REPORT_EVERY_S
                 self._report()
