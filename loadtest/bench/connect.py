@@ -1,7 +1,8 @@
 """What a connect, a resume and a heartbeat cost the gateway, and how long its loop pauses while everybody is replaced.
 
 One gateway process on a core of its own. CPU is what the kernel charged it (and Redis, by its own count) between two
-moments, divided by what was done; a connect is token check, presence, one feed and one viewport.
+moments, divided by what was done; a connect is handshake, token check, presence and one feed, and where the row says
+so one viewport.
 """
 
 import asyncio
@@ -68,8 +69,9 @@ class Person(asyncio.Protocol):
 class People:
     """Opens clients on one port, a few at a time."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, looking: bool = True) -> None:
         self._port = port
+        self._looks = (_VIEWPORT,) if looking else ()
         self._head = (
             f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -80,7 +82,7 @@ class People:
     async def one(self, hello: Mapping[str, str]) -> Person:
         """A client that says `hello` in its `connect`."""
         loop = asyncio.get_running_loop()
-        messages = (json.dumps({"type": "connect", **hello}).encode(), _VIEWPORT, _SUBSCRIBE)
+        messages = (json.dumps({"type": "connect", **hello}).encode(), *self._looks, _SUBSCRIBE)
         first = b"".join(map(client_frame, messages))
         async with self._gate:
             person = Person(self._head, first, loop.create_future())
@@ -110,7 +112,7 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
             async with host.process(server.prepare, host.CROWD_CORE, {"REDIS_URL": redis_url}) as preparing:
                 await preparing.wait()
             meter = Meter(host.family(child.pid)[1], redis)
-            rows = await _price_connects(People(port), identity, meter)
+            rows = await _price_connects(port, identity, meter)
             rows.append(await _replace_everybody(People(port), identity, port, redis_url))
     finally:
         await redis.aclose()
@@ -144,8 +146,9 @@ class Meter:
         }
 
 
-async def _price_connects(people: People, identity: Identity, meter: Meter) -> list[dict[str, Any]]:
+async def _price_connects(port: int, identity: Identity, meter: Meter) -> list[dict[str, Any]]:
     rows = []
+    people = People(port, looking=False)
     hellos = [{"token": identity.access_token(number)} for number in range(CLIENTS)]
     await meter.read()
     print("connect: by token, by ticket, heartbeats", file=sys.stderr)
@@ -157,6 +160,11 @@ async def _price_connects(people: People, identity: Identity, meter: Meter) -> l
     crowd = await people.many([{"resume": person.ticket.decode()} for person in crowd])
     await asyncio.sleep(SETTLE_S)
     rows.append(await meter.row("connect by resume ticket", CLIENTS))
+    await _end(crowd)
+    await meter.read()
+    crowd = await People(port).many([{"resume": person.ticket.decode()} for person in crowd])
+    await asyncio.sleep(SETTLE_S)
+    rows.append(await meter.row("the same with a viewport", CLIENTS))
     await asyncio.sleep(5)  # what follows is what is spent at rest, too
     idle_s, idle_redis_s = await _idle(meter, BEATS)
     for _ in range(BEATS):
