@@ -233,7 +233,7 @@ class Client(Connection):
         if session is None:
             return
         gateway = self._gateway
-        for wire in session.subscriptions or ():
+        for wire in session.subscriptions:
             gateway.hub.drop(self, wire)
         if self._resolution:
             gateway.map.unwatch(self)

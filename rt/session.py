@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
+from sys import intern
 from typing import Final, Literal
 
 from config.limits import (
@@ -108,6 +109,7 @@ class Session:
         "_limited_since",
         "_tokens",
         "_tokens_at",
+        "_until",
         "access",
         "audience",
         "background",
@@ -126,8 +128,8 @@ class Session:
         self.background = False
         self.training = False
         self.expires_unix = 0.0
-        # wire name -> unix time at which the channel token ends, 0 = never. None until there is one: most have few.
-        self.subscriptions: dict[str, float] | None = None
+        self.subscriptions: tuple[str, ...] = ()  # wire names; a tuple: most have one or two
+        self._until: dict[str, float] | None = None  # of those that a channel token opened: unix time of its end
         self._tokens = float(MESSAGES_BURST)
         self._tokens_at = now
         self._limited_since = 0.0  # 0 = not limited
@@ -178,17 +180,16 @@ class Session:
 
     def expired_subscriptions(self, unix: float) -> list[str]:
         """Forgets and returns the channels whose token has ended."""
-        if not self.subscriptions:
+        if self._until is None:
             return []
-        ended = [name for name, until in self.subscriptions.items() if until and until <= unix]
+        ended = [name for name, until in self._until.items() if until <= unix]
         for name in ended:
-            del self.subscriptions[name]
+            self._forget(name)
         return ended
 
     def next_deadline_unix(self) -> float:
         """When the socket's life or the first channel token ends."""
-        ends = [until for until in (self.subscriptions or {}).values() if until]
-        return min(self.expires_unix, *ends) if ends else self.expires_unix
+        return min(self.expires_unix, *self._until.values()) if self._until else self.expires_unix
 
     def error(self, message_id: MessageId, code: outbound.ErrorCode, text: str, now: float) -> Effects:
         """The answer to a message that is the client's mistake; the 21st within 60 s closes."""
@@ -298,12 +299,16 @@ class Session:
         until = None if channel is None else self._may_read(channel, message.token, facts, now + facts.unix_offset)
         if channel is None or until is None:
             return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
-        if self.subscriptions is None:
-            self.subscriptions = {}
-        if message.channel not in self.subscriptions and len(self.subscriptions) >= SUBSCRIPTIONS_PER_CONNECTION_MAX:
-            text = f"at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
-            return self.error(message.id, "TOO_MANY_SUBSCRIPTIONS", text, now)
-        self.subscriptions[channel.wire] = until
+        wire = intern(channel.wire)  # the same object for all who hear it
+        if wire not in self.subscriptions:
+            if len(self.subscriptions) >= SUBSCRIPTIONS_PER_CONNECTION_MAX:
+                text = f"at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
+                return self.error(message.id, "TOO_MANY_SUBSCRIPTIONS", text, now)
+            self.subscriptions += (wire,)
+        if until:
+            self._until = {**(self._until or {}), wire: until}
+        elif self._until is not None:
+            self._until.pop(wire, None)
         return (Join(message.id, channel, message.since),)
 
     def _may_read(self, channel: Channel, token: str | None, facts: Facts, unix: float) -> float | None:
@@ -329,9 +334,14 @@ class Session:
         channel = parse(message.channel)
         if channel is None:
             return self.error(message.id, "BAD_INPUT", "no such channel name", now)
-        if self.subscriptions is not None:
-            self.subscriptions.pop(channel.wire, None)
+        self._forget(channel.wire)
         return (Part(message.id, channel),)
+
+    def _forget(self, wire: str) -> None:
+        if wire in self.subscriptions:
+            self.subscriptions = tuple(name for name in self.subscriptions if name != wire)
+        if self._until is not None:
+            self._until.pop(wire, None)
 
     def _refresh(self, message: Refresh, facts: Facts, now: float) -> Effects:
         unix = now + facts.unix_offset
