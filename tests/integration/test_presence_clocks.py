@@ -138,6 +138,7 @@ async def replaced(
         talks = await people(gates, stack)
         await all_live(one, talks, heard, before_s)
 
+        await one.config_set("repl-diskless-sync-delay", "0")
         await two.config_set("masterauth", PASSWORD)
         await two.execute_command("REPLICAOF", HOST, str(first.port))
 
