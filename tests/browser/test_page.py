@@ -20,6 +20,7 @@ pytestmark = pytest.mark.timeout(120)
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (390, 844)
 WAIT_MS: Final = 30_000
+expect.set_options(timeout=WAIT_MS)
 # No sandbox as root; the rest keeps Chromium from asking for hosts of its own.
 ARGUMENTS: Final = (
     "--headless",

@@ -258,9 +258,9 @@ async def test_the_deadline_holds_at_one_byte_a_second_too(gate: Gateway) -> Non
             return await talk.closed(), time.monotonic() - began
 
     slow, (code, waited) = await asyncio.gather(asyncio.to_thread(drip, b"GET /ws HTTP/1.1\r\nHost: x\r\n"), silent())
-    assert 4 < slow < 7.5
+    assert 4 < slow < 9
     assert code == 4006
-    assert 4 < waited < 6
+    assert 4 < waited < 8
 
 
 async def test_the_rate_of_one_connection(gate: Gateway) -> None:

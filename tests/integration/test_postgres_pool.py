@@ -20,7 +20,7 @@ async def test_a_pool_waits_for_its_server(own_stores: TestStores) -> None:
     await asyncio.sleep(0.3)
     assert not await alive(pool)
     own_stores.postgres.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await connecting
     assert await alive(pool)
     own_stores.postgres.stop()

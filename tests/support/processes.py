@@ -164,10 +164,10 @@ class Fleet:
 
 
 async def get_status(port: int, path: str) -> int:
-    """The HTTP status of a GET on this machine; 0 when nobody answers within two seconds."""
+    """The HTTP status of a GET on this machine; 0 when nobody answers within five seconds."""
     writer = None
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(5):
             reader, writer = await asyncio.open_connection(HOST, port)
             writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n".encode())
             words = (await reader.readline()).split()

@@ -30,7 +30,7 @@ _APPEND: Final = (
 PUBLIC: Final = ("PUBLIC_ANON", "PUBLIC_PROFILE")
 
 
-async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], within_s: float = 5) -> T:
+async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], within_s: float = 15) -> T:
     """What `look` finds as soon as it is `good`. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
         while True:
@@ -43,7 +43,7 @@ async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]
 async def subscribe(bus: PubSub, channel: str) -> None:
     """Returns when the server has confirmed: what is published from now on will be heard."""
     await bus.subscribe(channel)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while (message := await bus.get_message(timeout=1)) is None or message["type"] != "subscribe":
             pass
 
@@ -177,7 +177,7 @@ async def following(*followers: Follower) -> AsyncIterator[None]:
     """Followers that have joined, for the length of the block."""
     tasks = [asyncio.create_task(follower.follow()) for follower in followers]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             for follower in followers:
                 await follower.joined.wait()
         yield

@@ -110,9 +110,13 @@ class Running:
         return asyncio.run(run())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The process, ready. Tests make their own accounts and leave it running."""
+    """The process, ready. Tests make their own accounts and leave it running.
+
+    It ends with the tests of this folder: every few seconds it writes its keys to the Redis of the run, in place of
+    those by which the gateways of other tests know whom to let in.
+    """
     database = stores.make_database()
     env = {**stores.environment(), "DATABASE_URL": database.url, "DATABASE_OWNER_URL": database.owner_url}
     fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings={"ALLOWED_ORIGINS": "https://app.example"})

@@ -81,10 +81,10 @@ def test_cost_is_by_tier(tier: str, cost: int) -> None:
 def test_fragment_bombs_are_cheap_to_refuse() -> None:
     """2^40 fields by doubling fragments: measured once each. Seen failing (for minutes) without the memo."""
     doubling = " ".join(f"fragment F{n} on A {{ ...F{n + 1} ...F{n + 1} }}" for n in range(40))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(BadInput):
         measure("{ ...F0 } " + doubling + " fragment F40 on A { x: a }")
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_an_ordinary_page_of_100_is_open_to_everybody() -> None:
