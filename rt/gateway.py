@@ -29,6 +29,7 @@ _COUNTED: Final = {
     Closing.RATE_LIMIT: "closed_limit",
     Closing.TOO_MANY_ERRORS: "closed_limit",
     Closing.REVOKED: "closed_revoked",
+    Closing.NO_CONNECT: "closed_unconnected",
     Closing.INTERNAL: "closed_bug",
 }
 

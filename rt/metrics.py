@@ -48,6 +48,7 @@ FIGURES: Final = {
     "rt_closed_silent_total": "Sockets closed with 4004",
     "rt_closed_limit_total": "Sockets closed with 4008 or 4505",
     "rt_closed_revoked_total": "Sockets closed with 4503",
+    "rt_closed_unconnected_total": "Sockets closed with 4006: no connect in time",
     "rt_closed_bug_total": "Sockets closed with 1011",
     "rt_failures_total": "Errors of Redis in background work",
     "rt_presence_written_total": "Members of presence written",
@@ -87,6 +88,7 @@ class Counters:
     closed_silent: int
     closed_limit: int
     closed_revoked: int
+    closed_unconnected: int
     closed_bug: int
     failures: int
     presence_written: int
