@@ -134,7 +134,8 @@ async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP)
 
 
 async def test_a_page_that_lost_its_gateway_comes_back_and_misses_nothing(browser: Browser, fleet: Fleet) -> None:
-    """Planted once and seen to fail: `since` left out of the second subscribe."""
+    """Planted once and seen to fail: `since` left out of the second subscribe. Failed now and then while the page kept
+    saying "with delays" of a gateway that had said so in its first moment and took it back."""
     watcher = await visit(browser, fleet)
     await watcher.joins_live()
     await fleet.rt.stop()

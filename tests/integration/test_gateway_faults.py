@@ -127,8 +127,11 @@ async def test_a_channel_that_redis_lost_is_asked_of_the_relay(gate: Gateway) ->
     channel = app_channel("open", "lost")
     async with gate.client() as talk:
         await talk.say("subscribe", channel=channel.wire, id=1)
-        refill = await gate.feeds.redis.brpop(["relay:refill"], timeout=5)
-        assert refill == (b"relay:refill", b"open:lost")
+        asked = b""
+        while asked != b"open:lost":  # tests before this one have asked for theirs
+            popped: Any = await gate.feeds.redis.brpop(["relay:refill"], timeout=5)
+            assert popped, "nobody asked"
+            asked = popped[1]
         await gate.feeds.make(channel)
         assert (await talk.hear())["type"] == "subscribed"
 

@@ -43,9 +43,9 @@ live.addEventListener("state", ({ detail }) => {
 });
 
 live.addEventListener("status", ({ detail }) => {
-  if (!detail.degraded) return;
-  at("connection").dataset.state = "degraded";
-  at("connection").textContent = "Live, with delays";
+  const pill = at("connection");
+  pill.dataset.state = detail.degraded ? "degraded" : "open"; // it is said of an open connection only
+  pill.textContent = detail.degraded ? "Live, with delays" : STATES.open;
 });
 
 live.addEventListener("online", ({ detail }) => showOnline(detail.users, detail.training));
