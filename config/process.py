@@ -7,6 +7,7 @@ looks alive is worse than a restart.
 
 import asyncio
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -37,6 +38,16 @@ def configure_logging(role: str, level: str) -> None:
     structlog.contextvars.bind_contextvars(role=role)
     # Libraries that use the standard logging speak through the same lines, warnings and worse only.
     logging.basicConfig(handlers=[_StructlogHandler()], level=logging.WARNING, force=True)
+
+
+def allow_open_files() -> int:
+    """Raises this process's limit of open files, which its children inherit, to what the system allows; that limit.
+
+    A shell's default is 1,024: fewer sockets than a small community has.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 class Lifetime:

@@ -20,6 +20,8 @@ from typing import Any, Final
 
 import uvloop
 
+from config.process import allow_open_files
+
 _STAMP: Final = re.compile(rb'"t":\s?(\d+)')
 _TAIL: Final = 40  # a stamp cut by the end of a read is found with the next one
 SAMPLE_CLIENTS: Final = 64  # latency is taken from this many clients; counting is done for all
@@ -210,4 +212,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    allow_open_files()
     main()

@@ -22,7 +22,7 @@ from config.limits import (
     TCP_NOTSENT_LOWAT_BYTES,
     TCP_USER_TIMEOUT_MS,
 )
-from config.process import Lifetime, configure_logging, run
+from config.process import Lifetime, allow_open_files, configure_logging, run
 from config.redis import connect
 from config.settings import Settings
 from rt.metrics import Board
@@ -106,12 +106,13 @@ class Supervisor:
         require_free(settings.rt_host, settings.rt_port)
         self._listeners = [listener(settings.rt_host, settings.rt_port) for _ in range(settings.rt_processes)]
         configure_logging("rt", settings.log_level)
+        files = allow_open_files()
         rehearse(settings)
         signals = (signal.SIGTERM, signal.SIGINT)
         signal.pthread_sigmask(signal.SIG_BLOCK, (*signals, signal.SIGCHLD))
         # Not collected first: new objects of a child would fill the holes, and so copy the pages around them.
         gc.freeze()
-        log.info("supervising", processes=settings.rt_processes, port=settings.rt_port)
+        log.info("supervising", processes=settings.rt_processes, port=settings.rt_port, open_files=files)
         for row in range(settings.rt_processes):
             self._start(row)
         self._start(_KEEPER)
