@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from config.process import allow_open_files
 from tests.support.processes import Fleet
 from tests.support.stores import Cluster, Database, TestStores, environment
+
+
+def pytest_configure() -> None:
+    """Some tests hold more sockets than a shell's default allows."""
+    allow_open_files()
 
 
 @pytest.fixture(scope="session")
