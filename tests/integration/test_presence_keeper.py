@@ -316,3 +316,13 @@ async def age_lease(redis: RedisClient, gateway: str) -> None:
 def _around(cell: str) -> rules.Bounds:
     lat, lng = rules._centre(cell)
     return rules.bounds(lng - 0.01, lat - 0.01, lng + 0.01, lat + 0.01)
+
+
+async def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_out(redis: RedisClient) -> None:
+    """Seen failing with every lease believed whose end is to come: no keeper for two minutes."""
+    first, second = KeeperStore(redis, "first", PARTITIONS), KeeperStore(redis, "second", PARTITIONS)
+    led = await first.lead(6)
+    assert (await second.lead(6)).term == 0
+    await redis.hset(KEEPER_KEY, "until", str(led.redis_ms + 120_000))  # then the clock was set back
+    assert (await second.lead(6)).term > led.term
+    assert (await first.lead(6)).term == 0
