@@ -8,33 +8,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from rt.wire.channels import Channel, app_channel
-from tests.support.gateway import EPOCH, MINT, Gateway, Talk, gateway, prepared, shared_fleet, until
-from tests.support.processes import Fleet, get_status
+from tests.support.gateway import EPOCH, Gateway, Talk, gateway, until
+from tests.support.processes import get_status
 from tests.support.stores import ROOT, TestStores
 
 CHANNEL = app_channel("open", "load")
-
-
-@pytest.fixture(scope="module")
-def shared(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """One gateway for the tests that leave it as it was; each has a channel of its own."""
-    with shared_fleet(stores.redis_url, tmp_path_factory.mktemp("gateway")) as fleet:
-        yield fleet
-
-
-@pytest_asyncio.fixture
-async def gate(shared: Fleet, stores: TestStores) -> AsyncIterator[Gateway]:
-    async with prepared(stores.redis_url) as feeds:
-        yield Gateway(shared, feeds, MINT)
 
 
 async def test_joins_under_load_lose_nothing_and_repeat_nothing(gate: Gateway) -> None:

@@ -1,7 +1,11 @@
 """What a gateway process costs that does nothing."""
 
 import asyncio
+import resource
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.support.gateway import gateway, until
 
@@ -27,3 +31,21 @@ async def test_an_idle_child_owns_little(redis_url: str, tmp_path: Path) -> None
         await asyncio.sleep(1)  # its start-up work is over; a process that grows at rest is to be seen
         owned = [own_kib(pid) for pid in children(gate.fleet.rt.pid)]
         assert max(owned) < OWN_KIB_MAX, owned
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """The limit of a usual shell, which processes started here inherit."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[1]), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_a_child_may_open_what_the_system_allows(few_files: None, redis_url: str, tmp_path: Path) -> None:
+    """Seen failing with a supervisor that leaves the limit as it finds it."""
+    async with gateway(redis_url, tmp_path) as gate:
+        await until(lambda: len(children(gate.fleet.rt.pid)) == 2)
+        for pid in children(gate.fleet.rt.pid):
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            assert soft == hard

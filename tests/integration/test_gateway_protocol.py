@@ -4,19 +4,18 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from websockets.exceptions import InvalidStatus
 
 from rt.presence.read import totals
 from rt.wire.bus import CONTROL_CHANNEL, REVOKED_KEY
 from rt.wire.channels import COMMUNITY, app_channel, profile_channel, user_channel
-from tests.support.gateway import EPOCH, MINT, Gateway, gateway, prepared, shared_fleet, until
+from tests.support.gateway import EPOCH, Gateway, gateway, shared_fleet, until
 from tests.support.processes import Fleet
 from tests.support.stores import TestStores
 from tests.support.tokens import Mint
@@ -28,12 +27,6 @@ OPEN = app_channel("open", "x")
 def shared(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with shared_fleet(stores.redis_url, tmp_path_factory.mktemp("gateway"), CONNECTIONS_PER_USER_MAX="3") as fleet:
         yield fleet
-
-
-@pytest_asyncio.fixture
-async def gate(shared: Fleet, stores: TestStores) -> AsyncIterator[Gateway]:
-    async with prepared(stores.redis_url) as feeds:
-        yield Gateway(shared, feeds, MINT)
 
 
 async def test_presence_reaches_redis_and_goes(gate: Gateway) -> None:

@@ -4,7 +4,7 @@ what each of them is answered."""
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,18 +13,12 @@ import pytest_asyncio
 
 from config.limits import CONNECT_DEADLINE_S, INBOUND_MESSAGE_BYTES_MAX
 from loadtest.bench.host import family
-from tests.support.gateway import MINT, Gateway, prepared, shared_fleet
+from tests.support.gateway import MINT, Gateway, prepared
 from tests.support.processes import Fleet
 from tests.support.raw import frame, raw, request, welcomed
 from tests.support.stores import TestStores
 
 HALVES = 2_000
-
-
-@pytest.fixture(scope="module")
-def shared(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with shared_fleet(stores.redis_url, tmp_path_factory.mktemp("gateway")) as fleet:
-        yield fleet
 
 
 @pytest_asyncio.fixture
