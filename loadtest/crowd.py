@@ -1,33 +1,41 @@
-"""A crowd of WebSocket clients cheap enough to share a core with nothing but itself.
+"""A crowd of WebSocket clients so cheap that what is measured is the server: sockets, one epoll, one buffer.
 
-Each client is one asyncio.Protocol: it writes the handshake and its first messages, then counts the stamps
-(`"t":<CLOCK_MONOTONIC ns>`) in what arrives and how late they are. It parses frames only as far as it must.
-`python -m loadtest.crowd` runs one crowd as a process of its own and prints two JSON lines: when all are open, and
-at the end. It talks to loopback addresses only and ends by itself.
+Each client writes the handshake and its first messages, then counts the stamps (`"t":<CLOCK_MONOTONIC ns>`) in what
+arrives and how late they are. It parses frames only as far as it must. `python -m loadtest.crowd` runs one crowd and
+prints two JSON lines: when all are open, and at the end. It talks to loopback addresses only and ends by itself.
 """
 
 import argparse
-import asyncio
 import base64
+import gc
 import json
 import os
 import re
+import select
+import socket
 import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
-
-import uvloop
+from typing import Final
 
 from config.process import allow_open_files
 
-_STAMP: Final = re.compile(rb'"t":\s?(\d+)')
-_TAIL: Final = 40  # a stamp cut by the end of a read is found with the next one
 SAMPLE_CLIENTS: Final = 64  # latency is taken from this many clients; counting is done for all
-CONNECTS_AT_ONCE: Final = 200
-_TICK_S: Final = 0.05
+OPENING_AT_ONCE: Final = 200
+_STAMP: Final = re.compile(rb'"t":\s?(\d+)')
+_MARK: Final = b'"t":'
+_TAIL: Final = 64  # a stamp or a mark cut by the end of a read is found with the next one
+_READ_BYTES: Final = 64 * 1024
+_BRACE: Final = 0x7D
+_EVENTS_MAX: Final = 1_024
+# A server that writes to a client asleep in epoll has to wake it, a third of the price of the write. Clients elsewhere
+# cost it nothing of the kind, so these look by themselves.
+_LOOK_EVERY_S: Final = 0.002
 _BEAT: Final = b'{"type":"heartbeat","status":"training"}'
+_PING: Final = b"\x89\x00"  # in no text: NUL is not JSON
+_PONG: Final = b"\x8a\x80\x00\x00\x00\x00"
+_IP_BIND_ADDRESS_NO_PORT: Final = 24  # <linux/in.h>; Python has no name for it before 3.12
 
 
 def client_frame(text: bytes) -> bytes:
@@ -38,119 +46,162 @@ def client_frame(text: bytes) -> bytes:
     return struct.pack("!BBH", 0x81, 0x80 | 126, size) + bytes(4) + text
 
 
-class Client(asyncio.Protocol):
-    """One client: open once its handshake is answered, then a counter."""
+class Client:
+    """What must be known of a client that is opening, is sampled, or whose last read ended within a message.
 
-    __slots__ = ("crowd", "first", "rest", "sampled", "seen", "transport")
+    `first` is sent behind the handshake; `rest` is the end of what was read, where a mark may be cut.
+    """
 
-    def __init__(self, crowd: "Crowd", first: bytes, sampled: bool) -> None:
-        self.crowd = crowd
+    __slots__ = ("first", "is_open", "rest", "sampled")
+
+    def __init__(self, *, first: bytes = b"", is_open: bool, sampled: bool) -> None:
         self.first = first
+        self.is_open = is_open
         self.sampled = sampled
-        self.seen = 0
         self.rest = b""
-        self.transport: Any = None
 
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        transport.write(self.crowd.handshake)
 
-    def data_received(self, data: bytes) -> None:
-        data = self.rest + data
-        if self.first and b"\r\n\r\n" in data:
-            self.transport.write(self.first)  # not before the handshake is answered: some servers refuse that
-            self.first = b""
-        found = 0
+class Crowd:
+    """`size` clients of one address, and what they have counted together. Nothing happens but in `turn`.
+
+    Of a client that is open, and not sampled, nothing is touched but its file number: with many thousands it is memory
+    that costs, not instructions.
+    """
+
+    def __init__(
+        self, port: int, path: str, subprotocol: str, ready_mark: bytes, source: str, size: int, firsts: Sequence[bytes]
+    ) -> None:
+        key = base64.b64encode(os.urandom(16)).decode()
+        offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+        self._handshake = (
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n"
+        ).encode()
+        self._port = port
+        self._ready_mark = ready_mark
+        self._source = source
+        self._size = size
+        self._firsts = firsts
+        self._epoll = select.epoll()
+        self._turned_at = 0.0
+        self._watched: dict[int, Client] = {}
+        self.sockets: dict[int, socket.socket] = {}  # by file number
+        self.late_ns: list[int] = []
+        self.begun = 0
+        self.open = 0
+        self.closed = 0
+        self.deliveries = 0
+
+    def begin(self) -> None:
+        """Begins as many connections as may be opening at once."""
+        while self.begun < self._size and self.begun - self.open - self.closed < OPENING_AT_ONCE:
+            first = self._firsts[self.begun % len(self._firsts)] if self._firsts else b""
+            # First and last in the server's order alike.
+            sampled = self.begun % max(1, self._size // SAMPLE_CLIENTS) == 0
+            self.begun += 1
+            ours = _socket(self._source)
+            ours.connect_ex(("127.0.0.1", self._port))
+            self.sockets[ours.fileno()] = ours
+            self._watched[ours.fileno()] = Client(first=first, is_open=False, sampled=sampled)
+            self._epoll.register(ours, select.EPOLLOUT)
+
+    def turn(self) -> None:
+        """Reads what has come, once from each client."""
+        nap_s = self._turned_at + _LOOK_EVERY_S - time.monotonic()
+        if nap_s > 0:
+            time.sleep(nap_s)
+        self._turned_at = time.monotonic()
+        watched = self._watched
+        deliveries = 0
+        for number, event in self._epoll.poll(0, _EVENTS_MAX):
+            if event & select.EPOLLOUT:
+                self._epoll.modify(number, select.EPOLLIN)
+                self.write(number, self._handshake)
+                continue
+            data = self._read(number)
+            if not data:
+                self._lost(number)
+            elif number in watched:
+                self._watch(number, watched[number], data)
+            else:
+                deliveries += data.count(_MARK)
+                if data[-1] != _BRACE:
+                    self._keep_rest(number, Client(is_open=True, sampled=False), data, 0)
+                elif data[0] == _PING[0]:
+                    self.write(number, _PONG)
+        self.deliveries += deliveries
+
+    def write(self, number: int, data: bytes) -> None:
+        """Writes a frame of the client with this file number."""
+        try:
+            os.write(number, data)
+        except OSError:
+            return  # it is being lost, or does not take more: no server here reads that slowly
+
+    def _read(self, number: int) -> bytes:
+        try:
+            return os.read(number, _READ_BYTES)
+        except OSError:
+            return b""
+
+    def _watch(self, number: int, client: Client, data: bytes) -> None:
+        data = client.rest + data
+        if not client.is_open:
+            self._watch_opening(number, client, data)
+            return
         end = 0
-        if self.sampled:
+        if client.sampled:
             now = time.monotonic_ns()
             for match in _STAMP.finditer(data):
                 if match.end() == len(data):
                     break  # the number may go on in the next read
-                found += 1
                 end = match.end()
-                self.crowd.late_ns.append(now - int(match[1]))
+                self.deliveries += 1
+                self.late_ns.append(now - int(match[1]))
         else:
-            found = data.count(b'"t":')
-            if found:
-                end = data.rfind(b'"t":') + 4
-        self.rest = data[max(end, len(data) - _TAIL) :]
-        if found:
-            self.seen += found
-            self.crowd.delivered(found)
-        elif not self.crowd.all_open.is_set() and self.seen == 0 and self.crowd.ready_mark in data:
-            self.crowd.opened()
+            self.deliveries += data.count(_MARK)
+        self._keep_rest(number, client, data, end)
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.crowd.lost()
+    def _watch_opening(self, number: int, client: Client, data: bytes) -> None:
+        client.rest = data[-_TAIL:]
+        if client.first and b"\r\n\r\n" in data:
+            self.write(number, client.first)  # not before the handshake is answered: some servers refuse that
+            client.first = b""
+        if self._ready_mark in data:
+            client.is_open, client.rest = True, b""
+            self.open += 1
+            if not client.sampled:
+                del self._watched[number]
 
+    def _keep_rest(self, number: int, client: Client, data: bytes, end: int) -> None:
+        """Keeps what a mark may be cut in, if anything: a message ends with a brace, and no mark has one in it."""
+        if data[-1] == _BRACE:
+            client.rest = b""
+        elif data.endswith(_PING):
+            self.write(number, _PONG)
+            client.rest = b""
+        else:
+            counted = end if client.sampled else data.rfind(_MARK) + len(_MARK)
+            client.rest = data[max(counted, len(data) - _TAIL) :]
+        if client.rest or client.sampled:
+            self._watched[number] = client
+        else:
+            self._watched.pop(number, None)
 
-class Crowd:
-    """`size` clients on one address, and what they have counted together."""
-
-    def __init__(self, port: int, path: str, subprotocol: str, ready_mark: bytes, source: str = "127.0.0.1") -> None:
-        key = base64.b64encode(os.urandom(16)).decode()
-        offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
-        self.handshake = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n"
-        ).encode()
-        self.port = port
-        self.ready_mark = ready_mark
-        self.source = source
-        self.clients: list[Client] = []
-        self.late_ns: list[int] = []
-        self.deliveries = 0
-        self.expected = 0
-        self.open = 0
-        self.closed = 0
-        self.all_open = asyncio.Event()
-        self.complete = asyncio.Event()
-        self._size = 0
-
-    async def connect(self, size: int, firsts: Sequence[bytes]) -> None:
-        """Opens `size` clients; each sends its element of `firsts` (in turn) behind the handshake."""
-        self._size = size
-        loop = asyncio.get_running_loop()
-        gate = asyncio.Semaphore(CONNECTS_AT_ONCE)
-
-        async def one(number: int) -> None:
-            async with gate:
-                sampled = number % max(1, size // SAMPLE_CLIENTS) == 0  # first and last in the server's order alike
-                client = Client(self, firsts[number % len(firsts)] if firsts else b"", sampled)
-                await loop.create_connection(lambda: client, "127.0.0.1", self.port, local_addr=(self.source, 0))
-                self.clients.append(client)
-
-        await asyncio.gather(*(one(number) for number in range(size)))
-
-    async def beat(self, frame: bytes, every_s: float) -> None:
-        """Each client sends `frame` once in `every_s`, spread evenly; until cancelled."""
-        per_tick = len(self.clients) / every_s * _TICK_S
-        due, at = 0.0, 0
-        while True:
-            await asyncio.sleep(_TICK_S)
-            due += per_tick
-            while due >= 1:
-                due -= 1
-                self.clients[at % len(self.clients)].transport.write(frame)
-                at += 1
-
-    def opened(self) -> None:
-        self.open += 1
-        if self.open >= self._size:
-            self.all_open.set()
-
-    def delivered(self, count: int) -> None:
-        self.deliveries += count
-        if self.expected and self.deliveries >= self.expected:
-            self.complete.set()
-
-    def lost(self) -> None:
+    def _lost(self, number: int) -> None:
+        client = self._watched.pop(number, None)
+        self.sockets.pop(number).close()
         self.closed += 1
+        self.open -= client is None or client.is_open
 
-    def close(self) -> None:
-        for client in self.clients:
-            client.transport.abort()
+
+def _socket(source: str) -> socket.socket:
+    """A socket of this address. Its port is chosen when it connects: a search among all that are bound is slow."""
+    ours = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    ours.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    ours.bind((source, 0))
+    return ours
 
 
 def percentile(values: Sequence[int], share: float) -> float:
@@ -159,34 +210,26 @@ def percentile(values: Sequence[int], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1e6 if ordered else 0.0
 
 
-async def _run(options: argparse.Namespace, firsts: Sequence[bytes]) -> None:
-    crowd = Crowd(options.port, options.path, options.subprotocol, options.ready.encode(), options.source)
-    crowd.expected = options.clients * options.events
-    await crowd.connect(options.clients, firsts)
-    async with asyncio.timeout(options.open_s):
-        await crowd.all_open.wait()
-    print(json.dumps({"open": crowd.open}), flush=True)
-    beating = asyncio.ensure_future(crowd.beat(client_frame(_BEAT), options.beat_s)) if options.beat_s else None
-    try:
-        async with asyncio.timeout(options.wait_s):
-            await crowd.complete.wait()
-    except TimeoutError:
-        pass
-    if beating is not None:
-        beating.cancel()
-    print(
-        json.dumps(
-            {
-                "deliveries": crowd.deliveries,
-                "complete": crowd.deliveries >= crowd.expected,
-                "closed": crowd.closed,
-                "p50_ms": round(percentile(crowd.late_ns, 0.50), 2),
-                "p99_ms": round(percentile(crowd.late_ns, 0.99), 2),
-            }
-        ),
-        flush=True,
-    )
-    crowd.close()
+def _open(crowd: Crowd, size: int, within_s: float) -> None:
+    """Raises TimeoutError."""
+    deadline = time.monotonic() + within_s
+    while crowd.open < size:
+        crowd.begin()
+        crowd.turn()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{crowd.open} of {size} are open, {crowd.closed} were closed")
+
+
+def _listen(crowd: Crowd, expected: int, within_s: float, beat_s: float) -> None:
+    """Until all have seen what they expect. Each beats once in `beat_s` (0: never), spread evenly."""
+    frame, clients = client_frame(_BEAT), list(crowd.sockets)
+    began = time.monotonic()
+    beats, per_s = 0, len(clients) / beat_s if beat_s else 0.0
+    while crowd.deliveries < expected and (passed := time.monotonic() - began) < within_s:
+        while beats < passed * per_s:
+            crowd.write(clients[beats % len(clients)], frame)
+            beats += 1
+        crowd.turn()
 
 
 def main() -> None:
@@ -208,7 +251,29 @@ def main() -> None:
     if options.first:
         lines = Path(options.first).read_text("utf-8").splitlines()
         firsts = [b"".join(client_frame(message.encode()) for message in json.loads(line)) for line in lines]
-    uvloop.run(_run(options, firsts))
+    crowd = Crowd(
+        options.port,
+        options.path,
+        options.subprotocol,
+        options.ready.encode(),
+        options.source,
+        options.clients,
+        firsts,
+    )
+    gc.disable()  # nothing here is ever in a cycle
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # whoever publishes on the same core goes first
+    _open(crowd, options.clients, options.open_s)
+    print(json.dumps({"open": crowd.open}), flush=True)
+    expected = options.clients * options.events
+    _listen(crowd, expected, options.wait_s, options.beat_s)
+    answer = {
+        "deliveries": crowd.deliveries,
+        "complete": crowd.deliveries >= expected,
+        "closed": crowd.closed,
+        "p50_ms": round(percentile(crowd.late_ns, 0.50), 2),
+        "p99_ms": round(percentile(crowd.late_ns, 0.99), 2),
+    }
+    print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

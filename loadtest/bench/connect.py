@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from config.redis import RedisClient, connect
 from loadtest.bench import host
-from loadtest.bench.fanout import SUBPROTOCOL, gateway
+from loadtest.bench.fanout import gateway
 from loadtest.bench.identity import Identity
+from loadtest.bench.person import Person, arrive
 from loadtest.crowd import client_frame
 from rt.wire.bus import REVOKED_KEY, REVOKED_THROUGH
 
@@ -27,43 +28,11 @@ SOCKETS: Final = 19_000  # with which everybody is replaced; a process may open 
 AT_ONCE: Final = 50
 REPLACED_PER_S: Final = 1_000
 SETTLE_S: Final = 2.0
-_RESUME: Final = re.compile(rb'"resume":"([^"]+)"')
 _GAP: Final = re.compile(r"^rt_loop_gap_max_ms\S* (\d+)", re.MULTILINE)
 
 _VIEWPORT: Final = b'{"type":"viewport","west":-10,"south":35,"east":30,"north":60,"zoom":4}'
 _SUBSCRIBE: Final = b'{"type":"subscribe","channel":"app:bench:main"}'
 _BEAT: Final = client_frame(b'{"type":"heartbeat","status":"training"}')
-
-
-class Person(asyncio.Protocol):
-    """One client; `ready` is done when it is in its feed."""
-
-    __slots__ = ("_first", "_head", "ready", "ticket", "transport")
-
-    def __init__(self, head: bytes, first: bytes, ready: asyncio.Future[None]) -> None:
-        self._head = head
-        self._first = first
-        self.ready = ready
-        self.ticket = b""
-        self.transport: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        transport.write(self._head)
-
-    def data_received(self, data: bytes) -> None:
-        if self._first and b"\r\n\r\n" in data:
-            self.transport.write(self._first)
-            self._first = b""
-        if not self.ready.done():
-            if found := _RESUME.search(data):
-                self.ticket = found[1]
-            if b'"type":"subscribed"' in data:
-                self.ready.set_result(None)
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        if not self.ready.done():
-            self.ready.set_exception(ConnectionError("closed before it was in its feed"))
 
 
 class People:
@@ -72,24 +41,14 @@ class People:
     def __init__(self, port: int, *, looking: bool = True) -> None:
         self._port = port
         self._looks = (_VIEWPORT,) if looking else ()
-        self._head = (
-            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
-        ).encode()
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(self, hello: Mapping[str, str]) -> Person:
         """A client that says `hello` in its `connect`."""
-        loop = asyncio.get_running_loop()
         messages = (json.dumps({"type": "connect", **hello}).encode(), *self._looks, _SUBSCRIBE)
         first = b"".join(map(client_frame, messages))
         async with self._gate:
-            person = Person(self._head, first, loop.create_future())
-            await loop.create_connection(lambda: person, "127.0.0.1", self._port)
-            async with asyncio.timeout(30):
-                await person.ready
-        return person
+            return await arrive(self._port, first, b'"type":"subscribed"')
 
     async def many(self, hellos: Sequence[Mapping[str, str]]) -> list[Person]:
         return list(await asyncio.gather(*(self.one(hello) for hello in hellos)))

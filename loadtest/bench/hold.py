@@ -23,6 +23,7 @@ from rt.presence.read import totals
 
 CLIENTS_PER_CROWD: Final = 12_500
 SOCKETS_PER_PROCESS: Final = 16_000  # a process may open 20,000 files on small machines
+CROWDS_AT_ONCE: Final = 3  # that are being opened: one alone leaves the machine idle now and then
 SAY_S: Final = 5.0  # after the crowd is open the keeper has this long to count everybody
 
 
@@ -89,24 +90,32 @@ async def run(hold: Hold, redis_url: str) -> dict[str, Any]:
 async def _open(
     stack: contextlib.AsyncExitStack, hold: Hold, identity: Identity, port: int
 ) -> tuple[list[asyncio.subprocess.Process], int]:
-    """One crowd after another, until all are open or one cannot be; the crowds, and how many clients are open."""
+    """A few crowds at a time, until all are open or one cannot be; the crowds, and how many clients are open."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hold-")))
     crowds: list[asyncio.subprocess.Process] = []
-    opened = 0
-    for number, first in enumerate(range(0, hold.clients, CLIENTS_PER_CROWD)):
-        size = min(CLIENTS_PER_CROWD, hold.clients - first)
-        messages = folder / str(number)
-        await asyncio.to_thread(_write_firsts, messages, identity, range(first, first + size), hold.background)
-        crowd = await stack.enter_async_context(
-            host.process(_crowd(hold, port, size, messages, number), None, output=asyncio.subprocess.PIPE)
-        )
-        line = await crowd.stdout.readline() if crowd.stdout is not None else b""
-        if not line:
-            print(f"hold: crowd {number} could not open: this is how far it goes", file=sys.stderr)
-            break
-        crowds.append(crowd)
-        opened += json.loads(line)["open"]
-        print(f"hold: {opened} clients", file=sys.stderr)
+    gate, opened, is_full = asyncio.Semaphore(CROWDS_AT_ONCE), 0, False
+
+    async def open_one(number: int, people: range) -> None:
+        nonlocal opened, is_full
+        async with gate:
+            if is_full:
+                return
+            messages = folder / str(number)
+            await asyncio.to_thread(_write_firsts, messages, identity, people, hold.background)
+            command = _crowd(hold, port, len(people), messages, number)
+            crowd = await stack.enter_async_context(host.process(command, None, output=asyncio.subprocess.PIPE))
+            line = await crowd.stdout.readline() if crowd.stdout is not None else b""
+            if not line:
+                is_full = True
+                print(f"hold: crowd {number} could not open: this is how far it goes", file=sys.stderr)
+                return
+            crowds.append(crowd)
+            opened += json.loads(line)["open"]
+            print(f"hold: {opened} clients", file=sys.stderr)
+
+    parts = range(0, hold.clients, CLIENTS_PER_CROWD)
+    people = [range(first, min(first + CLIENTS_PER_CROWD, hold.clients)) for first in parts]
+    await asyncio.gather(*(open_one(number, some) for number, some in enumerate(people)))
     return crowds, opened
 
 

@@ -20,9 +20,9 @@ from typing import Any, Final
 from config.limits import PRESENCE_TTL_S, PRESENCE_WRITE_BACK_PER_S
 from config.redis import RedisClient, connect
 from loadtest.bench import host
-from loadtest.bench.fanout import SUBPROTOCOL
 from loadtest.bench.identity import Identity
-from loadtest.crowd import Crowd, client_frame
+from loadtest.bench.person import Person, arrive
+from loadtest.crowd import client_frame
 from rt.presence.local import LocalPresence
 from rt.presence.now import NowStore
 from rt.presence.store import PresenceStore, partition_keys
@@ -32,6 +32,7 @@ WRITE_BACK: Final = 100_000
 PARTITIONS: Final = 16
 HEARTBEAT: Final = client_frame(b'{"type":"heartbeat","lat":52.5,"lng":13.4,"status":"training"}')
 BEAT_EVERY_S: Final = 10.0
+_WELCOME: Final = b'"type":"welcome"'
 Rows = list[dict[str, Any]]
 
 
@@ -69,19 +70,23 @@ class People:
         tokens = [identity.access_token(first + number) for number in range(PEOPLE)]
         connects = [client_frame(json.dumps({"type": "connect", "token": token}).encode()) for token in tokens]
         self._firsts = [frame + HEARTBEAT for frame in connects]
-        self.crowd = Crowd(port, "/ws", SUBPROTOCOL, b'"type":"welcome"')
+        self._port = port
+        self._crowd: list[Person] = []
 
     async def arrive(self) -> None:
-        await self.crowd.connect(PEOPLE, self._firsts)
-        async with asyncio.timeout(30):
-            await self.crowd.all_open.wait()
+        self._crowd = list(await asyncio.gather(*(arrive(self._port, first, _WELCOME) for first in self._firsts)))
 
     async def live(self) -> None:
         """Heartbeats, until cancelled."""
         while True:
             await asyncio.sleep(BEAT_EVERY_S)
-            for client in self.crowd.clients:
-                client.transport.write(HEARTBEAT)
+            for person in self._crowd:
+                person.transport.write(HEARTBEAT)
+
+    def cut(self) -> None:
+        """Ends all connections, without a word."""
+        for person in self._crowd:
+            person.transport.abort()
 
 
 async def run(environment: Mapping[str, str]) -> Rows:
@@ -120,7 +125,7 @@ async def _kill(scene: _Scene) -> bool:
 
 
 async def _cut(scene: _Scene) -> bool:
-    scene.first.crowd.close()
+    scene.first.cut()
     return True
 
 
@@ -155,7 +160,7 @@ async def _fault(name: str, redis_url: str, redis: RedisClient, fault: Any, *, w
             await people.arrive()
             tasks.append(asyncio.create_task(people.live()))
             stack.callback(tasks[-1].cancel)
-            stack.callback(people.crowd.close)
+            stack.callback(people.cut)
         await _until_online(redis, 2 * PEOPLE)
         began = time.monotonic()
         ended = await fault(_Scene(redis, first, pids[0], tasks[0]))

@@ -1,0 +1,58 @@
+"""One WebSocket client in a benchmark's own process, for faults and prices; crowds are loadtest/crowd.py's."""
+
+import asyncio
+import re
+from typing import Any, Final
+
+from loadtest.bench.fanout import SUBPROTOCOL
+
+_RESUME: Final = re.compile(rb'"resume":"([^"]+)"')
+_ARRIVES_S: Final = 30
+
+
+class Person(asyncio.Protocol):
+    """Says `first` behind the handshake and is there when `mark` has come; then it only reads."""
+
+    __slots__ = ("_first", "_mark", "ready", "ticket", "transport")
+
+    def __init__(self, first: bytes, mark: bytes, ready: asyncio.Future[None]) -> None:
+        self._first = first
+        self._mark = mark
+        self.ready = ready
+        self.ticket = b""  # for the next connect
+        self.transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(_HANDSHAKE)
+
+    def data_received(self, data: bytes) -> None:
+        if self._first and b"\r\n\r\n" in data:
+            self.transport.write(self._first)
+            self._first = b""
+        if not self.ready.done():
+            if found := _RESUME.search(data):
+                self.ticket = found[1]
+            if self._mark in data:
+                self.ready.set_result(None)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionError("closed before it was there"))
+
+
+async def arrive(port: int, first: bytes, mark: bytes) -> Person:
+    """A client of the gateway on this port. Raises ConnectionError or TimeoutError."""
+    loop = asyncio.get_running_loop()
+    person = Person(first, mark, loop.create_future())
+    await loop.create_connection(lambda: person, "127.0.0.1", port)
+    async with asyncio.timeout(_ARRIVES_S):
+        await person.ready
+    return person
+
+
+_HANDSHAKE: Final = (
+    f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
+).encode()
