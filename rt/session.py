@@ -23,7 +23,7 @@ from config.limits import (
 )
 from rt import tokens
 from rt.closes import Closing
-from rt.effects import NOTHING, Admit, Beat, Close, Depart, Effect, Effects, Hold, Join, Look, Part, Send
+from rt.effects import NOTHING, Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
 from rt.tokens import Access, Audience, Keys, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.wire import outbound
 from rt.wire.channels import Channel, ChannelKind, parse
@@ -51,6 +51,9 @@ class State(Enum):
     UNIDENTIFIED = auto()
     IDENTIFIED = auto()
     CLOSING = auto()
+
+
+_IDENTIFIED: Final = State.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
 class Facts:
@@ -146,19 +149,18 @@ class Session:
 
     def step(self, message: AnyMessage | Problem | Malformed, facts: Facts, now: float) -> Effects:
         """What follows from one message."""
-        match self.state:
-            case State.CLOSING:
-                return NOTHING
-            case State.UNIDENTIFIED:
-                if isinstance(message, Connect):
-                    return self._connect(message, facts, now)
+        state = self.state
+        if state is _IDENTIFIED:
+            if isinstance(message, Malformed):
                 return self.close(Closing.BAD_MESSAGE)
-            case State.IDENTIFIED:
-                if isinstance(message, Malformed):
-                    return self.close(Closing.BAD_MESSAGE)
-                if not self._may_speak(now):
-                    return self._limited(message.id, now)
-                return self._identified(message, facts, now)
+            if not self._may_speak(now):
+                return self._limited(message.id, now)
+            return self._identified(message, facts, now)
+        if state is State.CLOSING:
+            return NOTHING
+        if isinstance(message, Connect):
+            return self._connect(message, facts, now)
+        return self.close(Closing.BAD_MESSAGE)
 
     def control_frame(self, now: float) -> bool:
         """Whether a ping of the client is answered; it counts like a message. Call `limited_too_long` after."""
@@ -283,16 +285,16 @@ class Session:
             self.background = message.background
         if message.status is not None:
             self.training = message.status == "training"
-        answers: list[Effect] = []
+        effects: Effects = NOTHING
         if self.access is not None:
             if message.audience is not None:
                 self.audience = max(message.audience, self.access.presence_audience, key=_STRICTNESS.__getitem__)
-            answers.append(Beat(message.place(), message.exercise))
+            effects = (Beat(message.place(), message.exercise),)
         if message.id is not None:
-            answers.append(Send(outbound.ack(message.id)))
+            effects += (Send(outbound.ack(message.id)),)
         if changed:
-            answers.append(Send(outbound.pace(self.background)))
-        return tuple(answers)
+            effects += (Send(outbound.pace(self.background)),)
+        return effects
 
     def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
         channel = parse(message.channel)
@@ -360,12 +362,13 @@ class Session:
     # --- limits
 
     def _may_speak(self, now: float) -> bool:
-        self._tokens = min(float(MESSAGES_BURST), self._tokens + (now - self._tokens_at) * MESSAGES_PER_S)
+        left = self._tokens + (now - self._tokens_at) * MESSAGES_PER_S
+        if left > MESSAGES_BURST:
+            left = float(MESSAGES_BURST)
         self._tokens_at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
+        spoken = left >= 1.0
+        self._tokens = left - 1.0 if spoken else left
+        return spoken
 
     def _limited(self, message_id: MessageId, now: float) -> Effects:
         if self.limited_too_long(now):

@@ -167,8 +167,9 @@ class LocalPresence:
         if changed:
             local.touched_s = self._now_s
             self._fresh[connection_id] = local
-        else:
-            self.sign_of_life(connection_id)
+        elif self._now_s - local.touched_s >= PRESENCE_TOUCH_MIN_S:
+            local.touched_s = self._now_s
+            self._touched.add(connection_id)
 
     def sign_of_life(self, connection_id: str) -> None:
         """Any message of the client."""

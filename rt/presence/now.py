@@ -55,9 +55,9 @@ class Trainers:
 
     def trains(self, connection: str, user: str, exercise: str | None) -> None:
         """A heartbeat that says training; the newest one holds."""
-        doing = Doing(user, exercise)
-        if self._all.get(connection) != doing:
-            self._all[connection] = self._due[connection] = doing
+        known = self._all.get(connection)
+        if known is None or known.exercise != exercise or known.user != user:
+            self._all[connection] = self._due[connection] = Doing(user, exercise)
 
     def stops(self, connection: str) -> None:
         """It trains no more, or is gone. What was told of its minute stays."""
