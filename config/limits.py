@@ -78,6 +78,8 @@ REVOCATIONS_MAX: Final = 100_000
 
 # --- one gateway process
 HELD_CONNECTS_MAX: Final = 10_000  # whose token names a key that is being fetched; then 1013
+LOOP_LATE_S: Final = 0.002  # a loop that is late by this is busy, and ...
+LOOP_LOOK_S: Final = (0.01, 0.1)  # ... is looked at this often; and at rest: each look costs 0.1 ms there
 REPORT_EVERY_S: Final = 1  # a process's figures reach the board this often
 REHEARSAL_S: Final = 1  # how long a supervisor tries to reach Redis before it forks
 RESTART_PAUSE_S: Final = 0.5  # before a child that died is replaced
@@ -110,7 +112,10 @@ GATEWAY_LEASE_LATE_S: Final = 8
 MAP_WHOLE_S: Final = 30  # each tile comes whole this often
 MAP_TILES_PER_VIEWPORT_MAX: Final = 128  # the whole world is 122 tiles; a larger view gets a coarser resolution
 MAP_CELLS_PER_MESSAGE_MAX: Final = 5_000  # cells in one Pub/Sub message: about 120 KB
-MAP_SENDS_PER_TURN: Final = 256  # frames of the map to sockets, as FLUSH_WRITES_PER_TURN
+MAP_GATHER_S: Final = 0.05  # what the keeper says within this goes out in one write
+MAP_WRITE_BYTES_MAX: Final = 16 * 1024  # of frames of the map in one write; a larger one goes alone
+MAP_SENDS_PER_TURN: Final = 256  # writes of the map, as FLUSH_WRITES_PER_TURN ...
+MAP_SENDS_BESIDE_FEEDS: Final = 32  # ... while events wait for their sockets: they are older than any map when late
 TIMERS_PER_TURN: Final = 256  # deadlines of clients; then the loop gets a turn: most write a ping
 MAP_PENDING_PER_TILE_MAX: Final = 16  # changes kept while a tile is being loaded; more: load again
 ONLINE_EVERY_S: Final = 3

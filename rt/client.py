@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final, cast
 
@@ -14,7 +15,7 @@ from rt.closes import Closing
 from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
 from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
 from rt.handshake import Page, Rules
-from rt.presence.map import ONLINE_SLOT
+from rt.presence.rounds import ONLINE_SLOT, MapFrame
 from rt.presence.rules import bounds, view
 from rt.sendqueue import Backlog
 from rt.session import Session, State
@@ -225,7 +226,7 @@ class Client(Connection):
         seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
         self._resolution = seen.resolution
         frames = [outbound.viewport(message.id, seen.resolution, seen.tiles)]
-        self._gateway.map.watch(self, seen.resolution, seen.tiles, lambda _tile, frame: frames.append(frame))
+        self._gateway.map.watch(self, seen.resolution, seen.tiles, frames.append)
         self._answer(b"".join(frames))  # one write: what was asked for, also to a client that is behind
 
     def _end_session(self) -> None:
@@ -258,12 +259,13 @@ class Client(Connection):
             if self._backlog is not None:
                 self._wrote(data, asked=True)
 
-    def send_map(self, tile: str, frame: bytes) -> None:
-        """A tile's frame, or `online`: whoever is behind gets the newest only."""
+    def send_map(self, parts: Sequence[MapFrame], joined: bytes) -> None:
+        """Frames of tiles, or `online`: whoever is behind gets the newest only."""
         if self._backlog is None:
-            self.send(frame)
+            self.send(joined)
         else:
-            self._backlog.hold(tile, frame)
+            for part in parts:
+                self._backlog.hold(part.tile, part.frame)
 
     def _wrote(self, data: bytes, *, asked: bool) -> None:
         if self._backlog is not None:
@@ -284,12 +286,9 @@ class Client(Connection):
         if backlog is None:
             return
         for tile, frame in backlog.held.items():
-            if tile == ONLINE_SLOT:
-                self.send_map(tile, frame)
-            else:
-                whole = self._gateway.map.whole(self._resolution, tile)
-                if whole is not None:
-                    self.send_map(tile, whole)
+            newest = frame if tile == ONLINE_SLOT else self._gateway.map.whole(self._resolution, tile)
+            if newest is not None:
+                self.send_map((MapFrame(0, tile, newest),), newest)
 
     def check_backlog(self, now: float) -> None:
         """Cuts a client that is too far behind."""

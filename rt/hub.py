@@ -153,6 +153,10 @@ class Hub:
             self.load(topic)
         self.release(topic)
 
+    def is_writing(self) -> bool:
+        """Whether events wait for their sockets."""
+        return bool(self._jobs)
+
     # --- the bus
 
     def _on_confirmed(self, topic: Topic) -> None:

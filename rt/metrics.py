@@ -23,7 +23,7 @@ FIGURES: Final = {
     "rt_joins_waiting": "Subscriptions that wait for history",
     "rt_slow": "Sockets that do not read as fast as they are written to",
     "rt_degraded": "Processes without Redis",
-    "rt_loop_gap_max_ms": "Longest time between two turns of the wheel over its tick, last minute",
+    "rt_loop_gap_max_ms": "How late the loop was at most for what was due, last minute",
     "redis_connected": "Processes whose Redis answers",
     "rt_accepted_total": "Sockets accepted",
     "rt_upgraded_total": "WebSocket handshakes",

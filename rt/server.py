@@ -19,6 +19,8 @@ from config.limits import (
     FLUSH_WRITES_PER_TURN,
     FULL_COLLECTION_CLIENTS_MAX,
     FULL_COLLECTION_EVERY_S,
+    LOOP_LATE_S,
+    LOOP_LOOK_S,
     REHEARSAL_S,
     REPORT_EVERY_S,
 )
@@ -71,7 +73,7 @@ class Server:
         self._presence = LocalPresence(
             PresenceStore(self._redis, self._gateway_id, partitions), NowStore(self._redis, partitions)
         )
-        self._map = MapView(self._redis)
+        self._map = MapView(self._redis, busy=hub.is_writing)
         facts = Facts(
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
@@ -84,8 +86,7 @@ class Server:
         self._gateway = Gateway(settings, rules, facts, hub, self._presence, self._map, self._counters)
         self._knowledge = Knowledge(settings, self._redis, self._gateway, self._loader)
         self._started = False
-        self._tick_at = time.monotonic()
-        self._gaps: list[tuple[float, float]] = []  # (when, seconds): the longest of each second
+        self._gaps: list[tuple[float, float]] = []  # (when, seconds), longest first, of the last minute
 
     async def run(self, lifetime: Lifetime) -> None:
         """Serves until the process is asked to stop, then drains."""
@@ -98,6 +99,7 @@ class Server:
         lifetime.spawn("knowledge", self._knowledge.run(ended))
         lifetime.spawn("map", self._map.run(ended))
         lifetime.spawn("tick", self._tick())
+        lifetime.spawn("gaps", self._watch_gaps())
         presence = lifetime.spawn("presence", self._presence.run(ended))
         self._loader.start(lifetime)
         loop = asyncio.get_running_loop()
@@ -131,7 +133,6 @@ class Server:
         while True:
             await asyncio.sleep(TICK_S)
             now = loop.time()
-            self._watch_gap(now)
             gateway = self._gateway
             gateway.facts.unix_offset = time.time() - now
             degraded = not self._bus.connected or self._presence.degraded
@@ -149,10 +150,18 @@ class Server:
                 if degraded and self._presence.degraded:
                     self._map.tell_online(*self._presence.totals())
 
-    def _watch_gap(self, now: float) -> None:
-        gap, self._tick_at = now - self._tick_at - TICK_S, now
-        self._gaps = [entry for entry in self._gaps if now - entry[0] < _GAP_WINDOW_S and entry[1] > gap]
-        self._gaps.append((now, gap))
+    async def _watch_gaps(self) -> None:
+        """How late the loop is for an appointment: a turn of the loop that takes long makes it so."""
+        loop = asyncio.get_running_loop()
+        gap = 0.0
+        while True:
+            wait_s = LOOP_LOOK_S[gap < LOOP_LATE_S]
+            due = loop.time() + wait_s
+            await asyncio.sleep(wait_s)
+            now = loop.time()
+            gap = now - due
+            self._gaps = [entry for entry in self._gaps if now - entry[0] < _GAP_WINDOW_S and entry[1] > gap]
+            self._gaps.append((now, gap))
 
     async def _tell_everybody(self, frame: bytes) -> None:
         for number, client in enumerate(list(self._gateway.clients), 1):

@@ -96,7 +96,7 @@ class Keeper:
             (settings.map_tick_s[2], lambda: self._draw(2)),
             (settings.map_tick_s[1], lambda: self._draw(1)),
             (settings.map_tick_s[0], lambda: self._draw(0)),
-            (1.0, self._redraw),
+            (ONLINE_EVERY_S, self._redraw),  # in one round with the totals: gateways send both in one write
             (ONLINE_EVERY_S, self._tell_totals),
             (NOW_EVERY_S, self._render_now),
             (PRESENCE_RECOUNT_EVERY_S / partitions, self._recount),

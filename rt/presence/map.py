@@ -6,35 +6,27 @@ is filled by loading the tile again.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import orjson
 import structlog
 
-from config.limits import MAP_PENDING_PER_TILE_MAX, MAP_SENDS_PER_TURN
+from config.limits import MAP_GATHER_S, MAP_PENDING_PER_TILE_MAX
 from config.redis import RedisClient, RedisError
 from rt.presence.aggregate import TileKey
+from rt.presence.rounds import Rounds, Viewer
 from rt.presence.upkeep import TILES_KEY
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL
 from rt.wire.frames import text_frame
 from rt.wire.map import Change, cells_of, change, decode
 
-__all__ = ["ONLINE_SLOT", "MapView", "Viewer"]
+__all__ = ["MapView"]
 
 log = structlog.get_logger()
 
-ONLINE_SLOT: Final = "online"  # the `tile` under which the newest `online` frame is handed over
 _LOAD_TILES: Final = 256
 _RETRY_S: Final = 0.5
-
-
-class Viewer(Protocol):
-    """One socket with a viewport."""
-
-    def send_map(self, tile: str, frame: bytes) -> None:
-        """Takes a ready frame. One who is behind may drop what it has of the same tile, and then asks `whole`."""
 
 
 class _Tile:
@@ -101,49 +93,12 @@ class _View:
         self.viewers: dict[Viewer, None] = {}
 
 
-class _Job:
-    """One frame on its way to those who looked when it was made.
-
-    `now` has the view of each who still looks at anything; `views` are those that show the tile, None: any does.
-    """
-
-    __slots__ = ("at", "frame", "name", "now", "viewers", "views")
-
-    def __init__(
-        self,
-        name: str,
-        frame: bytes,
-        viewers: list[Viewer],
-        now: Mapping[Viewer, _View],
-        views: Container[_View] | None = None,
-    ) -> None:
-        self.name = name
-        self.frame = frame
-        self.now = now
-        self.views = views
-        self.viewers = viewers
-        self.at = 0  # how many have it
-
-    def step(self, most: int) -> int:
-        """Sends to `most` more; how many that were."""
-        part = self.viewers[self.at : self.at + most]
-        name, frame, now, views = self.name, self.frame, self.now, self.views
-        for viewer in part:
-            view = now.get(viewer)
-            if view is not None and (views is None or view in views):
-                viewer.send_map(name, frame)
-        self.at += len(part)
-        return len(part)
-
-    @property
-    def done(self) -> bool:
-        return self.at >= len(self.viewers)
-
-
 class MapView:
     """See the module. Synchronous but for `run`, which loads tiles."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(
+        self, redis: RedisClient, *, gather_s: float = MAP_GATHER_S, busy: Callable[[], bool] = lambda: False
+    ) -> None:
         self.frames_built = 0
         self.loads = 0
         self._redis: Any = redis
@@ -152,22 +107,14 @@ class MapView:
         self._viewers: dict[Viewer, _View] = {}
         self._wanted: dict[TileKey, None] = {}
         self._wake = asyncio.Event()
-        self._queue: deque[_Job] = deque()
-        self._online: _Job | None = None  # the newest `online`, which may be in the queue
-        self._left = MAP_SENDS_PER_TURN
-        self._turning = False
+        self._rounds = Rounds(lambda: list(self._views.values()), gather_s, busy)
 
     def channels(self) -> tuple[str, ...]:
         """The Pub/Sub channels whose messages `on_message` wants."""
         return (MAP_CHANNEL, ONLINE_CHANNEL)
 
-    def watch(
-        self, viewer: Viewer, resolution: int, tiles: Iterable[str], now: Callable[[str, bytes], None] | None = None
-    ) -> None:
-        """The viewer now looks at these tiles only, and gets each whole: at once, or when it is loaded.
-
-        `now` takes those that are there instead of the viewer, who may want them in one piece.
-        """
+    def watch(self, viewer: Viewer, resolution: int, tiles: Iterable[str], now: Callable[[bytes], None]) -> None:
+        """The viewer now looks at these tiles only, and gets each whole: `now` those that are there, others soon."""
         self.unwatch(viewer)
         key = (resolution, tuple(tiles))
         view = self._views.get(key) or self._begin(key)
@@ -175,7 +122,8 @@ class MapView:
         self._viewers[viewer] = view
         for tile in view.tiles:
             if tile.version is not None:
-                (now or viewer.send_map)(tile.key.tile, tile.whole())
+                now(tile.whole())
+        self._rounds.came(viewer)
 
     def unwatch(self, viewer: Viewer) -> None:
         """The viewer looks at nothing any more. Safe for one that never did."""
@@ -234,11 +182,7 @@ class MapView:
     def tell_online(self, users: int, training: int) -> None:
         """Hands `online` to every viewer; also for a gateway that counts from memory while Redis is away."""
         frame = text_frame(orjson.dumps({"type": "online", "users": users, "training": training}))
-        if self._online is not None and not self._online.done:
-            self._online.viewers = []  # nobody needs the older one
-        self._online = _Job(ONLINE_SLOT, frame, list(self._viewers), self._viewers)
-        self._queue.append(self._online)
-        self._drain()
+        self._rounds.add_online(frame)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Loads the tiles that are wanted, until cancelled or `stopping` is set; waits for a Redis that is away."""
@@ -271,6 +215,7 @@ class MapView:
                 self._want(tile)
                 continue
             self._send(tile, tile.whole())
+        self._rounds.now()
 
     def _change(self, tile: _Tile, new: Change) -> None:
         if tile.version is None:
@@ -287,26 +232,9 @@ class MapView:
             self._send(tile, frame)
 
     def _send(self, tile: _Tile, frame: bytes) -> None:
-        """To all who look at it now; at most MAP_SENDS_PER_TURN in one turn of the loop, the rest in the next ones."""
+        """To all who look at it now."""
         self.frames_built += 1
-        viewers = [viewer for view in tile.views for viewer in view.viewers]
-        self._queue.append(_Job(tile.key.tile, frame, viewers, self._viewers, tile.views))
-        self._drain()
-
-    def _drain(self) -> None:
-        while self._queue and self._left > 0:
-            job = self._queue[0]
-            self._left -= job.step(self._left)
-            if job.done:
-                self._queue.popleft()
-        if not self._turning:
-            self._turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._turning, self._left = False, MAP_SENDS_PER_TURN
-        if self._queue:
-            self._drain()
+        self._rounds.add(tile.views, tile.key.tile, frame)
 
     def _want(self, tile: _Tile) -> None:
         tile.version, tile.pending = None, []

@@ -12,9 +12,10 @@ from config.redis import RedisClient, connect
 from config.settings import Settings
 from rt.presence import read, rules
 from rt.presence.keeper import MAP_HOLD_S, Keeper
-from rt.presence.map import ONLINE_SLOT, MapView
+from rt.presence.map import MapView
 from rt.presence.members import Member, Transition
 from rt.presence.recount import compare
+from rt.presence.rounds import ONLINE_SLOT
 from rt.presence.store import GATEWAYS_KEY, PresenceStore, partition_keys
 from rt.presence.upkeep import KEEPER_KEY, KeeperStore
 from rt.wire.bus import decode_presence, encode_presence
@@ -240,14 +241,14 @@ async def test_the_map_reaches_viewers_and_readers_by_the_rule(
     redis: RedisClient, gateway: PresenceStore, keeper: Keeper, clock: Clock
 ) -> None:
     """40 settled people in a cell and 4 in one far away: the coarse resolutions at once, the fine ones later."""
-    view = MapView(redis)
+    view = MapView(redis, gather_s=0)
     screen = Screen()
     box = rules.bounds(13.0, 52.0, 14.0, 53.0)
     far = "871f8d7acffffff"
     async with hear(redis, *view.channels()) as heard:
         await gateway.apply([person(n) for n in range(40)] + [person(n, cell=far) for n in range(40, 44)])
         seen = rules.view(box, 2)
-        view.watch(screen, seen.resolution, seen.tiles)
+        screen.watch(view, seen.resolution, seen.tiles)
         await turn(keeper, clock, 3)
         await view.load(list(view._wanted))
         assert set(screen.tiles) == set(seen.tiles)

@@ -1,13 +1,15 @@
 """A viewer of the map that remembers, and an ear on Redis' Pub/Sub."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 
 from config.redis import RedisClient
+from rt.presence.map import MapView
+from rt.presence.rounds import MapFrame
 from rt.wire.frames import split_frames
 
 Heard = Callable[[int], Awaitable[list[tuple[str, bytes]]]]
@@ -27,8 +29,19 @@ class Screen:
         self.frames: dict[str, list[bytes]] = defaultdict(list)
         self.tiles: dict[str, dict[str, int]] = {}
         self.versions: dict[str, int] = {}
+        self.writes = 0
 
-    def send_map(self, tile: str, frame: bytes) -> None:
+    def send_map(self, parts: Sequence[MapFrame], joined: bytes) -> None:
+        assert joined == b"".join(part.frame for part in parts)
+        self.writes += 1
+        for part in parts:
+            self._take(part.tile, part.frame)
+
+    def watch(self, view: MapView, resolution: int, tiles: Iterable[str]) -> None:
+        """Looks there, as a client does that sends `viewport`."""
+        view.watch(self, resolution, tiles, lambda frame: self._take(frame_text(frame)["tile"], frame))
+
+    def _take(self, tile: str, frame: bytes) -> None:
         self.frames[tile].append(frame)
         message = frame_text(frame)
         if message["type"] != "map":
