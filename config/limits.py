@@ -35,6 +35,8 @@ PRESENCE_TTL_BACKGROUND_S: Final = 300
 PRESENCE_CLOSE_GRACE_S: Final = 15  # a reload is no departure
 PING_AFTER_SILENCE_S: Final = 25
 SILENT_CLOSE_S: Final = 60  # nothing at all received, pongs included: 4004
+PING_AFTER_SILENCE_BACKGROUND_S: Final = 55  # a phone in a pocket should sleep; proxies cut what is silent for 60 s
+SILENT_CLOSE_BACKGROUND_S: Final = 120
 
 # --- a slow reader
 SEND_QUEUE_BYTES_MAX: Final = 256 * 1024  # then 4002

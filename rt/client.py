@@ -10,7 +10,14 @@ import structlog
 from websockets.http11 import Request
 
 from config.addresses import client_address, is_lenient
-from config.limits import CLOSE_WAIT_S, CONNECT_DEADLINE_S, PING_AFTER_SILENCE_S, SILENT_CLOSE_S
+from config.limits import (
+    CLOSE_WAIT_S,
+    CONNECT_DEADLINE_S,
+    PING_AFTER_SILENCE_BACKGROUND_S,
+    PING_AFTER_SILENCE_S,
+    SILENT_CLOSE_BACKGROUND_S,
+    SILENT_CLOSE_S,
+)
 from rt.closes import Closing
 from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
 from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
@@ -29,6 +36,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# Silence until a ping, and until the close: in the foreground, in the background.
+_PATIENCE_S: Final = (
+    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
+)
 BUFFER_MARK_BYTES: Final = 16 * 1024  # more than this waiting: the client is behind
 
 
@@ -206,7 +218,7 @@ class Client(Connection):
             )
         self._answer(welcome)
         # The first look at the clock is at a random time, so that a wave of connects is no wave of pings.
-        self._wake_at(now + PING_AFTER_SILENCE_S * (0.5 + gateway.chance() / 2))
+        self._wake_at(now + _PATIENCE_S[session.background][0] * (0.5 + gateway.chance() / 2))
 
     def _beat(self, beat: Beat) -> None:
         session = self.session
@@ -325,16 +337,17 @@ class Client(Connection):
             gateway.hub.drop(self, wire)
             self.send(outbound.unsubscribed(None, wire, "token_expired"))
         silent_s = now - self._heard_at
+        ping_s, close_s = _PATIENCE_S[session.background]
         if unix >= session.expires_unix:
             self.close(Closing.TOKEN_EXPIRED)
-        elif silent_s >= SILENT_CLOSE_S:
+        elif silent_s >= close_s:
             self.close(Closing.SILENT)
         else:
-            if silent_s >= PING_AFTER_SILENCE_S:
+            if silent_s >= ping_s:
                 self.send(PING)
-                quiet_until = min(now + PING_AFTER_SILENCE_S, self._heard_at + SILENT_CLOSE_S)
+                quiet_until = min(now + ping_s, self._heard_at + close_s)
             else:
-                quiet_until = self._heard_at + PING_AFTER_SILENCE_S
+                quiet_until = self._heard_at + ping_s
             self._wake_at(min(quiet_until, now + session.next_deadline_unix() - unix))
 
     def _wake_before_deadline(self) -> None:

@@ -15,11 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from config.limits import PING_AFTER_SILENCE_S, SEND_QUEUE_BYTES_MAX, SILENT_CLOSE_S
+from config.limits import (
+    PING_AFTER_SILENCE_BACKGROUND_S,
+    PING_AFTER_SILENCE_S,
+    SEND_QUEUE_BYTES_MAX,
+    SILENT_CLOSE_BACKGROUND_S,
+    SILENT_CLOSE_S,
+)
 from loadtest.bench.host import family
 from rt.wire.channels import app_channel
 from tests.support.crowd import Crowd, client_frame, hello
 from tests.support.gateway import EPOCH, Gateway, gateway
+from tests.support.raw import raw
 
 CHANNEL = app_channel("open", "chaos")
 READERS = 450
@@ -177,6 +184,39 @@ async def test_a_cut_cable_frees_its_sockets(redis_url: str, tmp_path: Path) -> 
     finally:
         ip("link", "del", f"{name}a")
         ip("netns", "del", name)
+
+
+async def silent_life(gate: Gateway, *, background: bool) -> tuple[float, float, int]:
+    """Of a client that answers nothing: seconds until the first ping and until the close, and its code."""
+    async with raw(gate) as talk:
+        await talk.send(hello({"type": "connect", "background": background}))
+        await talk.reader.readuntil(b"\r\n\r\n")
+        began, pinged_s = time.monotonic(), 0.0
+        async with asyncio.timeout(SILENT_CLOSE_BACKGROUND_S + PING_AFTER_SILENCE_BACKGROUND_S):
+            while True:
+                first, size = await talk.reader.readexactly(2)
+                if size == 126:
+                    size = int.from_bytes(await talk.reader.readexactly(2), "big")
+                payload = await talk.reader.readexactly(size)
+                if first == 0x89 and not pinged_s:
+                    pinged_s = time.monotonic() - began
+                if first == 0x88:
+                    return pinged_s, time.monotonic() - began, int.from_bytes(payload[:2], "big")
+
+
+async def test_silence_is_asked_about_and_then_ended(redis_url: str, tmp_path: Path) -> None:
+    """In the background later: a phone should sleep. Seen failing with one patience for both."""
+    async with gateway(redis_url, tmp_path) as gate:
+        lives = await asyncio.gather(silent_life(gate, background=False), silent_life(gate, background=True))
+    promised = (
+        (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+        (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
+    )
+    for (pinged_s, closed_s, code), (ping_s, close_s) in zip(lives, promised, strict=True):
+        assert code == 4004
+        assert ping_s <= pinged_s < ping_s + 2
+        assert close_s <= closed_s < close_s + 2
+    print("silent clients: pinged and closed after", [(round(ping), round(end)) for ping, end, _ in lives], "s")
 
 
 def ip(*words: str) -> bool:
