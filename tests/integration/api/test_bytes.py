@@ -14,6 +14,7 @@ from tests.integration.api.conftest import Running
 
 BODY = b'{"email":"a@example.com","password":"x"}'
 LAG_S_MAX = 1.0  # what somebody else waits meanwhile, on a machine that runs other tests too
+FLOOD_S_MAX = 5.0  # from the first byte to the answer; it takes 0.6
 
 
 def post(*headers: bytes, body: bytes = BODY, path: bytes = b"/api/v1/auth/login", host: bytes = b"127.0.0.1") -> bytes:
@@ -114,8 +115,9 @@ def test_a_body_that_is_all_wrapping_holds_nobody_up(api: Running, client: httpx
     with connected(api) as connection:
         connection.setblocking(False)
         rest, worst_s, heard = memoryview(data), 0.0, b""
-        ends = time.monotonic() + 30
-        while rest and not heard and time.monotonic() < ends:
+        ends = time.monotonic() + FLOOD_S_MAX
+        while rest and not heard:
+            assert time.monotonic() < ends
             try:
                 rest = rest[connection.send(rest[:65_536]) :]
             except BlockingIOError:
@@ -134,6 +136,7 @@ def test_a_body_that_is_all_wrapping_holds_nobody_up(api: Running, client: httpx
         connection.setblocking(True)
         heard = heard or answers(connection, b"\r\n\r\n")
     assert not rest or heard[:10] in (b"", b"HTTP/1.1 4")
+    assert time.monotonic() < ends
     assert worst_s < LAG_S_MAX
     assert responses(heard) <= 1
 
