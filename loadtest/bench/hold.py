@@ -41,7 +41,7 @@ class Hold:
 
 
 HUNDRED_THOUSAND: Final = Hold(100_000, 8, beat_s=30, events=60, rate=1)
-MILLION: Final = Hold(1_000_000, 64, beat_s=120, events=3, rate=1 / 60, background=True, open_s=1_800)
+MILLION: Final = Hold(1_000_000, 64, beat_s=120, events=3, rate=1 / 60, background=True, open_s=1_200)
 
 
 async def bench_100k(environment: Mapping[str, str]) -> list[dict[str, Any]]:

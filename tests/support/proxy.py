@@ -109,10 +109,10 @@ class Proxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            up_writer.close()  # before any wait: `cut` may come now, too
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            up_writer.close()
             with contextlib.suppress(OSError):
                 await up_writer.wait_closed()
 
