@@ -29,7 +29,7 @@ _TAIL: Final = 64  # a stamp or a mark cut by the end of a read is found with th
 _READ_BYTES: Final = 64 * 1024
 _BRACE: Final = 0x7D
 _EVENTS_MAX: Final = 1_024
-# A server that writes to a client asleep in epoll has to wake it, a third of the price of the write. Clients elsewhere
+# A server that writes to a client asleep in epoll has to wake it, a sixth of the price of the write. Clients elsewhere
 # cost it nothing of the kind, so these look by themselves.
 _LOOK_EVERY_S: Final = 0.002
 _BEAT: Final = b'{"type":"heartbeat","status":"training"}'
