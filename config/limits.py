@@ -81,7 +81,7 @@ REVOCATIONS_MAX: Final = 100_000
 # --- one gateway process
 HELD_CONNECTS_MAX: Final = 10_000  # whose token names a key that is being fetched; then 1013
 LOOP_LATE_S: Final = 0.002  # a loop that is late by this is busy, and ...
-LOOP_LOOK_S: Final = (0.01, 0.1)  # ... is looked at this often; and at rest: each look costs 0.1 ms there
+LOOP_LOOK_S: Final = (0.01, 0.1)  # ... is looked at this often; and at rest, where each look wakes the process
 REPORT_EVERY_S: Final = 1  # a process's figures reach the board this often
 REHEARSAL_S: Final = 1  # how long a supervisor tries to reach Redis before it forks
 RESTART_PAUSE_S: Final = 0.5  # before a child that died is replaced
