@@ -79,7 +79,9 @@ FACTS_EVERY_S: Final = (1, 5)  # while something is missing, and else
 REVOCATIONS_MAX: Final = 100_000
 
 # --- one gateway process
+DOOR_TURN_S: Final = 0.004  # of each turn of the loop for handshakes and `connect`s
 HELD_CONNECTS_MAX: Final = 10_000  # whose token names a key that is being fetched; then 1013
+HELD_MESSAGES_MAX: Final = 10  # of one of them, `connect` included; then 1013
 LOOP_LATE_S: Final = 0.002  # a loop that is late by this is busy, and ...
 LOOP_LOOK_S: Final = (0.01, 0.1)  # ... is looked at this often; and at rest, where each look wakes the process
 REPORT_EVERY_S: Final = 1  # a process's figures reach the board this often

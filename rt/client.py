@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final, cast
 
@@ -29,7 +29,7 @@ from rt.session import Session, State
 from rt.wheel import NOWHERE
 from rt.wire import outbound
 from rt.wire.frames import PING
-from rt.wire.inbound import decode
+from rt.wire.inbound import Decoded, decode
 
 if TYPE_CHECKING:
     from rt.gateway import Gateway
@@ -70,11 +70,24 @@ class Client(Connection):
         self._gateway.clients.add(self)
         self._wake_at(monotonic() + CONNECT_DEADLINE_S)
 
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client; whoever is nobody yet waits for its turn."""
+        session = self.session
+        if session is not None and session.expires_unix:  # was welcomed
+            super().data_received(data)
+        elif self.phase != CLOSING:
+            self._gateway.door.knock(self, data)
+
+    def eof_received(self) -> bool:
+        """The client will say nothing more; what it said before is heard first."""
+        self._gateway.door.admit(self)
+        return super().eof_received()
+
     def connection_lost(self, error: Exception | None) -> None:
         """Gone, for whatever reason: everybody forgets it."""
         gateway = self._gateway
         gateway.clients.discard(self)
-        gateway.held.pop(self, None)
+        gateway.door.leave(self)
         gateway.slow.discard(self)
         gateway.wheel.drop(self, self._slot)
         if self._address:
@@ -110,6 +123,7 @@ class Client(Connection):
 
     def closing(self) -> None:
         """Half-closed: presence and channels end now, the socket a little later."""
+        self._gateway.door.leave(self)
         self._end_session()
         self._wake_at(monotonic() + CLOSE_WAIT_S)
 
@@ -132,9 +146,11 @@ class Client(Connection):
         session = self.session
         if session is None:
             return
+        message = decode(payload)
+        if gateway.door.held and gateway.door.keeps(self, message):
+            return
         try:
-            effects = session.step(decode(payload), gateway.facts, now)
-            self._perform(effects, now)
+            self._perform(session.step(message, gateway.facts, now), now)
             if session.access is not None:
                 gateway.presence.sign_of_life(session.id)
         except Exception:
@@ -163,16 +179,31 @@ class Client(Connection):
             self.close(Closing.RATE_LIMIT)
         return False
 
-    # --- what the session decided
+    # --- at the door
 
-    def perform_held(self, held: Hold) -> None:
-        """Shows the `connect` again that waited for a key."""
-        if self.session is not None and self.phase == OPEN:
-            now = monotonic()
-            effects = self.session.step(held.message, self._gateway.facts, now)
+    def enter(self, data: bytes) -> None:
+        """Its turn has come."""
+        super().data_received(data)
+        if self.transport is not None and not self.transport.is_reading():
+            self.transport.resume_reading()
+
+    def hush(self) -> None:
+        """The kernel keeps what it says from now on."""
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def go_on(self, messages: Iterable[Decoded]) -> None:
+        """Its `connect` waited for a key, the others for it."""
+        now = monotonic()
+        for message in messages:
+            if self.session is None:
+                return
+            effects = self.session.step(message, self._gateway.facts, now)
             if any(isinstance(effect, Hold) for effect in effects):
                 effects = self.session.close(Closing.BAD_TOKEN)
             self._perform(effects, now)
+
+    # --- what the session decided
 
     def _perform(self, effects: Effects, now: float) -> None:
         gateway = self._gateway
@@ -192,7 +223,7 @@ class Client(Connection):
                 case Look():
                     self._look(effect)
                 case Hold():
-                    gateway.hold(self, effect)
+                    gateway.door.hold(self, effect.message)
                 case Depart():
                     if self.session is not None and self.session.access is not None:
                         gateway.presence.leave(self.session.id)
@@ -321,6 +352,8 @@ class Client(Connection):
             return
         if now < self._due:
             self._wake_at(self._due)
+        elif self._gateway.door.waits(self):
+            self._wake_at(now + CONNECT_DEADLINE_S)  # it has spoken; that we have not listened is not its fault
         elif self.phase == HANDSHAKE or self.phase == CLOSING:
             self.linger_over()
         elif self.phase == OPEN:

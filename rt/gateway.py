@@ -3,15 +3,14 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable
 from typing import Final
 
 from config.addresses import Network, networks
-from config.limits import HELD_CONNECTS_MAX, TIMERS_PER_TURN
+from config.limits import TIMERS_PER_TURN
 from config.settings import Settings
 from rt.client import Client
 from rt.closes import Closing
-from rt.effects import Hold
+from rt.door import Door
 from rt.handshake import Page, Rules
 from rt.hub import Hub
 from rt.metrics import Counters
@@ -54,6 +53,7 @@ class Gateway:
         self.map = map_view
         self.counters = counters
         self.wheel: Wheel[Client] = Wheel(asyncio.get_running_loop().time())
+        self.door = Door(asyncio.get_running_loop())
         self.clients: set[Client] = set()
         self.slow: set[Client] = set()
         self.identified = 0
@@ -61,8 +61,6 @@ class Gateway:
         self.lenient = settings.loopback_lenient
         self.trusted: tuple[Network, ...] = networks(settings.trusted_proxies)
         self.chance = random.random
-        self.held: dict[Client, Hold] = {}
-        self.keys_wanted = asyncio.Event()
         self._address_max = settings.connections_per_address_max
         self._by_address: Counter[str] = Counter()
 
@@ -97,21 +95,6 @@ class Gateway:
         name = _COUNTED.get(closing)
         if name is not None:
             setattr(self.counters, name, getattr(self.counters, name) + 1)
-
-    def hold(self, client: Client, held: Hold) -> None:
-        """A token names a key that is not known: the keys are fetched and the client is shown them again."""
-        if len(self.held) >= HELD_CONNECTS_MAX:
-            client.close(Closing.OVERLOADED)
-            return
-        self.held[client] = held
-        self.keys_wanted.set()
-
-    def keys_fetched(self, waited: Iterable[Client]) -> None:
-        """Fresh keys are here: who `waited` before they were asked for is judged by them, for good."""
-        for client in waited:
-            hold = self.held.pop(client, None)
-            if hold is not None:
-                client.perform_held(hold)
 
     async def turn(self, now: float) -> None:
         """One tick of the wheel: deadlines, TIMERS_PER_TURN in one turn of the loop, and clients that are behind."""

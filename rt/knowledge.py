@@ -15,7 +15,7 @@ import structlog
 from config.limits import FACTS_EVERY_S, REVOCATIONS_MAX, SOCKET_LIFE_S_MAX
 from config.redis import RedisClient, RedisError
 from config.settings import Settings
-from rt.client import Client
+from rt.door import Visitor
 from rt.gateway import Gateway
 from rt.loader import Loader
 from rt.tokens import Keys
@@ -47,7 +47,7 @@ class Knowledge:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Polls until `stopping`."""
-        wanted = self._gateway.keys_wanted
+        wanted = self._gateway.door.keys_wanted
         while not stopping.is_set():
             wanted.clear()
             try:
@@ -58,7 +58,7 @@ class Knowledge:
                 self.away = True
                 log.warning("facts_unavailable", error=type(error).__name__)
             await asyncio.sleep(FACTS_EVERY_S[0])  # at most one look a second, however many unknown keys are named
-            if self._is_complete() and not self._gateway.held:
+            if self._is_complete() and not self._gateway.door.held:
                 try:
                     async with asyncio.timeout(FACTS_EVERY_S[1] - FACTS_EVERY_S[0]):
                         await wanted.wait()
@@ -67,7 +67,7 @@ class Knowledge:
 
     async def look(self) -> None:
         """Reads everything once. Raises RedisError, OSError or TimeoutError."""
-        waited = list(self._gateway.held)  # whoever comes while this is under way may know a newer key
+        waited = list(self._gateway.door.held)  # whoever comes while this is under way may know a newer key
         since = max(self._seen_until - _OVERLAP_S, time.time() - SOCKET_LIFE_S_MAX)
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(EPOCH_KEY)
@@ -135,9 +135,9 @@ class Knowledge:
             for topic in [topic for topic in hub.topics.values() if topic.epoch and topic.epoch != known]:
                 hub.abandon(topic, "epoch")
 
-    def _take_keys(self, jwks: bytes | None, waited: list[Client]) -> None:
+    def _take_keys(self, jwks: bytes | None, waited: list[Visitor]) -> None:
         if self._own_keys:
-            self._gateway.keys_fetched(waited)
+            self._gateway.door.keys_fetched(waited)
             return
         if jwks is None:
             return
@@ -148,7 +148,7 @@ class Knowledge:
                 log.exception("jwks_unreadable")
                 return
             self._jwks = jwks
-        self._gateway.keys_fetched(waited)
+        self._gateway.door.keys_fetched(waited)
 
     async def _take_secret(self, stored: bytes | None) -> None:
         """All gateways sign with the secret that Redis has; after a loss whoever still knows it puts it back."""

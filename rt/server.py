@@ -188,6 +188,7 @@ class Server:
             "rt_users": len(gateway.facts.sockets_by_user),
             "rt_channels": len(gateway.hub.topics),
             "rt_joins_waiting": gateway.hub.waiting,
+            "rt_door_waiting": len(gateway.door),
             "rt_slow": len(gateway.slow),
             "rt_degraded": int(gateway.facts.degraded),
             "rt_loop_gap_max_ms": int(max((gap for _, gap in self._gaps), default=0.0) * 1000),

@@ -30,6 +30,7 @@ from rt.wire.channels import Channel, ChannelKind, parse
 from rt.wire.inbound import (
     AnyMessage,
     Connect,
+    Decoded,
     Heartbeat,
     Leave,
     Malformed,
@@ -147,7 +148,7 @@ class Session:
     def ttl_s(self) -> int:
         return outbound.pace_of(self.background)[1]
 
-    def step(self, message: AnyMessage | Problem | Malformed, facts: Facts, now: float) -> Effects:
+    def step(self, message: Decoded, facts: Facts, now: float) -> Effects:
         """What follows from one message."""
         state = self.state
         if state is _IDENTIFIED:

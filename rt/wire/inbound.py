@@ -142,6 +142,8 @@ class Malformed(NamedTuple):
 
 MALFORMED: Final = Malformed()
 
+Decoded = AnyMessage | Problem | Malformed
+
 _decoder: Final[msgspec.json.Decoder[AnyMessage]] = msgspec.json.Decoder(AnyMessage)
 
 
@@ -153,7 +155,7 @@ class _Head(msgspec.Struct):
 _head_decoder: Final = msgspec.json.Decoder(_Head)
 
 
-def decode(payload: bytes | bytearray) -> AnyMessage | Problem | Malformed:
+def decode(payload: bytes | bytearray) -> Decoded:
     """The message in `payload`, which is valid UTF-8. Never raises."""
     try:
         return _decoder.decode(payload)

@@ -174,7 +174,7 @@ async def test_a_killed_child_is_replaced_and_clients_resume(gate: Gateway) -> N
     await gate.feeds.publish(channel, 2)
     async with gate.client() as talk:
         assert (await talk.ask("subscribe", channel=channel.wire))["offset"] == 2
-        os.kill(_child_with_sockets(gate), signal.SIGKILL)
+        os.kill(gate.fleet.rt.children()[0], signal.SIGKILL)
         await talk.closed()
     await gate.feeds.publish(channel, 3)
     await gate.fleet.rt.wait_ready()
@@ -185,7 +185,7 @@ async def test_a_killed_child_is_replaced_and_clients_resume(gate: Gateway) -> N
 
 async def test_a_killed_supervisor_takes_its_children_along(gate: Gateway) -> None:
     """Failed without PDEATHSIG: the children kept the port and their sockets."""
-    children = _children(gate.fleet.rt.pid)
+    children = gate.fleet.rt.children()
     assert len(children) == 2  # a gateway and the keeper
     gate.fleet.rt.kill()
     await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
@@ -243,12 +243,3 @@ def _metrics(port: int) -> str:
         while part := raw.recv(65_536):
             answer += part
         return answer.decode()
-
-
-def _children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _child_with_sockets(gate: Gateway) -> int:
-    """The gateway child: the first that was forked."""
-    return _children(gate.fleet.rt.pid)[0]

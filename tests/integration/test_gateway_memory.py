@@ -13,11 +13,6 @@ from tests.support.gateway import gateway, until
 OWN_KIB_MAX = 9 * 1024
 
 
-def children(pid: int) -> list[int]:
-    """Whom this process has forked."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def own_kib(pid: int) -> int:
     """Memory that this process shares with no other."""
     figures = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
@@ -27,9 +22,9 @@ def own_kib(pid: int) -> int:
 async def test_an_idle_child_owns_little(redis_url: str, tmp_path: Path) -> None:
     """Seen to fail at 10.0 MiB when the supervisor forked without a rehearsal."""
     async with gateway(redis_url, tmp_path, RT_PROCESSES="2") as gate:
-        await until(lambda: len(children(gate.fleet.rt.pid)) == 3)
+        await until(lambda: len(gate.fleet.rt.children()) == 3)
         await asyncio.sleep(1)  # its start-up work is over; a process that grows at rest is to be seen
-        owned = [own_kib(pid) for pid in children(gate.fleet.rt.pid)]
+        owned = [own_kib(pid) for pid in gate.fleet.rt.children()]
         assert max(owned) < OWN_KIB_MAX, owned
 
 
@@ -45,7 +40,7 @@ def few_files() -> Iterator[None]:
 async def test_a_child_may_open_what_the_system_allows(few_files: None, redis_url: str, tmp_path: Path) -> None:
     """Seen failing with a supervisor that leaves the limit as it finds it."""
     async with gateway(redis_url, tmp_path) as gate:
-        await until(lambda: len(children(gate.fleet.rt.pid)) == 2)
-        for pid in children(gate.fleet.rt.pid):
+        await until(lambda: len(gate.fleet.rt.children()) == 2)
+        for pid in gate.fleet.rt.children():
             soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             assert soft == hard

@@ -42,6 +42,10 @@ class Service:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def children(self) -> list[int]:
+        """The processes that it has forked, oldest first; the gateway's first has the sockets."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
     def http(self, path: str = "/") -> str:
         """The address of a path of this process."""
         return f"http://{HOST}:{self.port}{path}"

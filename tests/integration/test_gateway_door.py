@@ -1,0 +1,95 @@
+"""Many come at once: whoever is in is not held up, and nobody at the door is forgotten."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from rt.wire.channels import app_channel
+from tests.support.gateway import Gateway, gateway
+from tests.support.raw import Raw, frame, raw, request
+from tests.support.stores import TestStores
+from tests.support.tokens import Mint
+
+VISITORS = 800
+HELLO = request() + frame(0x81, b'{"type":"connect"}')
+
+
+async def test_whoever_is_in_is_answered_while_a_storm_waits(gate: Gateway) -> None:
+    """Failed with all that had come served in one turn of the loop: no answer before the last of them was in."""
+    async with gate.client("u1") as talk, crowd(gate) as visitors:
+        os.kill(gate.fleet.rt.children()[0], signal.SIGSTOP)
+        for visitor in visitors:
+            await visitor.send(HELLO)
+        os.kill(gate.fleet.rt.children()[0], signal.SIGCONT)
+        welcomes = [asyncio.create_task(welcomed(visitor)) for visitor in visitors]
+        seen = set()
+        while (arrived := sum(task.done() for task in welcomes)) < VISITORS:
+            assert (await talk.ask("ping"))["type"] == "pong"
+            seen.add(arrived)
+        await asyncio.gather(*welcomes)
+        assert len(seen) > 3
+
+
+async def test_a_storm_at_the_door_of_a_gateway_that_leaves(stores: TestStores, tmp_path: Path) -> None:
+    """Everybody gets an answer. Failed with a drain that waited neither before nor after its window: resets."""
+    async with gateway(stores.redis_url, tmp_path, RT_DRAIN_S="0") as gate, crowd(gate) as visitors:
+        stopped = gate.fleet.rt.children()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        for visitor in visitors:
+            await visitor.send(HELLO)
+        os.kill(stopped, signal.SIGTERM)
+        os.kill(stopped, signal.SIGCONT)
+        heads = [await visitor.reader.readuntil(b"\r\n\r\n") for visitor in visitors]
+        assert {head.split(b" ")[1] for head in heads} <= {b"101", b"503"}
+
+
+async def test_the_last_words_of_one_that_closes_its_side_at_once(gate: Gateway) -> None:
+    """Failed with an end that was heard before what had been said: no answer."""
+    async with crowd(gate) as visitors, raw(gate) as last:
+        os.kill(gate.fleet.rt.children()[0], signal.SIGSTOP)
+        for visitor in visitors:
+            await visitor.send(HELLO)
+        await last.send(request("GET /health HTTP/1.1"))
+        last.writer.write_eof()
+        os.kill(gate.fleet.rt.children()[0], signal.SIGCONT)
+        assert (await last.rest()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_what_is_said_behind_a_connect_that_waits_for_a_key(gate: Gateway) -> None:
+    """Failed while it was judged at once: 4501 for a subscription ahead of the welcome."""
+    channel = app_channel("open", "behind")
+    await gate.feeds.make(channel)
+    fresh = Mint("test-behind")
+    async with gate.socket() as talk:
+        await talk.say("connect", token=fresh.access("u6"))
+        await talk.say("subscribe", channel=channel.wire)
+        await talk.say("ping", id="last")
+        both = json.dumps({"keys": json.loads(gate.mint.jwks)["keys"] + json.loads(fresh.jwks)["keys"]})
+        await gate.feeds.redis.set("auth:jwks", both)
+        assert (await talk.hear())["type"] == "welcome"
+        assert {(await talk.hear())["type"], (await talk.hear())["type"]} == {"subscribed", "pong"}
+
+
+@asynccontextmanager
+async def crowd(gate: Gateway) -> AsyncIterator[list[Raw]]:
+    """Sockets that were accepted and have said nothing."""
+    async with AsyncExitStack() as stack:
+        visitors = [await stack.enter_async_context(raw(gate)) for _ in range(VISITORS)]
+        async with raw(gate) as last:  # accepted after them
+            await last.send(HELLO)
+            await opened(last)
+        yield visitors
+
+
+async def opened(visitor: Raw) -> None:
+    async with asyncio.timeout(20):
+        assert (await visitor.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+
+
+async def welcomed(visitor: Raw) -> None:
+    await opened(visitor)
+    assert json.loads((await visitor.next_frame())[1])["type"] == "welcome"

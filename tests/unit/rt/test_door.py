@@ -1,0 +1,108 @@
+"""Who comes in when: by turns, in order, and what waits for a key."""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import count
+
+import pytest
+
+from config.limits import HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
+from rt.closes import Closing
+from rt.door import Door
+from rt.wire.inbound import MALFORMED, Decoded
+from tests.support.gateway import until
+
+
+class Recorder:
+    """A visitor that notes what happens to it."""
+
+    def __init__(self, log: list[tuple[str, object]]) -> None:
+        self.log = log
+
+    def enter(self, data: bytes) -> None:
+        self.log.append(("enter", data))
+        if data == b"raise":
+            raise ValueError
+
+    def hush(self) -> None:
+        self.log.append(("hush", None))
+
+    def go_on(self, messages: Iterable[Decoded]) -> None:
+        self.log.append(("go on", list(messages)))
+
+    def close(self, closing: Closing) -> None:
+        self.log.append(("close", closing))
+
+
+async def served(door: Door) -> None:
+    await until(lambda: not len(door))
+
+
+async def test_first_come_first_served_and_all_of_one_together() -> None:
+    log: list[tuple[str, object]] = []
+    door, first, second = Door(asyncio.get_running_loop()), Recorder(log), Recorder(log)
+    door.knock(first, b"a")
+    door.knock(second, b"b")
+    door.knock(first, b"c")
+    assert door.waits(first)
+    assert log == [("hush", None)]
+    await served(door)
+    assert log == [("hush", None), ("enter", b"ac"), ("enter", b"b")]
+    assert not door.waits(first)
+
+
+async def test_a_turn_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed with everybody served in one turn."""
+    clock = count()
+    monkeypatch.setattr("rt.door.DOOR_TURN_S", 3)
+    monkeypatch.setattr("rt.door.monotonic", lambda: next(clock))
+    log: list[tuple[str, object]] = []
+    door = Door(asyncio.get_running_loop())
+    for number in range(10):
+        door.knock(Recorder(log), b"%d" % number)
+    await asyncio.sleep(0)
+    assert [data for _, data in log] == [b"0", b"1", b"2"]
+    await served(door)
+    assert len(log) == 10
+
+
+async def test_one_that_fails_does_not_shut_the_door() -> None:
+    """Failed without the `finally`: nobody was served any more."""
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    log: list[tuple[str, object]] = []
+    door = Door(asyncio.get_running_loop())
+    door.knock(Recorder(log), b"raise")
+    door.knock(Recorder(log), b"next")
+    await served(door)
+    assert log[-1] == ("enter", b"next")
+
+
+async def test_who_has_left_is_not_served() -> None:
+    log: list[tuple[str, object]] = []
+    door, visitor = Door(asyncio.get_running_loop()), Recorder(log)
+    door.knock(visitor, b"a")
+    door.hold(visitor, MALFORMED)
+    door.leave(visitor)
+    door.keys_fetched([visitor])
+    door.admit(visitor)
+    await asyncio.sleep(0)
+    assert log == []
+
+
+async def test_what_comes_behind_a_held_message_is_kept_in_order_and_bounded() -> None:
+    log: list[tuple[str, object]] = []
+    door, visitor = Door(asyncio.get_running_loop()), Recorder(log)
+    assert not door.keeps(visitor, MALFORMED)
+    door.hold(visitor, MALFORMED)
+    assert door.keys_wanted.is_set()
+    for _ in range(HELD_MESSAGES_MAX - 1):
+        assert door.keeps(visitor, MALFORMED)
+    assert log == []
+    assert door.keeps(visitor, MALFORMED)
+    assert log == [("close", Closing.OVERLOADED)]
+    door.keys_fetched([visitor])
+    assert log[1] == ("go on", [MALFORMED] * HELD_MESSAGES_MAX)
+    for _ in range(HELD_CONNECTS_MAX):
+        door.hold(Recorder(log), MALFORMED)
+    door.hold(visitor, MALFORMED)
+    assert log[2:] == [("close", Closing.OVERLOADED)]
