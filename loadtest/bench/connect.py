@@ -2,10 +2,11 @@
 
 One gateway process on a core of its own. CPU is what the kernel charged it (and Redis, by its own count) between two
 moments, divided by what was done; a connect is handshake, token check, presence and one feed, and where the row says
-so one viewport.
+so one viewport. Peers show what this machine takes for less: a bare handshake, and a message that nobody reads.
 """
 
 import asyncio
+import gc
 import json
 import re
 import sys
@@ -15,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from config.redis import RedisClient, connect
-from loadtest.bench import host
-from loadtest.bench.fanout import gateway
+from loadtest.bench import host, peers
+from loadtest.bench.fanout import Server, gateway
 from loadtest.bench.identity import Identity
 from loadtest.bench.person import Person, arrive
 from loadtest.crowd import client_frame
@@ -57,37 +58,66 @@ class People:
 async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """The rows of the table; `environment` names REDIS_URL."""
     redis_url = environment["REDIS_URL"]
-    identity = Identity()
-    port = host.free_port()
-    server = gateway(identity, 0)
-    settings = {**(server.environment or {}), "RT_PORT": str(port), "REDIS_URL": redis_url}
     redis = connect(redis_url)
     store: Any = redis
     try:
         # What the API would say: the list of revocations is whole, so tickets may be given.
         await store.zadd(REVOKED_KEY, {REVOKED_THROUGH: time.time()})
-        async with host.process(server.command, host.SERVER_CORE, settings) as child:
-            await host.listening(port)
-            async with host.process(server.prepare, host.CROWD_CORE, {"REDIS_URL": redis_url}) as preparing:
-                await preparing.wait()
-            meter = Meter(host.family(child.pid)[1], redis)
-            rows = await _price_connects(port, identity, meter)
-            rows.append(await _replace_everybody(People(port), identity, port, redis_url))
+        with host.moved((0, (await store.info("server"))["process_id"]), host.CROWD_CORE):
+            rows = await _ours(redis_url, redis)
+            for server in (peers.websockets_serve(redis_url), peers.ws(redis_url), peers.bun(redis_url)):
+                if server is not None:
+                    rows += await _theirs(server, redis_url, redis)
     finally:
         await redis.aclose()
     return rows
 
 
-class Meter:
-    """CPU of one gateway process and of Redis between two readings."""
+async def _ours(redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
+    identity = Identity()
+    port = host.free_port()
+    server = gateway(identity, 0)
+    settings = {**(server.environment or {}), "RT_PORT": str(port), "REDIS_URL": redis_url}
+    async with host.process(server.command, host.SERVER_CORE, settings) as child:
+        await host.listening(port)
+        async with host.process(server.prepare, host.CROWD_CORE, {"REDIS_URL": redis_url}) as preparing:
+            await preparing.wait()
+        rows = await _price_connects(port, identity, Meter(server.name, host.family(child.pid)[1], redis))
+        rows.append(await _replace_everybody(People(port), identity, port, redis_url))
+    return rows
 
-    def __init__(self, pid: int, redis: RedisClient) -> None:
+
+async def _theirs(server: Server, redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
+    """A handshake without token, presence or feed, and a message that is read and dropped."""
+    print(f"connect: {server.name}", file=sys.stderr)
+    port = host.free_port()
+    filled = {"port": str(port), "redis": redis_url}
+    async with host.process([word.format(**filled) for word in server.command], host.SERVER_CORE) as child:
+        await host.listening(port)
+        meter = Meter(server.name, child.pid, redis)
+        await meter.read()
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one() -> Person:
+            async with gate:
+                return await arrive(port, b"", b"HTTP/1.1 101")
+
+        crowd = await asyncio.gather(*(one() for _ in range(CLIENTS)))
+        await asyncio.sleep(SETTLE_S)
+        return [await meter.row("a bare handshake", CLIENTS), await _price_messages("a message, dropped", crowd, meter)]
+
+
+class Meter:
+    """CPU of one server process and of Redis between two readings."""
+
+    def __init__(self, server: str, pid: int, redis: RedisClient) -> None:
+        self.server = server
         self._pid = pid
         self._redis: Any = redis
         self._last = (0.0, 0.0)
 
     async def read(self) -> tuple[float, float]:
-        """Seconds since the reading before: gateway, Redis."""
+        """Seconds since the reading before: server, Redis."""
         info = await self._redis.info("cpu")
         now = (host.cpu_s(self._pid), float(info["used_cpu_user"]) + float(info["used_cpu_sys"]))
         spent = (now[0] - self._last[0], now[1] - self._last[1])
@@ -96,13 +126,12 @@ class Meter:
 
     async def row(self, what: str, count: int) -> dict[str, Any]:
         """What happened `count` times since the reading before, per time."""
-        gateway_s, redis_s = await self.read()
-        return {
-            "what": what,
-            "times": count,
-            "gateway_us": round(gateway_s / count * 1e6, 1),
-            "redis_us": round(redis_s / count * 1e6, 1),
-        }
+        return self.priced(what, count, await self.read())
+
+    def priced(self, what: str, count: int, spent: tuple[float, float]) -> dict[str, Any]:
+        """The row for so many seconds of server and Redis."""
+        server_us, redis_us = (round(seconds / count * 1e6, 1) for seconds in spent)
+        return {"what": what, "server": self.server, "times": count, "cpu_us": server_us, "redis_us": redis_us}
 
 
 async def _price_connects(port: int, identity: Identity, meter: Meter) -> list[dict[str, Any]]:
@@ -125,23 +154,21 @@ async def _price_connects(port: int, identity: Identity, meter: Meter) -> list[d
     await asyncio.sleep(SETTLE_S)
     rows.append(await meter.row("the same with a viewport", CLIENTS))
     await asyncio.sleep(5)  # what follows is what is spent at rest, too
-    idle_s, idle_redis_s = await _idle(meter, BEATS)
+    rows.append(await _price_messages("a heartbeat", crowd, meter))
+    await _end(crowd)
+    return rows
+
+
+async def _price_messages(what: str, crowd: Sequence[Person], meter: Meter) -> dict[str, Any]:
+    """BEATS heartbeats of everybody, one a second each; what the same time costs at rest is taken off."""
+    idle = await _idle(meter, BEATS)
     for _ in range(BEATS):
         for number, person in enumerate(crowd):
             person.transport.write(_BEAT)
             if number % 100 == 99:
                 await asyncio.sleep(100 / CLIENTS)
-    beats = await meter.read()
-    rows.append(
-        {
-            "what": "heartbeat",
-            "times": CLIENTS * BEATS,
-            "gateway_us": round((beats[0] - idle_s) / (CLIENTS * BEATS) * 1e6, 1),
-            "redis_us": round((beats[1] - idle_redis_s) / (CLIENTS * BEATS) * 1e6, 1),
-        }
-    )
-    await _end(crowd)
-    return rows
+    spent = await meter.read()
+    return meter.priced(what, CLIENTS * BEATS, (spent[0] - idle[0], spent[1] - idle[1]))
 
 
 async def _idle(meter: Meter, seconds: float) -> tuple[float, float]:
@@ -164,18 +191,22 @@ async def _replace_everybody(people: People, identity: Identity, port: int, redi
     for at in range(0, SOCKETS, 1000):
         tokens = [{"token": identity.access_token(n)} for n in range(at, min(at + 1000, SOCKETS))]
         crowd += await people.many(tokens)
+    gc.freeze()  # a pause of the crowd would be a wave of those who come back
     await asyncio.sleep(65)  # the longest pause of the last minute is what the gateway says
     publish = (sys.executable, "-m", "loadtest.publish", str(SOCKETS // REPLACED_PER_S * 2), "2", "150")
     async with host.process(publish, host.CROWD_CORE, {"REDIS_URL": redis_url}) as publisher:
+        began, numbers = time.monotonic(), iter(range(SOCKETS))
 
-        async def replace(number: int) -> None:
-            await asyncio.sleep(number / REPLACED_PER_S)
-            crowd[number].transport.abort()
-            crowd[number] = await people.one({"resume": crowd[number].ticket.decode()})
+        async def replace() -> None:
+            for number in numbers:
+                await asyncio.sleep(began + number / REPLACED_PER_S - time.monotonic())
+                crowd[number].transport.abort()
+                crowd[number] = await people.one({"resume": crowd[number].ticket.decode()})
 
-        await asyncio.gather(*(replace(number) for number in range(SOCKETS)))
+        await asyncio.gather(*(replace() for _ in range(AT_ONCE)))
         await publisher.wait()
     worst = await asyncio.to_thread(_worst_gap_ms, port)
+    gc.unfreeze()
     await _end(crowd)
     return {"what": f"{SOCKETS} sockets, all replaced", "times": SOCKETS, "longest_gap_ms": worst}
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +56,19 @@ def pss_kib(pid: int) -> int:
                 if line.startswith("Pss:"):
                     total += int(line.split()[1])
     return total
+
+
+@contextlib.contextmanager
+def moved(pids: Sequence[int], core: int) -> Iterator[None]:
+    """Keeps processes (0: this one) on one core for the length of the block, so that the other is the server's own."""
+    before = [(pid, os.sched_getaffinity(pid)) for pid in pids]
+    for pid in pids:
+        os.sched_setaffinity(pid, {core})
+    try:
+        yield
+    finally:
+        for pid, cores in before:
+            os.sched_setaffinity(pid, cores)
 
 
 @contextlib.asynccontextmanager
