@@ -33,8 +33,8 @@ _EVENTS_MAX: Final = 1_024
 # cost it nothing of the kind, so these look by themselves.
 _LOOK_EVERY_S: Final = 0.002
 _BEAT: Final = b'{"type":"heartbeat","status":"training"}'
-_PING: Final = b"\x89\x00"  # in no text: NUL is not JSON
-_PONG: Final = b"\x8a\x80\x00\x00\x00\x00"
+PING: Final = b"\x89\x00"  # in no text: NUL is not JSON
+PONG: Final = b"\x8a\x80\x00\x00\x00\x00"
 _IP_BIND_ADDRESS_NO_PORT: Final = 24  # <linux/in.h>; Python has no name for it before 3.12
 
 
@@ -127,8 +127,8 @@ class Crowd:
                 deliveries += data.count(_MARK)
                 if data[-1] != _BRACE:
                     self._keep_rest(number, Client(is_open=True, sampled=False), data, 0)
-                elif data[0] == _PING[0]:
-                    self.write(number, _PONG)
+                elif data[0] == PING[0]:
+                    self.write(number, PONG)
         self.deliveries += deliveries
 
     def write(self, number: int, data: bytes) -> None:
@@ -177,8 +177,8 @@ class Crowd:
         """Keeps what a mark may be cut in, if anything: a message ends with a brace, and no mark has one in it."""
         if data[-1] == _BRACE:
             client.rest = b""
-        elif data.endswith(_PING):
-            self.write(number, _PONG)
+        elif data.endswith(PING):
+            self.write(number, PONG)
             client.rest = b""
         else:
             counted = end if client.sampled else data.rfind(_MARK) + len(_MARK)

@@ -5,19 +5,21 @@ import re
 from typing import Any, Final
 
 from loadtest.bench.fanout import SUBPROTOCOL
+from loadtest.crowd import PING, PONG
 
 _RESUME: Final = re.compile(rb'"resume":"([^"]+)"')
 _ARRIVES_S: Final = 30
 
 
 class Person(asyncio.Protocol):
-    """Says `first` behind the handshake and is there when `mark` has come; then it only reads."""
+    """Says `first` behind the handshake and is there when `mark` has come; then it reads, and answers pings."""
 
-    __slots__ = ("_first", "_mark", "ready", "ticket", "transport")
+    __slots__ = ("_first", "_mark", "alive", "ready", "ticket", "transport")
 
     def __init__(self, first: bytes, mark: bytes, ready: asyncio.Future[None]) -> None:
         self._first = first
         self._mark = mark
+        self.alive = True  # False: no ping is answered any more, as by one whose cable is out
         self.ready = ready
         self.ticket = b""  # for the next connect
         self.transport: Any = None
@@ -30,6 +32,8 @@ class Person(asyncio.Protocol):
         if self._first and b"\r\n\r\n" in data:
             self.transport.write(self._first)
             self._first = b""
+        if PING in data and self.alive:  # one too many, where the bytes are a frame's length, harms nobody
+            self.transport.write(PONG)
         if not self.ready.done():
             if found := _RESUME.search(data):
                 self.ticket = found[1]

@@ -83,6 +83,11 @@ class People:
             for person in self._crowd:
                 person.transport.write(HEARTBEAT)
 
+    def fall_silent(self) -> None:
+        """Answers no ping any more."""
+        for person in self._crowd:
+            person.alive = False
+
     def cut(self) -> None:
         """Ends all connections, without a word."""
         for person in self._crowd:
@@ -131,6 +136,7 @@ async def _cut(scene: _Scene) -> bool:
 
 async def _silence(scene: _Scene) -> bool:
     scene.beats.cancel()
+    scene.first.fall_silent()
     return True
 
 
