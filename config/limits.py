@@ -57,7 +57,7 @@ REFILL_WAIT_S: Final = 5  # a channel that Redis lost is refilled by the relay w
 
 # --- fan-out of one gateway process
 TOPIC_RETAINED_BYTES_MAX: Final = 4 * 1024 * 1024  # of one channel, while somebody joins it
-FLUSH_WRITES_PER_TURN: Final = 256  # then the loop gets a turn: 5-7 µs of system call each
+FLUSH_WRITES_PER_TURN: Final = 128  # then the loop gets a turn: 5-12 µs of system call each
 FLUSH_WINDOW_S: Final = 0.010  # a channel that is faster than this is written once per window ...
 FLUSH_WINDOW_BEHIND_S: Final = 0.050  # ... which grows up to this while flushes take more of the time than ...
 FLUSH_SHARE: Final = 0.4  # ... this: fewer and larger writes, and time left for everything else
@@ -118,9 +118,9 @@ MAP_TILES_PER_VIEWPORT_MAX: Final = 128  # the whole world is 122 tiles; a large
 MAP_CELLS_PER_MESSAGE_MAX: Final = 5_000  # cells in one Pub/Sub message: about 120 KB
 MAP_GATHER_S: Final = 0.05  # what the keeper says within this goes out in one write
 MAP_WRITE_BYTES_MAX: Final = 16 * 1024  # of frames of the map in one write; a larger one goes alone
-MAP_SENDS_PER_TURN: Final = 256  # writes of the map, as FLUSH_WRITES_PER_TURN ...
+MAP_SENDS_PER_TURN: Final = 128  # writes of the map, as FLUSH_WRITES_PER_TURN ...
 MAP_SENDS_BESIDE_FEEDS: Final = 32  # ... while events wait for their sockets: they are older than any map when late
-TIMERS_PER_TURN: Final = 256  # deadlines of clients; then the loop gets a turn: most write a ping
+TIMERS_PER_TURN: Final = 64  # deadlines of clients; then the loop gets a turn: most write a ping
 MAP_PENDING_PER_TILE_MAX: Final = 16  # changes kept while a tile is being loaded; more: load again
 ONLINE_EVERY_S: Final = 3
 NOW_KEPT_S: Final = 1_800  # a minute of "who trains now" is shown this long
