@@ -15,9 +15,10 @@ from typing import Any, Final
 import uvloop
 
 from config.embedded.stores import Stores
+from config.redis import connect as connect_redis
 from config.settings import Settings
-from loadtest.bench import bus, connect, delivery, fanout, hold, ledger, peers, presence, report
-from loadtest.bench.fanout import Load
+from loadtest.bench import bus, connect, delivery, fanout, hold, host, ledger, peers, presence, report
+from loadtest.bench.fanout import Load, Server
 from loadtest.bench.identity import Identity
 
 RESULTS: Final = Path(__file__).parent.parent / "results"
@@ -32,13 +33,14 @@ async def bench_fanout(environment: Mapping[str, str]) -> Rows:
     redis_url = environment["REDIS_URL"]
     identity = Identity()
     rows: Rows = []
-    for load in LOADS:
-        for server in (fanout.gateway(identity, load.clients), *peers.installed(redis_url)):
-            print(f"fanout: {server.name}, {load.clients} clients, {load.rate:g} events/s", file=sys.stderr)
-            try:
-                rows.append(await fanout.run(server, load, redis_url))
-            except (TimeoutError, ValueError) as error:
-                rows.append({"server": server.name, "clients": load.clients, "failed": type(error).__name__})
+    redis = connect_redis(redis_url)
+    try:
+        with host.moved((0, await host.redis_pid(redis)), host.CROWD_CORE):
+            for load in LOADS:
+                for server in (fanout.gateway(identity, load.clients), *peers.installed(redis_url)):
+                    rows.append(await _fanout_row(server, load, redis_url))
+    finally:
+        await redis.aclose()
     for load in LOADS:
         of_load = [row for row in rows if row.get("events_per_s") == load.rate and "cpu_us_per_delivery" in row]
         values = [(row["server"], row["cpu_us_per_delivery"]) for row in of_load]
@@ -47,6 +49,14 @@ async def bench_fanout(environment: Mapping[str, str]) -> Rows:
     memory = [(row["server"], row["kib_per_connection"]) for row in rows if row.get("events_per_s") == LOADS[-1].rate]
     _keep("memory.svg", report.svg(f"Memory per connection: {LOADS[-1].clients} clients", memory, "KiB"))
     return rows
+
+
+async def _fanout_row(server: Server, load: Load, redis_url: str) -> dict[str, Any]:
+    print(f"fanout: {server.name}, {load.clients} clients, {load.rate:g} events/s", file=sys.stderr)
+    try:
+        return await fanout.run(server, load, redis_url)
+    except (TimeoutError, ValueError) as error:
+        return {"server": server.name, "clients": load.clients, "failed": type(error).__name__}
 
 
 async def bench_ledger(_environment: Mapping[str, str]) -> Rows:

@@ -63,7 +63,7 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     try:
         # What the API would say: the list of revocations is whole, so tickets may be given.
         await store.zadd(REVOKED_KEY, {REVOKED_THROUGH: time.time()})
-        with host.moved((0, (await store.info("server"))["process_id"]), host.CROWD_CORE):
+        with host.moved((0, await host.redis_pid(redis)), host.CROWD_CORE):
             rows = await _ours(redis_url, redis)
             for server in (peers.websockets_serve(redis_url), peers.ws(redis_url), peers.bun(redis_url)):
                 if server is not None:

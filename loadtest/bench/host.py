@@ -11,7 +11,9 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from config.redis import RedisClient
 
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _PIN: Final = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execv(sys.argv[2], sys.argv[2:])"
@@ -56,6 +58,12 @@ def pss_kib(pid: int) -> int:
                 if line.startswith("Pss:"):
                     total += int(line.split()[1])
     return total
+
+
+async def redis_pid(redis: RedisClient) -> int:
+    """The process of a Redis on this machine."""
+    server: Any = redis
+    return int((await server.info("server"))["process_id"])
 
 
 @contextlib.contextmanager
