@@ -72,15 +72,15 @@ class Hub:
         topic.remove(reader)
         known = None if since is None else Position(since.epoch, since.offset)
         head = Position(topic.epoch, topic.sealed_offset)
-        if topic.state is State.LIVE and (known is None or known == head) and not topic.waits(reader):
+        if topic.state is State.LIVE and (known is None or known == head) and reader not in topic.waiting:
+            topic.add(reader, hears_pending=True)  # before it is told: the answer may be what closes it
             self.answer(topic, reader, message_id, None if known is None else True, head.offset, ())
-            topic.add(reader, hears_pending=True)
             return
         if self.waiting >= JOINS_WAITING_MAX:
             reader.send(outbound.error(message_id, "UNAVAILABLE", "too many are joining", 1000))
             return
         self.waiting += 1
-        topic.waiting.append(Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
+        topic.wait(Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
         self.load(topic)
 
     def answer(
@@ -110,9 +110,9 @@ class Hub:
     def part(self, reader: Reader, message_id: MessageId, channel: Channel) -> None:
         """Answers `unsubscribed`, behind a join that is on its way; nothing of the channel comes after it."""
         topic = self.topics.get(channel.wire)
-        if topic is not None and topic.waits(reader):
+        if topic is not None and reader in topic.waiting:
             self.waiting += 1
-            topic.waiting.append(Part(reader, message_id))
+            topic.wait(Part(reader, message_id))
             return
         if topic is not None:
             topic.remove(reader)
@@ -124,9 +124,7 @@ class Hub:
         topic = self.topics.get(wire)
         if topic is not None:
             topic.remove(reader)
-            before = len(topic.waiting)
-            topic.wait_ends(reader)
-            self.waited(before - len(topic.waiting))
+            self.waited(topic.wait_ends(reader))
             self.release(topic)
 
     def waited(self, count: int) -> None:

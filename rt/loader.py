@@ -16,7 +16,7 @@ from rt.feed.positions import History, Position
 from rt.feed.store import FeedStore
 from rt.hub import Hub
 from rt.metrics import Counters
-from rt.topic import Join, Part, Reader, State, Topic
+from rt.topic import Join, Part, State, Topic
 from rt.wire import outbound
 
 log = structlog.get_logger()
@@ -75,7 +75,7 @@ class Loader:
             return
         if topic.state is State.FILLING and not await self._fill(topic):
             return
-        wanted = {entry.since for entry in topic.waiting if isinstance(entry, Join)}
+        wanted = {join.since for join in topic.joins()}
         if not wanted and (topic.state is State.LIVE or not topic.waiting):
             return
         read: dict[Position | None, History] = {}
@@ -124,25 +124,22 @@ class Loader:
 
     def _resolve(self, topic: Topic, read: dict[Position | None, History]) -> None:
         """Answers, in order, everybody whose history was read and meets the live stream."""
-        waiting, topic.waiting = topic.waiting, []
-        last = {entry.reader: number for number, entry in enumerate(waiting)}
-        kept: list[Join | Part] = []
-        held: set[Reader] = set()
-        for number, entry in enumerate(waiting):
-            if entry.reader in held:
-                kept.append(entry)
-            elif isinstance(entry, Part):
-                topic.remove(entry.reader)
-                entry.reader.send(outbound.unsubscribed(entry.id, topic.wire))
-            elif not self._join(topic, entry, read.get(entry.since), is_last=last[entry.reader] == number):
-                kept.append(entry)
-                held.add(entry.reader)
-        topic.waiting = kept + topic.waiting
-        self._hub.waited(len(waiting) - len(kept))
+        for reader, entries in list(topic.waiting.items()):
+            while entries and topic.waiting.get(reader) is entries:  # an answer may be what closes it
+                entry = entries.pop(0)
+                if isinstance(entry, Part):
+                    topic.remove(reader)
+                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
+                elif not self._join(topic, entry, read.get(entry.since), is_last=not entries):
+                    entries.insert(0, entry)
+                    break
+                self._hub.waited(1)
+            if not entries:
+                topic.waiting.pop(reader, None)
         topic.forget_retained()
         self._hub.work(topic)
         self._hub.release(topic)
-        if any(isinstance(entry, Join) and entry.since not in read for entry in topic.waiting):
+        if any(join.since not in read for join in topic.joins()):
             self.load(topic)  # they came while Redis was being read
         elif topic.waiting:
             self._expire(topic)
@@ -162,31 +159,29 @@ class Loader:
         rest = topic.rest(history.offset)
         if rest is None:
             return False  # Redis is behind what was heard here
+        if is_last:
+            topic.add(join.reader)  # before it is told: the answer may be what closes it
         self._hub.answer(topic, join.reader, join.id, history.recovered, history.offset, history.events)
         if rest:
             join.reader.send(rest)
-        if is_last:
-            topic.add(join.reader)
         return True
 
     def _expire(self, topic: Topic) -> None:
         """Whoever has waited for too long is told so."""
         now = asyncio.get_running_loop().time()
-        late = {entry.reader for entry in topic.waiting if isinstance(entry, Join) and entry.deadline <= now}
-        if not late:
-            return
-        kept: list[Join | Part] = []
-        for entry in topic.waiting:
-            if entry.reader not in late:
-                kept.append(entry)
-            elif isinstance(entry, Part):
-                entry.reader.send(outbound.unsubscribed(entry.id, topic.wire))
-            else:
-                self._counters.unavailable += 1
-                entry.reader.send(outbound.error(entry.id, "UNAVAILABLE", "the channel cannot be read now", 1000))
-        self._hub.waited(len(topic.waiting) - len(kept))
-        topic.waiting = kept
-        self._hub.release(topic)
+        late = {join.reader for join in topic.joins() if join.deadline <= now}
+        for reader in late:
+            entries = topic.waiting.pop(reader)
+            self._hub.waited(len(entries))
+            for entry in entries:
+                if isinstance(entry, Part):
+                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
+                else:
+                    self._counters.unavailable += 1
+                    text = "the channel cannot be read now"
+                    reader.send(outbound.error(entry.id, "UNAVAILABLE", text, 1000))
+        if late:
+            self._hub.release(topic)
 
     async def _lose_patience(self) -> None:
         """While Redis is away nothing else looks at those who wait for the bus."""

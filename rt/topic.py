@@ -5,7 +5,7 @@ it accepted while somebody waits to join is retained, so that the reading of his
 a hole or a repeat: the joiner is told the head that was read, then what came after it, then hears the live stream.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
@@ -105,7 +105,7 @@ class Topic:
         self.offset = 0
         self.readers: dict[Reader, int] = {}  # reader -> offset at which it joined
         self.version = 0  # grows when a reader leaves: what was sealed before must look again
-        self.waiting: list[Join | Part] = []
+        self.waiting: dict[Reader, list[Join | Part]] = {}  # in the order of each reader
         self.outbox: list[Sealed] = []  # sealed and not yet written by the hub
         self.heard = False  # the bus has confirmed the subscription at least once
         self.queued = False  # in the loader's queue
@@ -226,14 +226,20 @@ class Topic:
         self.version += 1
         return True
 
-    def wait_ends(self, reader: Reader) -> None:
-        """The reader is gone: nothing of it waits any more."""
-        if self.waiting:
-            self.waiting = [entry for entry in self.waiting if entry.reader is not reader]
+    def wait(self, entry: Join | Part) -> None:
+        """Behind whatever of the same reader waits already."""
+        self.waiting.setdefault(entry.reader, []).append(entry)
 
-    def waits(self, reader: Reader) -> bool:
-        """Whether a join of this reader is on its way."""
-        return any(entry.reader is reader for entry in self.waiting)
+    def wait_ends(self, reader: Reader) -> int:
+        """Nothing of this reader waits any more; returns how many did."""
+        return len(self.waiting.pop(reader, ()))
+
+    def joins(self) -> Iterator[Join]:
+        """Those that wait."""
+        for entries in self.waiting.values():
+            for entry in entries:
+                if isinstance(entry, Join):
+                    yield entry
 
     def abandon(self) -> list[Reader]:
         """The stream cannot be kept whole for its readers: they leave, and the topic begins again."""

@@ -105,7 +105,7 @@ def test_a_join_meets_the_live_stream(head: int, read_at: int, cuts: list[int], 
     Failed without `rest`: what came between the reading and the joining was lost.
     """
     topic, waiting = Topic(COMMUNITY), Ear()
-    topic.waiting.append(Join(waiting, None, Position(EPOCH, since), 0.0))
+    topic.wait(Join(waiting, None, Position(EPOCH, since), 0.0))
     batches, at = [], 0
     for cut in cuts:
         batches.append(batch(at + 1, at + cut))

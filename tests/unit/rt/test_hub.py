@@ -1,0 +1,68 @@
+"""Who waits for a channel, who hears it, and who is gone before it was told."""
+
+import asyncio
+import time
+
+from config.redis import connect
+from rt.bus import Bus
+from rt.feed.positions import Position
+from rt.hub import Hub
+from rt.metrics import Counters
+from rt.wire.channels import app_channel
+
+CHANNEL = app_channel("open", "hub")
+NOWHERE = "redis://127.0.0.1:1/0"  # the bus is not run: it notes what to subscribe to
+WAITING = 20_000
+
+
+class Reader:
+    """One that hears."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def send(self, data: bytes) -> None:
+        self.heard += len(data)
+
+
+class Leaver(Reader):
+    """One that the first thing it is told closes."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__()
+        self.hub = hub
+
+    def send(self, data: bytes) -> None:
+        super().send(data)
+        self.hub.drop(self, CHANNEL.wire)
+
+
+def make_hub() -> Hub:
+    bus = Bus(NOWHERE, connect(NOWHERE), "gateway", Counters())
+    return Hub(bus, Counters(), asyncio.get_running_loop())
+
+
+async def test_one_that_its_answer_closes_does_not_stay() -> None:
+    """Failed with the answer before the entry: a socket that was gone stayed among the readers for good."""
+    hub, reader = make_hub(), Reader()
+    hub.join(reader, None, CHANNEL, None)
+    topic = hub.topics[CHANNEL.wire]
+    topic.start(Position("epoch", 5))
+    leaver = Leaver(hub)
+    hub.join(leaver, None, CHANNEL, None)
+    assert leaver.heard
+    assert leaver not in topic.readers
+
+
+async def test_very_many_wait_and_go() -> None:
+    """Failed (9 s) with one list of all that wait, which every join and every end walked through."""
+    hub, readers = make_hub(), [Reader() for _ in range(WAITING)]
+    began = time.monotonic()
+    for reader in readers:
+        hub.join(reader, None, CHANNEL, None)
+    assert hub.waiting == WAITING
+    for reader in readers:
+        hub.drop(reader, CHANNEL.wire)
+    assert hub.waiting == 0
+    assert not hub.topics
+    assert time.monotonic() - began < 5
