@@ -74,7 +74,7 @@ class Client(Connection):
         """Bytes of the client; whoever is nobody yet waits for its turn."""
         session = self.session
         if session is not None and session.expires_unix:  # was welcomed
-            super().data_received(data)
+            self.read(data)
         elif self.phase != CLOSING:
             self._gateway.door.knock(self, data)
 
@@ -180,17 +180,6 @@ class Client(Connection):
         return False
 
     # --- at the door
-
-    def enter(self, data: bytes) -> None:
-        """Its turn has come."""
-        super().data_received(data)
-        if self.transport is not None and not self.transport.is_reading():
-            self.transport.resume_reading()
-
-    def hush(self) -> None:
-        """The kernel keeps what it says from now on."""
-        if self.transport is not None:
-            self.transport.pause_reading()
 
     def go_on(self, messages: Iterable[Decoded]) -> None:
         """Its `connect` waited for a key, the others for it."""

@@ -96,6 +96,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client."""
+        self.read(data)
+
+    def read(self, data: bytes) -> None:
+        """Reads them now."""
         if self._partial is not None:
             data = self._partial + data
             self._partial = None

@@ -19,11 +19,10 @@ __all__ = ["Door", "Visitor"]
 class Visitor(Protocol):
     """One socket without a session, or whose session has not been welcomed."""
 
-    def enter(self, data: bytes) -> None:
-        """Its turn: reads what it has said."""
+    transport: asyncio.Transport | None
 
-    def hush(self) -> None:
-        """It says more before its turn has come: nothing is read of it until then."""
+    def read(self, data: bytes) -> None:
+        """Its turn: this is what it has said."""
 
     def go_on(self, messages: Iterable[Decoded]) -> None:
         """The keys are fresh: these messages are decided now, for good."""
@@ -54,8 +53,9 @@ class Door:
         """What it says is read when its turn comes, soon."""
         earlier = self._waiting.get(visitor)
         if earlier is not None:
-            visitor.hush()
             data = earlier + data
+            if visitor.transport is not None:
+                visitor.transport.pause_reading()  # the kernel keeps what else it says
         self._waiting[visitor] = data
         if not self._turning:
             self._turning = True
@@ -69,7 +69,9 @@ class Door:
         """Before all others, if it waits: it will say nothing more."""
         data = self._waiting.pop(visitor, None)
         if data is not None:
-            visitor.enter(data)
+            visitor.read(data)
+            if visitor.transport is not None and not visitor.transport.is_reading():
+                visitor.transport.resume_reading()
 
     def leave(self, visitor: Visitor) -> None:
         """It waits for nothing any more."""

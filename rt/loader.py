@@ -5,6 +5,7 @@ relay and polled in bulk. No task and no timer per client.
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -75,7 +76,7 @@ class Loader:
             return
         if topic.state is State.FILLING and not await self._fill(topic):
             return
-        wanted = {join.since for join in topic.joins()}
+        wanted = {join.since for join in _joins(topic)}
         if not wanted and (topic.state is State.LIVE or not topic.waiting):
             return
         read: dict[Position | None, History] = {}
@@ -139,7 +140,7 @@ class Loader:
         topic.forget_retained()
         self._hub.work(topic)
         self._hub.release(topic)
-        if any(join.since not in read for join in topic.joins()):
+        if any(join.since not in read for join in _joins(topic)):
             self.load(topic)  # they came while Redis was being read
         elif topic.waiting:
             self._expire(topic)
@@ -169,7 +170,7 @@ class Loader:
     def _expire(self, topic: Topic) -> None:
         """Whoever has waited for too long is told so."""
         now = asyncio.get_running_loop().time()
-        late = {join.reader for join in topic.joins() if join.deadline <= now}
+        late = {join.reader for join in _joins(topic) if join.deadline <= now}
         for reader in late:
             entries = topic.waiting.pop(reader)
             self._hub.waited(len(entries))
@@ -232,3 +233,10 @@ class Loader:
             log.info("refill_not_asked", error=type(error).__name__)
         else:
             self._asked |= dict.fromkeys(wanted, now)
+
+
+def _joins(topic: Topic) -> Iterator[Join]:
+    for entries in topic.waiting.values():
+        for entry in entries:
+            if isinstance(entry, Join):
+                yield entry

@@ -5,7 +5,7 @@ it accepted while somebody waits to join is retained, so that the reading of his
 a hole or a repeat: the joiner is told the head that was read, then what came after it, then hears the live stream.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
@@ -233,13 +233,6 @@ class Topic:
     def wait_ends(self, reader: Reader) -> int:
         """Nothing of this reader waits any more; returns how many did."""
         return len(self.waiting.pop(reader, ()))
-
-    def joins(self) -> Iterator[Join]:
-        """Those that wait."""
-        for entries in self.waiting.values():
-            for entry in entries:
-                if isinstance(entry, Join):
-                    yield entry
 
     def abandon(self) -> list[Reader]:
         """The stream cannot be kept whole for its readers: they leave, and the topic begins again."""

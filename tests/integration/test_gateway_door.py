@@ -64,12 +64,12 @@ async def test_what_is_said_behind_a_connect_that_waits_for_a_key(gate: Gateway)
     channel = app_channel("open", "behind")
     await gate.feeds.make(channel)
     fresh = Mint("test-behind")
+    both = json.dumps({"keys": json.loads(gate.mint.jwks)["keys"] + json.loads(fresh.jwks)["keys"]})
     async with gate.socket() as talk:
+        await gate.feeds.redis.set("auth:jwks", both)  # the gateway looks for it when it is named
         await talk.say("connect", token=fresh.access("u6"))
         await talk.say("subscribe", channel=channel.wire)
         await talk.say("ping", id="last")
-        both = json.dumps({"keys": json.loads(gate.mint.jwks)["keys"] + json.loads(fresh.jwks)["keys"]})
-        await gate.feeds.redis.set("auth:jwks", both)
         assert (await talk.hear())["type"] == "welcome"
         assert {(await talk.hear())["type"], (await talk.hear())["type"]} == {"subscribed", "pong"}
 
