@@ -238,11 +238,15 @@ class Hub:
             budget -= self._write(topic, budget)
             if budget <= 0:
                 break
-        # A process that is behind writes more at once, and has time for other things.
+        # A process that is behind writes more at once, and has time for other things. What a flush takes is known at
+        # its end; before, the window may grow, and not fall.
         took_s = monotonic() - self._busy_since
-        self._window_s = min(max(FLUSH_WINDOW_S, took_s / FLUSH_SHARE), FLUSH_WINDOW_BEHIND_S)
+        window_s = min(max(FLUSH_WINDOW_S, took_s / FLUSH_SHARE), FLUSH_WINDOW_BEHIND_S)
         if self._jobs:
+            self._window_s = max(self._window_s, window_s)
             self._schedule()
+        else:
+            self._window_s = window_s
 
     def _seal(self, topic: Topic, now: float) -> None:
         """What is pending becomes a job, unless the last one is not over or the rate of the channel is."""
