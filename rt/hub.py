@@ -223,7 +223,7 @@ class Hub:
         self._late_scheduled = False
         self._dirty |= self._late
         self._late.clear()
-        self._flush()
+        self._schedule()  # never a second flush in a turn: each one would go on for itself
 
     def _flush(self) -> None:
         self._scheduled = False

@@ -3,11 +3,13 @@
 import asyncio
 import time
 
+from config.limits import FLUSH_WRITES_PER_TURN
 from config.redis import connect
 from rt.bus import Bus
 from rt.feed.positions import Position
 from rt.hub import Hub
 from rt.metrics import Counters
+from rt.wire.bus import Batch
 from rt.wire.channels import app_channel
 
 CHANNEL = app_channel("open", "hub")
@@ -19,10 +21,10 @@ class Reader:
     """One that hears."""
 
     def __init__(self) -> None:
-        self.heard = 0
+        self.times = 0
 
-    def send(self, data: bytes) -> None:
-        self.heard += len(data)
+    def send(self, _data: bytes) -> None:
+        self.times += 1
 
 
 class Leaver(Reader):
@@ -50,7 +52,7 @@ async def test_one_that_its_answer_closes_does_not_stay() -> None:
     topic.start(Position("epoch", 5))
     leaver = Leaver(hub)
     hub.join(leaver, None, CHANNEL, None)
-    assert leaver.heard
+    assert leaver.times
     assert leaver not in topic.readers
 
 
@@ -66,3 +68,24 @@ async def test_very_many_wait_and_go() -> None:
     assert hub.waiting == 0
     assert not hub.topics
     assert time.monotonic() - began < 5
+
+
+async def test_a_turn_of_the_loop_writes_to_so_many_only() -> None:
+    """Failed (twice as many) while what was put off was flushed beside what was under way, in a chain of its own."""
+    hub = make_hub()
+    readers = [Reader() for _ in range(20 * FLUSH_WRITES_PER_TURN)]
+    hub.join(readers[0], None, CHANNEL, None)
+    topic = hub.topics[CHANNEL.wire]
+    topic.start(Position("epoch", 0))
+    for reader in readers[1:]:
+        hub.join(reader, None, CHANNEL, None)
+    sent = [reader.times for reader in readers]
+    most = offset = 0
+    while readers[-1].times < sent[-1] + 5:
+        before = sum(reader.times for reader in readers)
+        offset += 1
+        topic.accept(Batch("epoch", offset, 1, b"."))
+        hub.work(topic)
+        await asyncio.sleep(0)
+        most = max(most, sum(reader.times for reader in readers) - before)
+    assert most == FLUSH_WRITES_PER_TURN
