@@ -24,7 +24,7 @@ from config.process import allow_open_files
 SAMPLE_CLIENTS: Final = 64  # latency is taken from this many clients; counting is done for all
 OPENING_AT_ONCE: Final = 200
 _STAMP: Final = re.compile(rb'"t":\s?(\d+)')
-_MARK: Final = b'"workout_completed"'  # in every event once; a long mark is found twice as fast as a short one
+_MARK: Final = b'"workout_completed"'  # in every event once; a long mark is found faster than a short one
 _TAIL: Final = 64  # a stamp or a mark cut by the end of a read is found with the next one
 _READ_BYTES: Final = 64 * 1024
 _BRACE: Final = 0x7D

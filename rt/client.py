@@ -80,7 +80,9 @@ class Client(Connection):
 
     def eof_received(self) -> bool:
         """The client will say nothing more; what it said before is heard first."""
-        self._gateway.door.admit(self)
+        door = self._gateway.door
+        while door.waits(self):  # what comes behind a handshake knocks again
+            door.admit(self)
         return super().eof_received()
 
     def connection_lost(self, error: Exception | None) -> None:
