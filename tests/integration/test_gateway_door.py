@@ -32,15 +32,18 @@ async def test_a_storm_at_the_door_of_a_gateway_that_leaves(stores: TestStores, 
 
 
 async def test_the_last_words_of_one_that_closes_its_side_at_once(gate: Gateway) -> None:
-    """Failed with an end that was heard before what had been said: no answer."""
-    async with crowd(gate) as visitors, raw(gate) as last:
+    """Failed with an end that was heard before what had been said, or behind its handshake only: no answer."""
+    async with crowd(gate) as visitors, raw(gate) as last, raw(gate) as greeting:
         os.kill(gate.fleet.rt.children()[0], signal.SIGSTOP)
         for visitor in visitors:
             await visitor.send(HELLO)
         await last.send(request("GET /health HTTP/1.1"))
         last.writer.write_eof()
+        await greeting.send(HELLO)
+        greeting.writer.write_eof()
         os.kill(gate.fleet.rt.children()[0], signal.SIGCONT)
         assert (await last.rest()).startswith(b"HTTP/1.1 200 ")
+        assert b'"welcome"' in await greeting.rest()
 
 
 async def test_what_is_said_behind_a_connect_that_waits_for_a_key(gate: Gateway) -> None:
