@@ -7,7 +7,7 @@ what changed each PRESENCE_TICK_S. While Redis is away everything stays here, bo
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -302,15 +302,20 @@ class LocalPresence:
             return
         for local in batch.values():
             local.written = True
-        try:
-            for some in chunks(list(batch.values()), PRESENCE_WRITE_MEMBERS_MAX):
-                await self._compare([local for local in some if local.placed_at_ms > local.compared_ms])
-                await self._store.apply([local.member() for local in some])
-        except _AWAY:
+        # Two pieces at a time: one is packed here while Redis works at the other. Neither may be under way when the
+        # turn is over, lest it write somebody who has left since.
+        pieces = iter(chunks(list(batch.values()), PRESENCE_WRITE_MEMBERS_MAX))
+        ends = await asyncio.gather(self._apply(pieces), self._apply(pieces), return_exceptions=True)
+        for error in filter(None, ends):
             # Those that closed meanwhile need no second try: what was not written need not be ended.
             self._fresh = {key: local for key, local in batch.items() if key in self._members} | self._fresh
-            raise
+            raise error
         self.written += len(batch)
+
+    async def _apply(self, pieces: Iterator[Sequence[_Local]]) -> None:
+        for some in pieces:
+            await self._compare([local for local in some if local.placed_at_ms > local.compared_ms])
+            await self._store.apply([local.member() for local in some])
 
     async def _compare(self, moved: list[_Local]) -> None:
         """Whoever cannot have come here from where the user was last, on whatever connection, is not settled."""

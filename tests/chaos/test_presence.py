@@ -24,7 +24,7 @@ from tests.support.stores import TestStores
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 
 PEOPLE = 100_000
-BACK_S = 3.5  # 5 s is the promise
+BACK_S = 4.5  # 5 s is the promise; 2.5 s is the pace
 PING = """
 import sys, time
 from redis import Redis

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +18,14 @@ from config.limits import (
     PRESENCE_TOUCH_MIN_S,
     PRESENCE_TTL_S,
     PRESENCE_WRITE_BACK_PER_S,
+    PRESENCE_WRITE_MEMBERS_MAX,
 )
-from config.redis import RedisClient, connect
+from config.redis import RedisClient, RedisError, connect
 from rt.presence.local import LocalPresence
+from rt.presence.members import Member, Transition
 from rt.presence.now import NowStore
 from rt.presence.store import GATEWAYS_KEY, PresenceStore, partition_keys
+from tests.support.gateway import until
 
 PARTITIONS = 4
 CELL, FAR = "871f1d489ffffff", "871fb4670ffffff"
@@ -222,6 +225,39 @@ async def test_the_write_back_keeps_to_the_common_pace(redis: RedisClient, local
     assert await online(redis) == share
     await turn(local, clock)
     assert await online(redis) == share + 500
+
+
+class Uneven(PresenceStore):
+    """The first piece of a write fails at once, the second is with Redis until `late` is set."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        super().__init__(redis, "gw", PARTITIONS)
+        self.pieces = 0
+        self.late = asyncio.Event()
+
+    async def apply(self, members: Sequence[Member]) -> list[Transition]:
+        self.pieces += 1
+        if self.pieces == 1:
+            raise RedisError
+        await self.late.wait()
+        return await super().apply(members)
+
+
+async def test_nothing_is_under_way_when_a_failed_turn_ends(redis: RedisClient, clock: Clock) -> None:
+    """Else it could write somebody who has left by then. Seen failing with a gather that raises the first error."""
+    store = Uneven(redis)
+    local = LocalPresence(store, NowStore(redis, PARTITIONS), monotonic=clock)
+    for number in range(PRESENCE_WRITE_MEMBERS_MAX + 1):
+        join(local, number)
+    turned = asyncio.ensure_future(local.turn())
+    await until(lambda: store.pieces == 2)
+    await redis.ping()  # several turns of the loop
+    assert not turned.done()
+    store.late.set()
+    await turned
+    assert local.degraded
+    await turn(local, clock)
+    assert await online(redis) == PRESENCE_WRITE_MEMBERS_MAX + 1
 
 
 async def test_closes_are_bounded_while_redis_is_away(clock: Clock) -> None:
