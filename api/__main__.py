@@ -11,7 +11,7 @@ from config.settings import load
 def main() -> None:
     """Reads the settings, takes the port, serves."""
     settings = load()
-    settings.require("database_url", "redis_url")
+    settings.require("database_url", "redis_url", in_production=("jwt_private_key", "cookie_secure", "allowed_origins"))
     listener = listen(settings.api_host, settings.api_port, "API_PORT")
 
     async def serve(lifetime: Lifetime) -> None:

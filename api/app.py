@@ -43,7 +43,7 @@ from config import metrics, postgres, redis
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
 from config.postgres import UNAVAILABLE
 from config.process import Lifetime
-from config.redis import RedisError
+from config.redis import AWAY
 from config.settings import Settings
 from rt.wire.bus import JWKS_KEY
 
@@ -120,7 +120,7 @@ class Api:
             try:
                 await self._redis.set(JWKS_KEY, key_set)
                 await publish_slugs(self._redis, self._reference.data.slugs)
-            except (RedisError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 metrics.FAILURES.labels("publish").inc()
                 log.debug("not_published_to_redis", error=type(error).__name__)
             await asyncio.sleep(PUBLISH_TO_REDIS_S if self._reference.loaded else REFERENCE_RETRY_S)

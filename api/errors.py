@@ -4,6 +4,8 @@ Over HTTP: `{"error": {"code", "message", "statusCode"}}`; in GraphQL the same t
 Messages hold nothing of the inside: no SQL, path, stack or secret.
 """
 
+from config.limits import RETRY_AFTER_S
+
 
 class ApiError(Exception):
     """Base of them all: use the class of a code where there is one.
@@ -72,13 +74,6 @@ class Conflict(ApiError):
         super().__init__("CONFLICT", message, 409)
 
 
-class IdempotencyInProgress(ApiError):
-    """A request with the same key is still running."""
-
-    def __init__(self, message: str = "A request with this key is still running") -> None:
-        super().__init__("IDEMPOTENCY_IN_PROGRESS", message, 409)
-
-
 class PayloadTooLarge(ApiError):
     """The body is over the limit."""
 
@@ -100,13 +95,6 @@ class IdempotencyMismatch(ApiError):
         super().__init__("IDEMPOTENCY_MISMATCH", message, 422)
 
 
-class RateLimited(ApiError):
-    """Too much in too short a time."""
-
-    def __init__(self, message: str = "Too many requests", retry_after_s: int = 1) -> None:
-        super().__init__("RATE_LIMITED", message, 429, retry_after_s=retry_after_s)
-
-
 class Internal(ApiError):
     """A bug or an outage of ours; the log has it under the request's id."""
 
@@ -117,5 +105,5 @@ class Internal(ApiError):
 class RetryLater(ApiError):
     """It could not be done now, and may have been done or not: the same request with the same key settles it."""
 
-    def __init__(self, message: str = "Please try again in a moment", retry_after_s: int = 1) -> None:
+    def __init__(self, message: str = "Please try again in a moment", retry_after_s: int = RETRY_AFTER_S) -> None:
         super().__init__("RETRY_LATER", message, 503, retry_after_s=retry_after_s)

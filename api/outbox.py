@@ -13,7 +13,7 @@ from api.db import Transaction
 from api.queries import load_queries
 from config.limits import RELAY_WAKE_S
 from config.metrics import FAILURES
-from config.redis import RedisClient, RedisError
+from config.redis import AWAY, RedisClient
 from rt.wire.bus import RELAY_WAKE_CHANNEL
 from rt.wire.channels import OWN_NAMESPACE
 
@@ -73,6 +73,6 @@ class Wake:
             try:
                 async with asyncio.timeout(RELAY_WAKE_S):
                     await self._redis.publish(RELAY_WAKE_CHANNEL, b"")
-            except (RedisError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 FAILURES.labels("relay_wake").inc()
                 log.debug("relay_not_woken", error=type(error).__name__)

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from config.postgres import pool_gauges
-from config.redis import RedisClient, RedisError
+from config.redis import AWAY, RedisClient
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ async def watch_redis(redis: RedisClient) -> None:
     while True:
         try:
             memory = await redis.info("memory")
-        except (RedisError, OSError, TimeoutError):
+        except AWAY:
             REDIS_CONNECTED.set(0)
         else:
             REDIS_CONNECTED.set(1)

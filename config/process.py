@@ -89,6 +89,15 @@ class Lifetime:
         self.stop()
 
 
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event is set, or was within that time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 def run(role: str, level: str, main: Callable[[Lifetime], Awaitable[None]]) -> None:
     """Runs `main` on uvloop until it returns; exits 0, or 1 when one of its tasks died."""
     if structlog.is_configured():  # by the process that this one was forked from

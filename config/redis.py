@@ -13,9 +13,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-__all__ = ["Call", "RedisClient", "RedisError", "Script", "connect", "load_script"]
+__all__ = ["AWAY", "Call", "RedisClient", "RedisError", "Script", "connect", "load_script"]
 
 RedisClient = Redis
+AWAY: Final = (RedisError, OSError, TimeoutError)  # what a command raises where Redis cannot serve it
 
 COMMAND_TIMEOUT_S: Final = 5.0
 POOL_CONNECTIONS: Final = 16
@@ -116,5 +117,5 @@ async def alive(redis: RedisClient) -> bool:
     try:
         async with asyncio.timeout(1):
             return bool(await redis.ping())
-    except (RedisError, OSError, TimeoutError):
+    except AWAY:
         return False

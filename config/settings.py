@@ -5,6 +5,7 @@ The README's settings table and config/env.example are held against this class b
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,7 +22,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=None)
 
     environment: Literal["development", "production"] = Field(
-        "development", description="`production` refuses weak defaults: keys and origins must be given"
+        "development", description="`production` demands keys, origins and a secure cookie, and has no introspection"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     data_dir: Path = Field(Path(".data"), description="Embedded stores and the development signing key live here")
@@ -140,11 +141,6 @@ class Settings(BaseSettings):
             usable = False
         if not usable:
             raise ValueError("FEED_RATE must be name=rate pairs with rates of 2 to 1000, or 0 for no bound")
-        if self.environment == "production":
-            if not self.jwt_private_key.get_secret_value() and not self.jwt_public_keys:
-                raise ValueError("ENVIRONMENT=production needs JWT_PRIVATE_KEY (api) or JWT_PUBLIC_KEYS (rt)")
-            if not self.cookie_secure:
-                raise ValueError("ENVIRONMENT=production needs COOKIE_SECURE=true")
         return self
 
     @property
@@ -158,12 +154,18 @@ class Settings(BaseSettings):
         own = {f"http://{host}:{self.api_port}" for host in {"localhost", "127.0.0.1", self.api_host}}
         return frozenset(own | set(self.allowed_origins))
 
-    def require(self, *names: str) -> None:
-        """Ends the process with one clear line when a setting that this role needs is empty."""
+    def require(self, *names: str, in_production: Sequence[str] = ()) -> None:
+        """Ends the process with one clear line when a setting that this role needs is empty (or false)."""
         for name in names:
-            value = getattr(self, name)
-            if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+            if not self._given(name):
                 sys.exit(f"{name.upper()} is not set: give it in the environment, or use `make run`, which sets it")
+        for name in in_production:
+            if self.environment == "production" and not self._given(name):
+                sys.exit(f"{name.upper()} is not set: ENVIRONMENT=production needs it")
+
+    def _given(self, name: str) -> bool:
+        value = getattr(self, name)
+        return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from rt.supervisor import Supervisor
 def main() -> int:
     """Runs the supervisor with the environment's settings."""
     settings = load()
-    settings.require("redis_url")
+    settings.require("redis_url", in_production=("allowed_origins",))
     return Supervisor(settings).run()
 
 

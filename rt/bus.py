@@ -14,12 +14,12 @@ import structlog
 from redis.asyncio.connection import parse_url
 
 from config.limits import BUS_RECONNECT_S, BUS_SUBSCRIBE_BATCH, CANARY_EVERY_S, CANARY_WAIT_S
-from config.redis import RedisClient, RedisError
+from config.process import set_within
+from config.redis import AWAY, RedisClient, RedisError
 from rt.metrics import Counters
 
 log = structlog.get_logger()
 
-_AWAY: Final = (RedisError, OSError, TimeoutError)
 _CONNECT_S: Final = 2.0
 
 
@@ -70,9 +70,9 @@ class Bus:
         while not stopping.is_set():
             try:
                 line = await self._connect()
-            except (*_AWAY, hiredis.HiredisError) as error:
+            except (*AWAY, hiredis.HiredisError) as error:
                 log.warning("bus_away", error=type(error).__name__)
-                await _pause(stopping, wait_s)
+                await set_within(stopping, wait_s)
                 wait_s = min(BUS_RECONNECT_S[1], wait_s * 2)
                 continue
             wait_s = BUS_RECONNECT_S[0]
@@ -102,7 +102,7 @@ class Bus:
             self._sent += 1
             try:
                 await self._redis.publish(self._canary_channel.decode(), str(self._sent))
-            except _AWAY as error:
+            except AWAY as error:
                 # Nothing is known of this connection; that Redis does not answer is degraded enough.
                 self.connected = False
                 log.warning("canary_not_sent", error=type(error).__name__)
@@ -239,7 +239,7 @@ def _batches(names: Iterable[bytes]) -> Iterable[list[bytes]]:
 
 
 async def _first(one: asyncio.Event, other: asyncio.Event, timeout_s: float) -> bool:
-    """Waits for either; False: neither came in time."""
+    """Whether either was set within that time."""
     tasks = [asyncio.ensure_future(event.wait()) for event in (one, other)]
     try:
         done, _ = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -247,7 +247,3 @@ async def _first(one: asyncio.Event, other: asyncio.Event, timeout_s: float) -> 
     finally:
         for task in tasks:
             task.cancel()
-
-
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
-    await _first(stopping, stopping, seconds)

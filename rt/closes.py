@@ -1,13 +1,13 @@
 """Every way in which a socket ends by our doing: code, reason, whether the client may come back. Pure.
 
-The table is protocol.md, "Errors, limits, close codes"; a test holds the two against each other.
+Clients find the same table in rt/wire/asyncapi.yaml (`x-close-codes`); a test holds the two against each other.
 """
 
 from enum import Enum
 
 
 class Closing(Enum):
-    """(code, reason, come back?)"""
+    """What the close frame carries, and whether the client may come back: (code, reason, come back?)."""
 
     NORMAL = (1000, "", False)
     GOING_AWAY = (1001, "going away", True)

@@ -31,7 +31,7 @@ LOST: Final = 3
 
 
 class Connection(asyncio.Protocol):
-    """Framing. A subclass says what happens: `admit`, `opened`, `on_message`, `heard`, `closing`, `lost`."""
+    """Framing. A subclass says what happens: `rules`, `admit`, `opened`, `on_*`, `closing`."""
 
     __slots__ = ("_fragments", "_held", "_partial", "_rare", "phase", "transport")
 

@@ -5,8 +5,9 @@ FLUSH_WRITES_PER_TURN sockets; what arrives meanwhile waits its turn, so that or
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from time import monotonic
 from types import MappingProxyType
 
@@ -53,6 +54,7 @@ class Hub:
         self.waiting = 0
         self._dirty: dict[Topic, None] = {}  # something is pending
         self._late: dict[Topic, None] = {}  # pending, but its window is not over
+        self._gone: dict[str, dict[Reader, None]] = {}  # wire -> whom a gap ended, and who was not told yet
         self._jobs: dict[Topic, int] = {}  # something is sealed; how many sockets of the first have it
         self._scheduled = False
         self._late_scheduled = False
@@ -70,6 +72,7 @@ class Hub:
                 bus_channel(channel), partial(self._on_batch, topic), partial(self._on_confirmed, topic)
             )
         topic.remove(reader)
+        self._heard_enough(channel.wire, reader)
         known = None if since is None else Position(since.epoch, since.offset)
         head = Position(topic.epoch, topic.sealed_offset)
         if topic.state is State.LIVE and (known is None or known == head) and reader not in topic.waiting:
@@ -110,6 +113,7 @@ class Hub:
     def part(self, reader: Reader, message_id: MessageId, channel: Channel) -> None:
         """Answers `unsubscribed`, behind a join that is on its way; nothing of the channel comes after it."""
         topic = self.topics.get(channel.wire)
+        self._heard_enough(channel.wire, reader)
         if topic is not None and reader in topic.waiting:
             self.waiting += 1
             topic.wait(Part(reader, message_id))
@@ -122,6 +126,7 @@ class Hub:
     def drop(self, reader: Reader, wire: str) -> None:
         """The reader is gone, or may not hear the channel any more."""
         topic = self.topics.get(wire)
+        self._heard_enough(wire, reader)
         if topic is not None:
             topic.remove(reader)
             self.waited(topic.wait_ends(reader))
@@ -144,12 +149,14 @@ class Hub:
         gone = topic.abandon()
         self._counters.gaps += 1
         log.warning("channel_gap", channel=topic.wire, readers=len(gone), why=why)
-        frame = outbound.gap(topic.wire)
-        for reader in gone:
-            reader.send(frame)
         if topic.waiting:
             self.load(topic)
         self.release(topic)
+        if gone:
+            telling = topic.wire in self._gone
+            self._gone.setdefault(topic.wire, {}).update(dict.fromkeys(gone))
+            if not telling:
+                self._tell_gap(topic.wire)
 
     def is_writing(self) -> bool:
         """Whether events wait for their sockets."""
@@ -194,10 +201,32 @@ class Hub:
         if frame is None or topic.channel.kind is not ChannelKind.PROFILE:
             self._counters.bus_garbage += 1
             return
-        for reader in topic.readers:
-            reader.send(frame)
+        self._tell_presence(topic, list(topic.readers), frame)
 
     # --- out
+
+    def _tell_presence(self, topic: Topic, readers: Sequence[Reader], frame: bytes) -> None:
+        for reader in readers[:FLUSH_WRITES_PER_TURN]:
+            if reader in topic.readers:
+                reader.send(frame)
+        if len(readers) > FLUSH_WRITES_PER_TURN:
+            self._loop.call_soon(self._tell_presence, topic, readers[FLUSH_WRITES_PER_TURN:], frame)
+
+    def _tell_gap(self, wire: str) -> None:
+        gone, frame = self._gone[wire], outbound.gap(wire)
+        for reader in list(islice(gone, FLUSH_WRITES_PER_TURN)):
+            if reader in gone:
+                del gone[reader]
+                reader.send(frame)
+        if gone:
+            self._loop.call_soon(self._tell_gap, wire)
+        else:
+            del self._gone[wire]
+
+    def _heard_enough(self, wire: str, reader: Reader) -> None:
+        """It joins again, parts or is gone before it was told of a gap: it is not told any more."""
+        if wire in self._gone:
+            self._gone[wire].pop(reader, None)
 
     def work(self, topic: Topic) -> None:
         """Something of this topic is to be written: at once when it is slow, else when its window is over."""

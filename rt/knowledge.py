@@ -13,7 +13,8 @@ import orjson
 import structlog
 
 from config.limits import FACTS_EVERY_S, REVOCATIONS_MAX, SOCKET_LIFE_S_MAX
-from config.redis import RedisClient, RedisError
+from config.process import set_within
+from config.redis import AWAY, RedisClient
 from config.settings import Settings
 from rt.door import Visitor
 from rt.gateway import Gateway
@@ -23,7 +24,6 @@ from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED
 
 log = structlog.get_logger()
 
-_AWAY: Final = (RedisError, OSError, TimeoutError)
 _OVERLAP_S: Final = 60  # clocks of whoever revokes differ: look back this far
 
 
@@ -53,17 +53,13 @@ class Knowledge:
             try:
                 await self.look()
                 self.away = False
-            except _AWAY as error:
+            except AWAY as error:
                 self._gateway.counters.failures += 1
                 self.away = True
                 log.warning("facts_unavailable", error=type(error).__name__)
             await asyncio.sleep(FACTS_EVERY_S[0])  # at most one look a second, however many unknown keys are named
             if self._is_complete() and not self._gateway.door.held:
-                try:
-                    async with asyncio.timeout(FACTS_EVERY_S[1] - FACTS_EVERY_S[0]):
-                        await wanted.wait()
-                except TimeoutError:
-                    continue
+                await set_within(wanted, FACTS_EVERY_S[1] - FACTS_EVERY_S[0])
 
     async def look(self) -> None:
         """Reads everything once. Raises RedisError, OSError or TimeoutError."""

@@ -12,7 +12,7 @@ import structlog
 
 from config.limits import EPOCH_WAIT_S, FUTURE_WAIT_S, LOADER_READERS, REFILL_ASK_S, REFILL_POLL_S, REFILL_WAIT_S
 from config.process import Lifetime
-from config.redis import RedisError
+from config.redis import AWAY
 from rt.feed.positions import History, Position
 from rt.feed.store import FeedStore
 from rt.hub import Hub
@@ -22,7 +22,6 @@ from rt.wire import outbound
 
 log = structlog.get_logger()
 
-_AWAY: Final = (RedisError, OSError, TimeoutError)
 _AWAY_PAUSE_S: Final = 0.1
 _PATIENCE_S: Final = 0.5
 
@@ -61,7 +60,7 @@ class Loader:
             topic.queued = False
             try:
                 await self._serve(topic)
-            except _AWAY as error:
+            except AWAY as error:
                 self._counters.failures += 1
                 log.warning("feed_unavailable", error=type(error).__name__)
                 self._expire(topic)
@@ -228,7 +227,7 @@ class Loader:
             return
         try:
             await self._store.request_refill([topic.channel for topic in wanted])
-        except _AWAY as error:
+        except AWAY as error:
             self._counters.failures += 1
             log.info("refill_not_asked", error=type(error).__name__)
         else:

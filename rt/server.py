@@ -24,8 +24,8 @@ from config.limits import (
     REHEARSAL_S,
     REPORT_EVERY_S,
 )
-from config.process import Lifetime
-from config.redis import RedisClient, RedisError, connect
+from config.process import Lifetime, set_within
+from config.redis import AWAY, RedisClient, connect
 from config.settings import Settings
 from rt.bus import Bus
 from rt.client import Client
@@ -119,7 +119,7 @@ class Server:
         try:
             async with asyncio.timeout(REHEARSAL_S):
                 await self._knowledge.look()
-        except (RedisError, OSError, TimeoutError):
+        except AWAY:
             return
         finally:
             await self._redis.aclose()
@@ -248,23 +248,14 @@ class Server:
                     client.send(outbound.reconnect(random.randint(*DRAIN_RETURN_MS), "restart"))  # noqa: S311
                 client.close(Closing.RESTART)
             if number < batches - 1 and not lifetime.hurry.is_set():
-                await self._pause(lifetime.hurry, window_s / batches)
+                await set_within(lifetime.hurry, window_s / batches)
         deadline = time.monotonic() + CLOSE_WAIT_S + 2 * TICK_S
         while gateway.clients and time.monotonic() < deadline:
-            await self._pause(lifetime.hurry, 0.05)
-            if lifetime.hurry.is_set():
+            if await set_within(lifetime.hurry, 0.05):
                 break
         for client in list(gateway.clients):
             client.linger_over()
         await asyncio.sleep(0)
-
-    @staticmethod
-    async def _pause(hurry: asyncio.Event, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await hurry.wait()
-        except TimeoutError:
-            return
 
 
 class _Heard:

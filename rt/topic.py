@@ -156,7 +156,7 @@ class Topic:
         return Verdict.NEXT
 
     def start(self, at: Position) -> None:
-        """The position is known now; what came meanwhile follows. False is never wrong: it only reads again."""
+        """The position is known now; what came meanwhile follows."""
         self.epoch, self.offset = at
         self._go_live()
 
@@ -218,13 +218,11 @@ class Topic:
         self.readers[reader] = self.sealed_offset
         self._snapshot = None
 
-    def remove(self, reader: Reader) -> bool:
-        """Nothing more for this reader. Returns whether it was one."""
-        if self.readers.pop(reader, None) is None:
-            return False
-        self._snapshot = None
-        self.version += 1
-        return True
+    def remove(self, reader: Reader) -> None:
+        """Nothing more for this reader, if it was one."""
+        if self.readers.pop(reader, None) is not None:
+            self._snapshot = None
+            self.version += 1
 
     def wait(self, entry: Join | Part) -> None:
         """Behind whatever of the same reader waits already."""
@@ -255,8 +253,8 @@ class Topic:
         self.rate.refresh(now)
         return self.rate.ready
 
-    def seal(self) -> bool:
-        """Closes what is pending for the readers of this moment; returns whether there is something to write."""
+    def seal(self) -> None:
+        """Closes what is pending for the readers of this moment."""
         if self._pending:
             data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
             if self.rate is not None:
@@ -266,7 +264,6 @@ class Topic:
                 self._snapshot = tuple(self.readers)
             if self._snapshot:
                 self.outbox.append(Sealed(data, self.offset, size, self._snapshot, self.version))
-        return bool(self.outbox)
 
     def _bounded(self, data: bytes, rate: Rate) -> bytes:
         """What is over the rate as one digest."""

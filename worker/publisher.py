@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -22,7 +21,7 @@ from config.limits import (
     RELAY_REFILLS,
     RELAY_RETRY_S,
 )
-from config.redis import RedisClient
+from config.redis import AWAY, RedisClient
 from rt.feed.store import Append, FeedStore, Refill, TermOutdatedError
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST
 from rt.wire.channels import META_PATTERN, Channel, of_meta_key, of_tag
@@ -32,8 +31,6 @@ from worker.leader import Lease, LeaseLostError
 from worker.store import NOTHING, Kept, Numbered, RelayStore
 
 log = structlog.get_logger()
-
-REDIS_AWAY: Final = (RedisError, OSError, TimeoutError)
 
 
 class LeaseUnsureError(Exception):
@@ -89,7 +86,7 @@ class Publisher:
                 await self._step()
             except TermOutdatedError:
                 raise LeaseLostError from None
-            except (*REDIS_AWAY, LeaseUnsureError) as error:
+            except (*AWAY, LeaseUnsureError) as error:
                 self._leave(type(error).__name__)
                 await asyncio.sleep(RELAY_RETRY_S)
 
@@ -97,7 +94,7 @@ class Publisher:
         """Renews the epoch in Redis; compares everything when Redis is not the one of before."""
         try:
             new = await self._is_new()
-        except REDIS_AWAY as error:
+        except AWAY as error:
             self._leave(type(error).__name__)
         else:
             if new:

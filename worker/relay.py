@@ -30,11 +30,12 @@ from config.limits import (
 )
 from config.metrics import FAILURES
 from config.postgres import UNAVAILABLE
-from config.redis import RedisClient
+from config.process import set_within
+from config.redis import AWAY, RedisClient
 from rt.wire.bus import RELAY_WAKE_CHANNEL
 from worker import metrics
 from worker.leader import Leader, Lease, LeaseLostError, this_process
-from worker.publisher import REDIS_AWAY, Publisher
+from worker.publisher import Publisher
 from worker.store import RelayStore
 from worker.translate import EventUnreadableError, Rendition, translate
 
@@ -74,7 +75,7 @@ class Relay:
                     log.warning("relay_interrupted", errors=sorted({type(e).__name__ for e in _leaves(group)}))
             finally:
                 metrics.LEADER.set(0)
-            await _unless(stopping, RELAY_TAKE_S if self._reached else RELAY_POLL_S)
+            await set_within(stopping, RELAY_TAKE_S if self._reached else RELAY_POLL_S)
 
     async def listen(self) -> None:
         """Wakes the relay when the API says so; a lost message costs one poll."""
@@ -88,7 +89,7 @@ class Relay:
                         else:
                             await bus.ping()
                         self._hears = True
-            except REDIS_AWAY:
+            except AWAY:
                 self._hears = False
                 await asyncio.sleep(RELAY_RETRY_S)
 
@@ -134,7 +135,8 @@ class Relay:
                 publisher.ask()  # the wake-up was about a channel that Redis lacks
             if events < RELAY_BATCH:
                 idle = self._hears and time.monotonic() - active_at > RELAY_IDLE_AFTER_S
-                look_first = not await _unless(self._wake, RELAY_IDLE_POLL_S if idle else RELAY_POLL_S, stopping)
+                wait_s = RELAY_IDLE_POLL_S if idle else RELAY_POLL_S
+                look_first = stopping.is_set() or not await set_within(self._wake, wait_s)
 
     async def _renew(self, lease: Lease) -> None:
         while True:
@@ -170,18 +172,6 @@ def renditions_of(events: Sequence[str]) -> list[Rendition]:
             metrics.UNREADABLE.inc()
             log.warning("event_unreadable", error=str(error))
     return renditions
-
-
-async def _unless(event: asyncio.Event, within_s: float, stopping: asyncio.Event | None = None) -> bool:
-    """Whether `event` was set within that time."""
-    if stopping is not None and stopping.is_set():
-        return False
-    try:
-        async with asyncio.timeout(within_s):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

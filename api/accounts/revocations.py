@@ -25,12 +25,11 @@ from config.limits import (
     SOCKET_LIFE_S_MAX,
 )
 from config.metrics import FAILURES
-from config.redis import RedisClient, RedisError, load_script
+from config.redis import AWAY, RedisClient, load_script
 from rt.wire.bus import CONTROL_CHANNEL, REVOKED_KEY, REVOKED_THROUGH
 
 log = structlog.get_logger()
 
-_AWAY: Final = (RedisError, OSError, TimeoutError)
 _script: Final = load_script(__file__, "revoke")
 
 
@@ -47,7 +46,7 @@ class Revocations:
         try:
             async with asyncio.timeout(REVOCATION_TELL_S):
                 await self._add([session_id], self._clock())
-        except _AWAY as error:
+        except AWAY as error:
             FAILURES.labels("revoke").inc()
             log.warning("revocation_waits_for_redis", session=str(session_id), error=type(error).__name__)
 
@@ -56,7 +55,7 @@ class Revocations:
         while True:
             try:
                 await self.bring()
-            except (*_AWAY, RetryLater) as error:
+            except (*AWAY, RetryLater) as error:
                 FAILURES.labels("revocations").inc()
                 log.debug("revocations_not_compared", error=type(error).__name__)
             await asyncio.sleep(REVOCATIONS_EVERY_S)

@@ -10,7 +10,7 @@ from api.graphql.context import Info, context_of, reference_of
 from api.graphql.schema import feature
 from api.reference.service import Reference
 from config.limits import NOW_KEPT_S
-from config.redis import RedisError
+from config.redis import AWAY
 from rt.presence import rules
 from rt.presence.now import MINUTE_S, Bucket, buckets
 from rt.presence.read import cells, totals
@@ -49,7 +49,7 @@ class _NowBucket(msgspec.Struct, frozen=True):
 async def _stats(_: Any, info: Info) -> _Stats:
     try:
         counted = await totals(context_of(info).services.redis)
-    except (RedisError, OSError, TimeoutError):
+    except AWAY:
         raise RetryLater("Presence is not known at the moment") from None
     return _Stats(counted.users, counted.training)
 
@@ -64,7 +64,7 @@ async def _map(_: Any, info: Info, west: float, south: float, east: float, north
     try:
         shown = await cells(redis, bounds, zoom)
         counted = await totals(redis)
-    except (RedisError, OSError, TimeoutError):
+    except AWAY:
         raise RetryLater("Presence is not known at the moment") from None
     return _Map(shown.resolution, counted.users, [_Cell(cell, count) for cell, count in shown.cells])
 
@@ -77,7 +77,7 @@ async def _now(_: Any, info: Info, minutes: int | None) -> list[_NowBucket]:
     reference = reference_of(info)
     try:
         found = await buckets(context.services.redis, minutes)
-    except (RedisError, OSError, TimeoutError):
+    except AWAY:
         raise RetryLater("Presence is not known at the moment") from None
     return [_now_bucket(bucket, reference) for bucket in found]
 

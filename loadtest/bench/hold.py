@@ -23,7 +23,6 @@ from loadtest.bench.identity import Identity
 from rt.presence.read import totals
 
 CLIENTS_PER_CROWD: Final = 12_500
-SOCKETS_PER_PROCESS: Final = 16_000  # a process may open 20,000 files on small machines
 CROWDS_AT_ONCE: Final = 3  # that are being opened: one alone leaves the machine idle now and then
 COUNTED_WITHIN_S: Final = 120.0  # after the crowd is open the keeper has this long to count everybody
 

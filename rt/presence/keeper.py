@@ -25,7 +25,8 @@ from config.limits import (
     PRESENCE_SCRIPT_MEMBERS_MAX,
     PRESENCE_TTL_S,
 )
-from config.redis import RedisClient, RedisError
+from config.process import set_within
+from config.redis import AWAY, RedisClient
 from config.settings import Settings
 from rt.presence.aggregate import Aggregate
 from rt.presence.metrics import GHOST, REAP_LATE, observe
@@ -42,7 +43,6 @@ log = structlog.get_logger()
 RENEW_S: Final = 1.0
 REAP_S: Final = 1.0
 MAP_HOLD_S: Final = 6.0  # a Redis that lost its members is not shown as an empty world while they are written back
-_AWAY = (RedisError, OSError, TimeoutError)
 
 
 async def keep(redis: RedisClient, settings: Settings, stopping: asyncio.Event) -> None:
@@ -107,14 +107,10 @@ class Keeper:
         """Does what is due until `stopping` is set, then gives the lease back."""
         while not stopping.is_set():
             await self.turn()
-            try:
-                async with asyncio.timeout(KEEPER_TICK_S):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
+            await set_within(stopping, KEEPER_TICK_S)
         try:
             await self._store.resign()
-        except _AWAY:
+        except AWAY:
             log.info("keeper_lease_not_returned")
 
     async def turn(self) -> None:
@@ -126,7 +122,7 @@ class Keeper:
             self._term, self._lead_at_s = 0, 0.0
         except ClockError:
             self._lead_at_s = 0.0  # where the guard looks
-        except _AWAY as error:
+        except AWAY as error:
             if not self._failed:
                 log.warning("keeper_without_redis", error=type(error).__name__)
             self._failed = True

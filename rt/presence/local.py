@@ -23,7 +23,8 @@ from config.limits import (
     PRESENCE_WRITE_BACK_PER_S,
     PRESENCE_WRITE_MEMBERS_MAX,
 )
-from config.redis import RedisError
+from config.process import set_within
+from config.redis import AWAY
 from rt.presence.members import Member
 from rt.presence.now import MINUTE_S, NowStore, Trainers
 from rt.presence.rules import Audience, ClockGuard, State, strictest, too_fast
@@ -32,8 +33,6 @@ from rt.presence.store import Place, PresenceStore, chunks
 __all__ = ["LocalPresence", "LocalTotals"]
 
 log = structlog.get_logger()
-
-_AWAY = (RedisError, OSError, TimeoutError)
 
 
 class LocalTotals(NamedTuple):
@@ -219,16 +218,12 @@ class LocalPresence:
         while not stopping.is_set():
             await self.turn()
             took_s = self._monotonic() - self._now_s  # a turn is part of its tick, else the pace would not be kept
-            try:
-                async with asyncio.timeout(max(PRESENCE_TICK_S - took_s, PRESENCE_REST_S)):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
+            await set_within(stopping, max(PRESENCE_TICK_S - took_s, PRESENCE_REST_S))
         self._renew_at_s = self._touch_at_s = 0.0
         await self.turn()
         try:
             await self._store.drop_lease()
-        except _AWAY:
+        except AWAY:
             log.info("presence_lease_not_dropped")
 
     async def turn(self) -> None:
@@ -239,7 +234,7 @@ class LocalPresence:
                 await self._renew()
             if not self.degraded:
                 await self._flush()
-        except _AWAY as error:
+        except AWAY as error:
             self.failures += 1
             self._renew_at_s = self._monotonic() + PRESENCE_TICK_S
             if not self.degraded:
@@ -269,7 +264,7 @@ class LocalPresence:
             left, self._left = self._left, {}
             try:
                 await self._store.leave(list(left.items()))
-            except _AWAY:
+            except AWAY:
                 self._left = left | self._left
                 raise
         await self._write(self._take_fresh())
@@ -277,7 +272,7 @@ class LocalPresence:
             closed, self._closed = self._closed, {}
             try:
                 await self._store.close(list(closed.items()))
-            except _AWAY:
+            except AWAY:
                 self._closed = closed | self._closed
                 raise
         if self._touched and self._now_s >= self._touch_at_s:
@@ -334,7 +329,7 @@ class LocalPresence:
         locals_ = [self._members[key] for key in touched if key in self._members]
         try:
             missing = await self._store.touch([(local.connection, local.user, local.ttl_s) for local in locals_])
-        except _AWAY:
+        except AWAY:
             self._touched |= touched
             raise
         self.touched += len(locals_)
@@ -350,6 +345,6 @@ class LocalPresence:
         taken = self._trainers.take(minute)
         try:
             await self._now_store.tell(minute, taken.values())
-        except _AWAY:
+        except AWAY:
             self._trainers.give_back(taken)
             raise

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from config.limits import MAP_GATHER_S, MAP_PENDING_PER_TILE_MAX
-from config.redis import RedisClient, RedisError
+from config.redis import AWAY, RedisClient
 from rt.presence.aggregate import TileKey
 from rt.presence.rounds import Rounds, Viewer
 from rt.presence.upkeep import TILES_KEY
@@ -99,7 +99,6 @@ class MapView:
     def __init__(
         self, redis: RedisClient, *, gather_s: float = MAP_GATHER_S, busy: Callable[[], bool] = lambda: False
     ) -> None:
-        self.frames_built = 0
         self.loads = 0
         self._redis: Any = redis
         self._tiles: dict[TileKey, _Tile] = {}
@@ -193,7 +192,7 @@ class MapView:
                 keys = list(self._wanted)[:_LOAD_TILES]
                 try:
                     await self.load(keys)
-                except (RedisError, OSError, TimeoutError):
+                except AWAY:
                     await asyncio.sleep(_RETRY_S)
 
     async def load(self, keys: Sequence[TileKey]) -> None:
@@ -233,7 +232,6 @@ class MapView:
 
     def _send(self, tile: _Tile, frame: bytes) -> None:
         """To all who look at it now."""
-        self.frames_built += 1
         self._rounds.add(tile.views, tile.key.tile, frame)
 
     def _want(self, tile: _Tile) -> None:

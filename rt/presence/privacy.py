@@ -20,7 +20,6 @@ DAY_S: Final = 86_400
 # 5, 10, 20, 50, 100 ... up to more people than there are.
 STEPS: Final = tuple(base * int(10**power) for power in range(10) for base in (1, 2, 5))
 COOL_TICKS: Final = 10  # of a slow band
-_KEY_BYTES_MAX: Final = 64  # of BLAKE2b
 
 
 def band_of(resolution: int) -> int:
@@ -35,7 +34,7 @@ class Rule:
 
     def __init__(self, k: tuple[int, int, int], secret: bytes) -> None:
         self.k = k
-        self._key = blake2b(secret).digest()[:_KEY_BYTES_MAX]
+        self._key = blake2b(secret).digest()
         self._levels = tuple((least, *(step for step in STEPS if step > least and step >= 5)) for least in k)
 
     def base(self, resolution: int, count: int, shown_in_children: int) -> int:

@@ -24,7 +24,6 @@ CELL_RESOLUTION: Final = 7  # what is stored
 RESOLUTIONS: Final = (2, 3, 4, 5, 6, 7)  # what a map can show
 TILE_STEP: Final = 3  # a tile is the parent this many resolutions coarser
 ZOOM_MAX: Final = 22
-EARTH_RADIUS_M: Final = 6_371_008.8
 
 _VIEWS_KEPT: Final = 1_024  # many look at the same place: the page's first view, or where they stood before a restart
 _AUDIENCES: Final[tuple[Audience, ...]] = ("everyone", "followers", "nobody")

@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 
 from rt.wire.frames import text_frame
 
-# Pub/Sub channels that are no feed. Payloads are JSON objects with a `t`.
-CONTROL_CHANNEL: Final = "rt:control"  # to every gateway: {"t": "canary" | "revoke" | ...}
+# Pub/Sub channels that are no feed.
+CONTROL_CHANNEL: Final = "rt:control"  # to every gateway: {"t": "revoke", "sids": [...]} or {..., "user", "before"}
 RELAY_WAKE_CHANNEL: Final = "relay:wake"  # to the relay: something was committed (payload empty)
-MAP_CHANNEL: Final = "presence:map"  # JSON list of tile changes (rt/presence/map.py)
+MAP_CHANNEL: Final = "presence:map"  # changes of tiles, a line each (rt/wire/map.py)
 ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, every ONLINE_EVERY_S
 # List of channels (`namespace:name`) that a gateway or the API misses in Redis; the relay takes and refills them.
 REFILL_LIST: Final = "relay:refill"

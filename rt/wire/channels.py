@@ -124,10 +124,3 @@ def history_key(channel: Channel) -> str:
 def bus_channel(channel: Channel) -> str:
     """The Pub/Sub channel that carries its batches (rt/wire/bus.py)."""
     return f"rt:{{{tag(channel)}}}"
-
-
-def of_bus_channel(name: str) -> Channel | None:
-    """The inverse of `bus_channel`."""
-    if not (name.startswith("rt:{") and name.endswith("}")):
-        return None
-    return of_tag(name[4:-1])

@@ -89,3 +89,25 @@ async def test_a_turn_of_the_loop_writes_to_so_many_only() -> None:
         await asyncio.sleep(0)
         most = max(most, sum(reader.times for reader in readers) - before)
     assert most == FLUSH_WRITES_PER_TURN
+
+
+async def test_a_gap_is_told_to_so_many_a_turn_and_to_nobody_who_has_parted() -> None:
+    """Failed with `gap` to all in one turn; the second half with a list of the readers at the beginning."""
+    hub = make_hub()
+    hub.join(Reader(), None, CHANNEL, None)
+    topic = hub.topics[CHANNEL.wire]
+    topic.start(Position("epoch", 0))
+    readers = [Reader() for _ in range(3 * FLUSH_WRITES_PER_TURN)]
+    for reader in readers:
+        hub.join(reader, None, CHANNEL, None)
+    sent = [reader.times for reader in readers]
+    hub.abandon(topic, "epoch")
+    assert sum(reader.times for reader in readers) == sum(sent) + FLUSH_WRITES_PER_TURN
+    parting, again = readers[-1], readers[-2]
+    hub.part(parting, None, CHANNEL)
+    hub.join(again, None, CHANNEL, None)
+    for _ in range(4):
+        await asyncio.sleep(0)
+    told = [reader.times - before for reader, before in zip(readers, sent, strict=True)]
+    assert told == [1] * (len(readers) - 2) + [0, 1]  # the last one heard `unsubscribed`
+    assert not hub._gone
