@@ -44,8 +44,8 @@ load: development ## 30 s of Locust people on what make run has started; loopbac
 attack: development ## tries to find a person by the map, beside blind guessing; fails where the map tells too much
 	@exec $(VENV)/python -m loadtest.attack $(ARGS)
 
-chaos: development ## the long fault runs
-	@$(VENV)/python -m pytest -m chaos $(ARGS)
+chaos: development ## the long fault runs, with their counts
+	@$(VENV)/python -m pytest -m chaos -rP $(ARGS)
 
 lock: ## pins every package by hash in requirements.lock and requirements-dev.lock
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools --upgrade uv

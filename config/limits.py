@@ -1,4 +1,5 @@
-"""Every bound of the product: name, unit, reason. A queue, batch, wait or message without one does not exist.
+"""The bounds that a client, an operator or another process can meet: name, unit, reason. No queue, batch, wait or
+message is without one; what only one module can meet stands there.
 
 What an operator may want to change per installation is a setting (config/settings.py); what the contracts or
 measurements fix stands here.
@@ -6,7 +7,7 @@ measurements fix stands here.
 
 from typing import Final
 
-# --- one WebSocket connection (protocol.md, "Errors, limits, close codes")
+# --- one WebSocket connection (rt/wire/asyncapi.yaml)
 INBOUND_MESSAGE_BYTES_MAX: Final = 16 * 1024
 SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = 128
 MESSAGE_ID_CHARS_MAX: Final = 64
@@ -43,7 +44,7 @@ SEND_QUEUE_BYTES_MAX: Final = 256 * 1024  # then 4002
 SEND_QUEUE_AGE_S_MAX: Final = 10  # then 4002
 TCP_NOTSENT_LOWAT_BYTES: Final = 16 * 1024  # without it the kernel hides 3.9 MB of a stalled reader
 
-# --- feeds in Redis (protocol.md, "Order and recovery")
+# --- feeds in Redis (rt/wire/asyncapi.yaml)
 FEED_STREAM_EVENTS: Final = 1_000  # community and app channels keep at least these ...
 FEED_STREAM_S: Final = 600  # ... and at least this long
 FEED_STREAM_EVENTS_MAX: Final = 10_000  # ... but never more than this
@@ -94,6 +95,7 @@ DRAIN_CLIENTS_PER_S_MIN: Final = 100  # few clients need no long window
 DRAIN_RETURN_MS: Final = (500, 5_500)  # `reconnect.after_ms`; well within the grace of presence
 
 # --- presence in Redis
+CELL_RESOLUTION: Final = 7  # the finest place that is taken from a client or stored; about 5 km²
 PRESENCE_SCRIPT_MEMBERS_MAX: Final = 100  # 1,000 members block Redis for 17-27 ms
 PRESENCE_TICK_S: Final = 0.25  # heartbeats of one tick and partition are one command
 PRESENCE_REST_S: Final = 0.05  # at least this between two ticks, however long the first took
@@ -123,7 +125,7 @@ MAP_SENDS_BESIDE_FEEDS: Final = 16  # ... while events wait for their sockets: t
 TIMERS_PER_TURN: Final = 64  # deadlines of clients; then the loop gets a turn: most write a ping
 MAP_PENDING_PER_TILE_MAX: Final = 16  # changes kept while a tile is being loaded; more: load again
 ONLINE_EVERY_S: Final = 3
-NOW_KEPT_S: Final = 1_800  # a minute of "who trains now" is shown this long (R-7)
+NOW_KEPT_S: Final = 1_800  # a minute of "who trains now" is shown this long
 NOW_RAW_S: Final = 240  # the people behind its counts: until the keeper, or the next one, has rendered them
 NOW_EVERY_S: Final = 5  # gateways tell, and the keeper renders, this often
 NOW_PEOPLE_PER_TICK_MAX: Final = 5_000  # told in one go: 20,000 people of a process are told in 20 s of a minute
@@ -146,7 +148,7 @@ RELAY_LOOK_S: Final = 1  # how often the relay renews the epoch and asks whether
 RELAY_DEPTH_MAX: Final = 10_000  # the outbox is counted no further
 PARTITION_MONTHS_AHEAD: Final = 3
 
-# --- transactions (design.md: whole, full jitter)
+# --- transactions, repeated whole with full jitter
 TRANSACTION_TRIES: Final = 10
 TRANSACTION_BACKOFF_BASE_S: Final = 0.010
 TRANSACTION_BACKOFF_CAP_S: Final = 0.320

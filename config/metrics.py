@@ -1,4 +1,4 @@
-"""Metrics of the API and the worker, by the names of R-42; the gateway counts in its own way (rt/metrics.py).
+"""Metrics of the API and the worker; the gateway counts in its own way (rt/metrics.py).
 
 Label values are few and fixed (routes, named queries, error codes), never something a client chose. Whoever
 observes in a hot path binds its child once: `labels()` costs three times the observation.

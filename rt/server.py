@@ -182,6 +182,7 @@ class Server:
         counters.presence_missing = presence.missing
         counters.presence_false_offline = presence.false_offline
         figures = counters.figures()
+        figures["rt_failures_total"] += presence.failures
         figures |= {
             "rt_connections": len(gateway.clients),
             "rt_identified": gateway.identified,

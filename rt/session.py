@@ -5,7 +5,6 @@ what is the client's own: who it is, its limits, which channels it may read and 
 """
 
 from collections import deque
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
@@ -24,7 +23,8 @@ from config.limits import (
 from rt import tokens
 from rt.closes import Closing
 from rt.effects import NOTHING, Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
-from rt.tokens import Access, Audience, Keys, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
+from rt.presence.rules import Audience, strictest
+from rt.tokens import Access, Keys, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.wire import outbound
 from rt.wire.channels import Channel, ChannelKind, parse
 from rt.wire.inbound import (
@@ -42,8 +42,6 @@ from rt.wire.inbound import (
     Unsubscribe,
     Viewport,
 )
-
-_STRICTNESS: Final[Mapping[Audience, int]] = {"everyone": 0, "followers": 1, "nobody": 2}
 
 
 class State(Enum):
@@ -289,7 +287,7 @@ class Session:
         effects: Effects = NOTHING
         if self.access is not None:
             if message.audience is not None:
-                self.audience = max(message.audience, self.access.presence_audience, key=_STRICTNESS.__getitem__)
+                self.audience = strictest(message.audience, self.access.presence_audience)
             effects = (Beat(message.place(), message.exercise),)
         if message.id is not None:
             effects += (Send(outbound.ack(message.id)),)

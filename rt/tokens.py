@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from hmac import compare_digest
 from sys import intern
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jwt
 import msgspec
@@ -21,8 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from config.limits import CHANNEL_TOKEN_S_MAX, CLOCK_LEEWAY_S, TOKEN_CHARS_MAX
-
-Audience = Literal["everyone", "followers", "nobody"]
+from rt.presence.rules import Audience
 
 ACCESS_TYPE: Final = "at+jwt"
 CHANNEL_TYPE: Final = "channel+jwt"

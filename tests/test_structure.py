@@ -33,7 +33,10 @@ PROTOCOL_CALLBACKS: Final = {
 # an entry that is no longer needed, or higher than the truth, fails.
 EXCEPTIONS: Final[dict[str, int]] = {}
 
-# Modules that decide: no clock, no chance, no loop, no server. Patterns of paths.
+# Modules that decide: no clock, no chance, no loop, no server. Patterns of paths; and whatever calls itself pure.
+SAYS_PURE: Final = re.compile(r"\bPure\b(?! but)")
+# The request's head is judged by the library's rules, and its values are the library's.
+LIBRARY_OF: Final = {"rt/upgrade.py": "websockets"}
 PURE: Final = (
     "rt/wire/*.py",
     "rt/session.py",
@@ -118,18 +121,39 @@ def test_pure_modules_know_no_clock_no_chance_and_no_server() -> None:
     """Seen failing with `import time` in rt/wire/bus.py, and with `datetime.now(` in api/accounts/rules.py."""
     wrong = []
     for path in _python():
-        if not any(fnmatch(_name(path), pattern) for pattern in PURE):
-            continue
         text = path.read_text("utf-8")
-        imported = set()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                imported.add(node.module.partition(".")[0])
-        wrong += [f"{_name(path)} imports {name}" for name in sorted(imported & IMPURE_IMPORTS)]
+        says_so = SAYS_PURE.search(ast.get_docstring(ast.parse(text)) or "")
+        if not says_so and not any(fnmatch(_name(path), pattern) for pattern in PURE):
+            continue
+        imported = _imported(ast.parse(text))
+        wrong += [
+            f"{_name(path)} imports {name}"
+            for name in sorted(imported & IMPURE_IMPORTS - {LIBRARY_OF.get(_name(path))})
+        ]
         wrong += [f"{_name(path)} calls {match[0]}…" for match in IMPURE_CALLS.finditer(text)]
     assert not wrong, "pass time, chance and ids as arguments:\n" + "\n".join(wrong)
+
+
+def test_the_product_imports_neither_tests_nor_benchmarks() -> None:
+    """Failed with an import of loadtest.bench.host in config/process.py."""
+    wrong = [
+        f"{_name(path)} imports {name}"
+        for path in _python()
+        if not _name(path).startswith(("tests/", "loadtest/"))
+        for name in _imported(ast.parse(path.read_text("utf-8"))) & {"tests", "loadtest"}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    """The packages at the top of what a module imports."""
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+    return imported
 
 
 def _default(name: str) -> str | None:

@@ -175,7 +175,7 @@ class RelayStore:
         return {c: found.get((c.namespace, c.name), Kept(Head(0, 0), [])) for c in channels}
 
     async def kept_stream(self, channel: Channel) -> Kept:
-        """What Redis should have of a stream: protocol.md's last 1,000 events and 10 minutes, within the maximum."""
+        """What Redis should have of a stream: the promised last 1,000 events and 10 minutes, within the maximum."""
         head = (await self.heads([channel]))[channel]
         bounds = (FEED_STREAM_EVENTS, float(FEED_STREAM_S), FEED_STREAM_EVENTS_MAX)
         async with committed(self._pool) as tx:

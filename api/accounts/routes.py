@@ -40,7 +40,7 @@ _login_decoder = msgspec.json.Decoder(_Login)
 
 
 def routes(accounts: Accounts, signer: Signer, authenticate: Authenticator, settings: Settings) -> list[Route]:
-    """The five routes. Rate limits (R-21) go around `register` and `login`, keyed by `request.state.client`."""
+    """The five routes. Rate limits go around `register` and `login`, keyed by `request.state.client`."""
 
     async def register(request: Request) -> Response:
         body = await _read(request, _register_decoder)

@@ -23,7 +23,7 @@ from graphql import (
 from api.errors import BadInput
 from config.limits import GRAPHQL_ALIASES_MAX, GRAPHQL_DEPTH_MAX, PAGE_DEFAULT, PAGE_MAX
 
-# by the tier of whoever asks.
+# By the tier of whoever asks.
 COST_MAX: Final[Mapping[str, int]] = {"anonymous": 100, "free": 500, "premium": 1_000}
 
 # Selections inside selections, fragments included: far above what GRAPHQL_DEPTH_MAX allows a sane document, far

@@ -1,7 +1,7 @@
 """What a workout may be, what it trains, and what makes two of them the same. Pure.
 
 Training units of a muscle: the sum over the exercises of activation % / bias weight × the sum of the reps of their
-sets (api.md; R-23). 80 %, bias 10, 3 × 10 reps: 80 / 10 × 30 = 240.
+sets (api/graphql/schema.graphql). 80 %, bias 10, 3 × 10 reps: 80 / 10 × 30 = 240.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ ROLES: Final = ("rt", "api", "worker")
 POLL_S: Final = 0.1
 MIGRATE_S: Final = 120.0
 READY_S: Final = 60.0
-STOP_S: Final = 7.0  # of the ten that R-45 gives; the rest is for the stores
+STOP_S: Final = 7.0  # of the ten that a stop may take; the rest is for the stores
 
 
 class RunError(Exception):

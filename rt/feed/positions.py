@@ -1,7 +1,7 @@
 """Positions of a feed and the two rules about them: what a returning client gets, and what Redis may forget. Pure.
 
 A position is an epoch and an offset. Offsets of a channel are dense from 1; PostgreSQL gives them out, Redis keeps
-the newest ones. Source of the rules: protocol.md, "Order and recovery".
+the newest ones. Source of the rules: rt/wire/asyncapi.yaml.
 """
 
 from collections import deque

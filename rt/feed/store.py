@@ -20,7 +20,7 @@ from rt.feed.positions import History, Position, Window, recover
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RELAY_WAKE_CHANNEL, encode_batch
 from rt.wire.channels import Channel, bus_channel, history_key, meta_key, tag
 
-OFFSET_MAX: Final = 2**53 - 1  # protocol.md; above it neither JSON nor Lua counts exactly
+OFFSET_MAX: Final = 2**53 - 1  # above it neither JSON nor Lua counts exactly
 
 _APPEND: Final = load_script(__file__, "append")
 _REFILL: Final = load_script(__file__, "refill")

@@ -12,9 +12,9 @@ from zlib import crc32
 
 from h3.api import basic_int as h3
 
-from config.limits import MAP_WHOLE_S
+from config.limits import CELL_RESOLUTION, MAP_WHOLE_S
 from rt.presence.privacy import DAY_S, Rule, band_of
-from rt.presence.rules import CELL_RESOLUTION, RESOLUTIONS, tile_resolution
+from rt.presence.rules import RESOLUTIONS, tile_resolution
 
 BANDS: Final[tuple[tuple[int, ...], ...]] = ((3, 2), (5, 4), (7, 6))  # finest first: a parent looks at its children
 _LIVE_RESOLUTION_MAX: Final = 3

@@ -20,7 +20,6 @@ from config.limits import (
 State = Literal["online", "training"]
 Audience = Literal["everyone", "followers", "nobody"]
 
-CELL_RESOLUTION: Final = 7  # what is stored
 RESOLUTIONS: Final = (2, 3, 4, 5, 6, 7)  # what a map can show
 TILE_STEP: Final = 3  # a tile is the parent this many resolutions coarser
 ZOOM_MAX: Final = 22

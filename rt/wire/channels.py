@@ -1,4 +1,4 @@
-"""Names of channels on the wire (protocol.md, "Channels and who may what") and of their keys in Redis. Pure.
+"""Names of channels on the wire and of their keys in Redis. Pure.
 
 On the wire: `community`, `profile:{user id}`, `user:{user id}`, `app:{namespace}:{name}`. Inside, a channel is a
 namespace and a name: the first three belong to the namespace `musclemap`.

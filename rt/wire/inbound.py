@@ -1,4 +1,4 @@
-"""Every message that a client may send (protocol.md, "Client to gateway"), decoded and validated in one step. Pure.
+"""Every message that a client may send (rt/wire/asyncapi.yaml), decoded and validated in one step. Pure.
 
 A message is one JSON object with a string `type`; unknown fields are ignored. What cannot be a message at all is
 MALFORMED (the socket closes 4501), what is one but not a good one is a Problem (it is answered with `error`).
@@ -10,9 +10,14 @@ import msgspec
 from h3.api import basic_int as h3
 from msgspec import Meta
 
-from config.limits import CHANNEL_CHARS_MAX, EPOCH_CHARS_MAX, MESSAGE_ID_CHARS_MAX, SLUG_CHARS_MAX, TOKEN_CHARS_MAX
-
-CELL_RESOLUTION: Final = 7  # the finest that is stored; about 5 km² (design.md, "The map")
+from config.limits import (
+    CELL_RESOLUTION,
+    CHANNEL_CHARS_MAX,
+    EPOCH_CHARS_MAX,
+    MESSAGE_ID_CHARS_MAX,
+    SLUG_CHARS_MAX,
+    TOKEN_CHARS_MAX,
+)
 
 # 64 bits: what every JSON writer can give back unchanged.
 _WholeId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

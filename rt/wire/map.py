@@ -21,7 +21,7 @@ class Change(NamedTuple):
 
 
 def change(resolution: int, tile: str, version: int, whole: bool, cells: Sequence[tuple[str, int]]) -> Change:
-    """The change with its message (protocol.md, `map`); a count of 0 takes a cell away."""
+    """The change with its message (`map` in rt/wire/asyncapi.yaml); a count of 0 takes a cell away."""
     message = {
         "type": "map",
         "tile": tile,

@@ -1,4 +1,4 @@
-"""Every message that the gateway sends (protocol.md, "Gateway to client"), as ready frames. Pure.
+"""Every message that the gateway sends (rt/wire/asyncapi.yaml), as ready frames. Pure.
 
 Events come ready from the relay (rt/wire/bus.py) and map tiles from the aggregator's view; all else is built here.
 """

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from h3.api.basic_str import latlng_to_cell
 
-from config.limits import PRESENCE_CLOSE_GRACE_S, PRESENCE_TTL_S, SILENT_CLOSE_S
+from config.limits import CELL_RESOLUTION, PRESENCE_CLOSE_GRACE_S, PRESENCE_TTL_S, SILENT_CLOSE_S
 from config.redis import RedisClient, RedisError, connect
 from loadtest.bench import presence
 from loadtest.bench.presence import PARTITIONS
 from rt.presence.local import LocalPresence
 from rt.presence.now import NowStore
-from rt.presence.rules import CELL_RESOLUTION
 from rt.presence.store import PresenceStore
 from tests.support.gateway import until
 from tests.support.stores import TestStores

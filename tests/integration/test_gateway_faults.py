@@ -151,7 +151,7 @@ async def test_readers_that_stall_are_cut_and_nobody_waits_for_them(gate: Gatewa
 
 
 async def test_drain_tells_everybody_when_to_come_back(redis_url: str, tmp_path: Path) -> None:
-    """SIGTERM under load: each hears `reconnect`, then 1012; no event is lost before it; exit 0."""
+    """SIGTERM: all events, `reconnect`, then 1012; exit 0. Under load: tests/chaos/test_restarts.py."""
     async with gateway(redis_url, tmp_path, RT_PROCESSES="2", RT_DRAIN_S="2") as gate:
         await gate.feeds.make(CHANNEL)
         async with AsyncExitStack() as stack:

@@ -161,7 +161,7 @@ async def test_a_gateway_that_was_given_up_takes_another_name_and_its_members_su
     assert (await gateway.renew_lease()).kept
 
 
-async def test_a_clock_that_jumped_takes_nobody_for_one_ttl(
+async def test_a_clock_that_jumped_takes_nobody_while_gateways_write_back(
     redis: RedisClient, gateway: PresenceStore, keeper: Keeper, clock: Clock
 ) -> None:
     """Redis' clock leaves ours by two minutes. Seen failing without the guard."""
