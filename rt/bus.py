@@ -27,6 +27,9 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
+_Route = tuple[Callable[[bytes], None], Callable[[], None]]  # heard, confirmed
+
+
 class Bus:
     """See the module. `run` keeps the connection; the rest is synchronous."""
 
@@ -39,7 +42,7 @@ class Bus:
         self._canary_channel = f"rt:canary:{gateway_id}".encode()
         self._sent = 0
         self._heard = asyncio.Event()
-        self._routes: dict[bytes, tuple[Callable[[bytes], None], Callable[[], None]]] = {}
+        self._routes: dict[bytes, _Route] = {}
         self._unconfirmed: dict[bytes, int] = {}
         self._to_subscribe: dict[bytes, None] = {}
         self._to_unsubscribe: dict[bytes, None] = {}
@@ -129,7 +132,7 @@ class Bus:
         if kind == b"message":
             route = self._routes.get(channel)
             if route is not None:
-                route[0](payload)
+                self._hand_over(route, channel, payload)
         elif kind == b"subscribe":
             left = self._unconfirmed.get(channel, 0) - 1
             if left > 0:
@@ -139,6 +142,13 @@ class Bus:
             route = self._routes.get(channel)
             if route is not None:
                 route[1]()
+
+    @staticmethod
+    def _hand_over(route: _Route, channel: bytes, payload: bytes) -> None:
+        try:
+            route[0](payload)
+        except Exception:
+            log.exception("bus_message_failed", channel=channel.decode())  # one message, not the line of all channels
 
     # --- what is subscribed
 

@@ -145,14 +145,20 @@ class Client(Connection):
         self._heard_at = now
         gateway = self._gateway
         gateway.counters.messages += 1
-        session = self.session
+        message = decode(payload)
+        if not (gateway.door.held and gateway.door.keeps(self, message)):
+            self._decide(message, now)
+
+    def _decide(self, message: Decoded, now: float, *, for_good: bool = False) -> None:
+        """What the session makes of it; `for_good`: there is no other key to wait for. A bug of ours is a 1011."""
+        gateway, session = self._gateway, self.session
         if session is None:
             return
-        message = decode(payload)
-        if gateway.door.held and gateway.door.keeps(self, message):
-            return
         try:
-            self._perform(session.step(message, gateway.facts, now), now)
+            effects = session.step(message, gateway.facts, now)
+            if for_good and any(isinstance(effect, Hold) for effect in effects):
+                effects = session.close(Closing.BAD_TOKEN)
+            self._perform(effects, now)
             if session.access is not None:
                 gateway.presence.sign_of_life(session.id)
         except Exception:
@@ -187,12 +193,7 @@ class Client(Connection):
         """Its `connect` waited for a key, the others for it."""
         now = monotonic()
         for message in messages:
-            if self.session is None:
-                return
-            effects = self.session.step(message, self._gateway.facts, now)
-            if any(isinstance(effect, Hold) for effect in effects):
-                effects = self.session.close(Closing.BAD_TOKEN)
-            self._perform(effects, now)
+            self._decide(message, now, for_good=True)
 
     # --- what the session decided
 
@@ -203,9 +204,12 @@ class Client(Connection):
                 case Beat():
                     self._beat(effect)
                 case Send():
-                    self._answer(effect.frame)
+                    self.send(effect.frame, asked=True)
+                    gateway.counters.errors += effect.is_error
+                    gateway.counters.rate_limited += effect.is_limit
                 case Admit():
                     self._admitted(effect.frame, now)
+                    gateway.counters.resumed += effect.resumed
                 case Join():
                     self._wake_before_deadline()
                     gateway.hub.join(self, effect.id, effect.channel, effect.since)
@@ -238,7 +242,7 @@ class Client(Connection):
                 settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
                 ttl_s=session.ttl_s,
             )
-        self._answer(welcome)
+        self.send(welcome, asked=True)
         # The first look at the clock is at a random time, so that a wave of connects is no wave of pings.
         self._wake_at(now + _PATIENCE_S[session.background][0] * (0.5 + gateway.chance() / 2))
 
@@ -261,7 +265,7 @@ class Client(Connection):
         self._resolution = seen.resolution
         frames = [outbound.viewport(message.id, seen.resolution, seen.tiles)]
         self._gateway.map.watch(self, seen.resolution, seen.tiles, frames.append)
-        self._answer(b"".join(frames))  # one write: what was asked for, also to a client that is behind
+        self.send(b"".join(frames), asked=True)  # one write: what was asked for, also to a client that is behind
 
     def _end_session(self) -> None:
         session, self.session = self.session, None
@@ -280,18 +284,14 @@ class Client(Connection):
 
     # --- out
 
-    def send(self, data: bytes) -> None:
-        """Ready frames of the live stream."""
+    def send(self, data: bytes, *, asked: bool = False) -> None:
+        """Ready frames. What the client has asked for does not count as unread when it is behind."""
         if self.phase == OPEN:
             self.write(data)
             if self._backlog is not None:
-                self._wrote(data, asked=False)
-
-    def _answer(self, data: bytes) -> None:
-        if self.phase == OPEN:
-            self.write(data)
-            if self._backlog is not None:
-                self._wrote(data, asked=True)
+                self._backlog.wrote(len(data), asked=asked)
+                if not asked:
+                    self.check_backlog(monotonic())
 
     def send_map(self, parts: Sequence[MapFrame], joined: bytes) -> None:
         """Frames of tiles, or `online`: whoever is behind gets the newest only."""
@@ -300,12 +300,6 @@ class Client(Connection):
         else:
             for part in parts:
                 self._backlog.hold(part.tile, part.frame)
-
-    def _wrote(self, data: bytes, *, asked: bool) -> None:
-        if self._backlog is not None:
-            self._backlog.wrote(len(data), asked=asked)
-            if not asked:
-                self.check_backlog(monotonic())
 
     def pause_writing(self) -> None:
         """The client has fallen behind."""

@@ -34,18 +34,19 @@ class Visitor(Protocol):
 class Door:
     """One per process. `held` are those whose key is wanted; who sets `keys_wanted` wants them fetched."""
 
-    __slots__ = ("_loop", "_turning", "_waiting", "held", "keys_wanted")
+    __slots__ = ("_loop", "_released", "_turning", "_waiting", "held", "keys_wanted")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.held: dict[Visitor, list[Decoded]] = {}
         self.keys_wanted = asyncio.Event()
         self._loop = loop
         self._waiting: dict[Visitor, bytes] = {}
+        self._released: dict[Visitor, list[Decoded]] = {}  # were held; their turn comes first
         self._turning = False
 
     def __len__(self) -> int:
         """How many wait for their turn."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._released)
 
     # --- for its turn
 
@@ -57,16 +58,17 @@ class Door:
             if visitor.transport is not None:
                 visitor.transport.pause_reading()  # the kernel keeps what else it says
         self._waiting[visitor] = data
-        if not self._turning:
-            self._turning = True
-            self._loop.call_soon(self._turn)
+        self._schedule()
 
     def waits(self, visitor: Visitor) -> bool:
-        """Whether it has said something that was not read yet."""
-        return visitor in self._waiting
+        """Whether it has said something that was not read or decided yet, for want of a turn."""
+        return visitor in self._waiting or visitor in self._released
 
     def admit(self, visitor: Visitor) -> None:
-        """Before all others, if it waits: it will say nothing more."""
+        """Its turn, if it waits for one: what was held is decided, then what it has said since is read."""
+        messages = self._released.pop(visitor, None)
+        if messages is not None:
+            visitor.go_on(messages)
         data = self._waiting.pop(visitor, None)
         if data is not None:
             visitor.read(data)
@@ -76,19 +78,24 @@ class Door:
     def leave(self, visitor: Visitor) -> None:
         """It waits for nothing any more."""
         self._waiting.pop(visitor, None)
+        self._released.pop(visitor, None)
         self.held.pop(visitor, None)
+
+    def _schedule(self) -> None:
+        if not self._turning and (self._released or self._waiting):
+            self._turning = True
+            self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         ends = monotonic() + DOOR_TURN_S
         try:
-            while self._waiting:
-                self.admit(next(iter(self._waiting)))
+            while queue := self._released or self._waiting:
+                self.admit(next(iter(queue)))
                 if monotonic() >= ends:
                     break
         finally:
-            self._turning = bool(self._waiting)
-            if self._turning:
-                self._loop.call_soon(self._turn)
+            self._turning = False
+            self._schedule()
 
     # --- for a key
 
@@ -112,8 +119,9 @@ class Door:
         return True
 
     def keys_fetched(self, waited: Iterable[Visitor]) -> None:
-        """Fresh keys are here: who `waited` before they were asked for is judged by them."""
+        """Fresh keys are here: who `waited` before they were asked for is judged by them, in turn."""
         for visitor in waited:
             messages = self.held.pop(visitor, None)
             if messages is not None:
-                visitor.go_on(messages)
+                self._released[visitor] = messages
+        self._schedule()

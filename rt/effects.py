@@ -8,9 +8,11 @@ from rt.wire.inbound import Connect, MessageId, Since, Viewport
 
 
 class Send(NamedTuple):
-    """Write a ready frame."""
+    """Write a ready frame. `is_error`, and `is_limit` where the client spoke too fast, are for the counters."""
 
     frame: bytes
+    is_error: bool = False
+    is_limit: bool = False
 
 
 class Close(NamedTuple):
@@ -20,13 +22,15 @@ class Close(NamedTuple):
 
 
 class Admit(NamedTuple):
-    """The client is identified: count it, then send the welcome."""
+    """The client is identified, by a resume ticket or else: count it, then send the welcome."""
 
     frame: bytes
+    resumed: bool = False
 
 
 class Hold(NamedTuple):
-    """The token names a key that is not known (yet): fetch the keys and show the message again."""
+    """The token names a key that is not known (yet): fetch the keys and show the message again, once, and then whatever
+    came behind it."""
 
     message: Connect
 

@@ -80,7 +80,10 @@ class Hub:
             self.answer(topic, reader, message_id, None if known is None else True, head.offset, ())
             return
         if self.waiting >= JOINS_WAITING_MAX:
-            reader.send(outbound.error(message_id, "UNAVAILABLE", "too many are joining", 1000))
+            self._counters.unavailable += 1
+            frame = outbound.error(message_id, "UNAVAILABLE", "too many are joining", 1000)
+            reader.send(frame, asked=True)
+            self.release(topic)
             return
         self.waiting += 1
         topic.wait(Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
@@ -107,7 +110,8 @@ class Hub:
                 offset=offset,
                 recovered=recovered,
                 events=events,
-            )
+            ),
+            asked=True,
         )
 
     def part(self, reader: Reader, message_id: MessageId, channel: Channel) -> None:
@@ -121,7 +125,7 @@ class Hub:
         if topic is not None:
             topic.remove(reader)
             self.release(topic)
-        reader.send(outbound.unsubscribed(message_id, channel.wire))
+        reader.send(outbound.unsubscribed(message_id, channel.wire), asked=True)
 
     def drop(self, reader: Reader, wire: str) -> None:
         """The reader is gone, or may not hear the channel any more."""
@@ -147,6 +151,7 @@ class Hub:
     def abandon(self, topic: Topic, why: str) -> None:
         """Tells every reader `gap` and begins the topic again."""
         gone = topic.abandon()
+        self._jobs.pop(topic, None)
         self._counters.gaps += 1
         log.warning("channel_gap", channel=topic.wire, readers=len(gone), why=why)
         if topic.waiting:

@@ -7,12 +7,12 @@ Revocations come twice: at once over the bus, and by the poll from the set that 
 import asyncio
 import secrets
 import time
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import structlog
 
-from config.limits import FACTS_EVERY_S, REVOCATIONS_MAX, SOCKET_LIFE_S_MAX
+from config.limits import FACTS_EVERY_S, REVOCATION_LATE_S, REVOCATIONS_MAX, SOCKET_LIFE_S_MAX
 from config.process import set_within
 from config.redis import AWAY, RedisClient
 from config.settings import Settings
@@ -23,8 +23,6 @@ from rt.tokens import Keys
 from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH, TICKET_SECRET_KEY
 
 log = structlog.get_logger()
-
-_OVERLAP_S: Final = 60  # clocks of whoever revokes differ: look back this far
 
 
 class Knowledge:
@@ -64,7 +62,7 @@ class Knowledge:
     async def look(self) -> None:
         """Reads everything once. Raises RedisError, OSError or TimeoutError."""
         waited = list(self._gateway.door.held)  # whoever comes while this is under way may know a newer key
-        since = max(self._seen_until - _OVERLAP_S, time.time() - SOCKET_LIFE_S_MAX)
+        since = max(self._seen_until - REVOCATION_LATE_S, time.time() - SOCKET_LIFE_S_MAX)
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(EPOCH_KEY)
         pipe.get(JWKS_KEY)

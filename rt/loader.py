@@ -75,16 +75,22 @@ class Loader:
             return
         if topic.state is State.FILLING and not await self._fill(topic):
             return
-        wanted = {join.since for join in _joins(topic)}
+        wanted = _next_wanted(topic)
         if not wanted and (topic.state is State.LIVE or not topic.waiting):
             return
         read: dict[Position | None, History] = {}
+        whole: History | None = None  # one history, read from the oldest place that it reaches, serves all after it
         for since in wanted:
+            if since is not None and whole is not None and whole.epoch == since.epoch and since.offset <= whole.offset:
+                read[since] = whole.after(since.offset)
+                continue
             history = await self._store.read(topic.channel, since)
             if history is None or (self.epoch is not None and history.epoch != self.epoch):
                 self._expire(topic)
                 self._lack(topic)
                 return
+            if history.recovered:
+                whole = history
             read[since] = history
             self._advance(topic, history)
             if topic.state is State.LIVE and topic.epoch == history.epoch and history.offset > topic.offset:
@@ -129,7 +135,7 @@ class Loader:
                 entry = entries.pop(0)
                 if isinstance(entry, Part):
                     topic.remove(reader)
-                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
+                    reader.send(outbound.unsubscribed(entry.id, topic.wire), asked=True)
                 elif not self._join(topic, entry, read.get(entry.since), is_last=not entries):
                     entries.insert(0, entry)
                     break
@@ -163,7 +169,7 @@ class Loader:
             topic.add(join.reader)  # before it is told: the answer may be what closes it
         self._hub.answer(topic, join.reader, join.id, history.recovered, history.offset, history.events)
         if rest:
-            join.reader.send(rest)
+            join.reader.send(rest, asked=True)
         return True
 
     def _expire(self, topic: Topic) -> None:
@@ -175,20 +181,22 @@ class Loader:
             self._hub.waited(len(entries))
             for entry in entries:
                 if isinstance(entry, Part):
-                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
+                    reader.send(outbound.unsubscribed(entry.id, topic.wire), asked=True)
                 else:
                     self._counters.unavailable += 1
                     text = "the channel cannot be read now"
-                    reader.send(outbound.error(entry.id, "UNAVAILABLE", text, 1000))
+                    reader.send(outbound.error(entry.id, "UNAVAILABLE", text, 1000), asked=True)
         if late:
             self._hub.release(topic)
 
     async def _lose_patience(self) -> None:
-        """While Redis is away nothing else looks at those who wait for the bus."""
+        """While Redis is away or slow nothing else looks at those who wait, for the bus or in the queue."""
         while True:
             await asyncio.sleep(_PATIENCE_S)
+            if self._hub.waiting:
+                for topic in [topic for topic in self._hub.topics.values() if topic.waiting]:
+                    self._expire(topic)
             for topic in list(self._unheard):
-                self._expire(topic)
                 if topic.heard or topic.idle:
                     del self._unheard[topic]
 
@@ -232,6 +240,16 @@ class Loader:
             log.info("refill_not_asked", error=type(error).__name__)
         else:
             self._asked |= dict.fromkeys(wanted, now)
+
+
+def _next_wanted(topic: Topic) -> list[Position | None]:
+    """Where those stand who wait for their next answer, oldest place first: one of each reader, lest one who asks three
+    hundred times has as many histories read at once. The others have their turn behind it.
+    """
+    wanted: set[Position | None] = set()
+    for entries in topic.waiting.values():
+        wanted.update([entry.since for entry in entries if isinstance(entry, Join)][:1])
+    return sorted(wanted, key=lambda since: (since is None, since))
 
 
 def _joins(topic: Topic) -> Iterator[Join]:

@@ -194,7 +194,7 @@ class Session:
 
     def error(self, message_id: MessageId, code: outbound.ErrorCode, text: str, now: float) -> Effects:
         """The answer to a message that is the client's mistake; the 21st within 60 s closes."""
-        answer = Send(outbound.error(message_id, code, text))
+        answer = Send(outbound.error(message_id, code, text), is_error=True)
         if self._errors is None:
             self._errors = deque(maxlen=ERRORS_PER_WINDOW_MAX)
         errors = self._errors
@@ -208,11 +208,12 @@ class Session:
     def _connect(self, message: Connect, facts: Facts, now: float) -> Effects:
         unix = now + facts.unix_offset
         access: Access | None = None
+        resumed = False
         until = unix + SOCKET_LIFE_S_MAX
         try:
             if message.resume is not None:
                 ticket = tokens.verify_ticket(message.resume, facts.ticket_secrets, unix)
-                access, until = ticket.access, ticket.until
+                access, until, resumed = ticket.access, ticket.until, True
         except TokenInvalid:
             # A ticket is only a shortcut: whoever has none that holds comes back with the token.
             if message.token is None:
@@ -236,7 +237,7 @@ class Session:
         self.background = message.background
         self.expires_unix = until
         self.state = State.IDENTIFIED
-        return (Admit(self._welcome(message.id, facts)),)
+        return (Admit(self._welcome(message.id, facts), resumed),)
 
     def _welcome(self, message_id: MessageId, facts: Facts) -> bytes:
         resume = None
@@ -356,7 +357,12 @@ class Session:
             return self.close(Closing.REVOKED)
         self.access = access
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
-        return (Send(outbound.refreshed(message.id, _iso(self.expires_unix))),)
+        answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix)))
+        audience = strictest(self.audience, access.presence_audience)
+        if audience == self.audience:
+            return (answer,)
+        self.audience = audience
+        return (Beat(None, None), answer)
 
     # --- limits
 
@@ -374,7 +380,8 @@ class Session:
             return self.close(Closing.RATE_LIMIT)
         retry_after_ms = int((1.0 - self._tokens) / MESSAGES_PER_S * 1000) + 1
         text = f"at most {MESSAGES_PER_S} messages a second"
-        return (Send(outbound.error(message_id, "RATE_LIMITED", text, retry_after_ms)),)
+        frame = outbound.error(message_id, "RATE_LIMITED", text, retry_after_ms)
+        return (Send(frame, is_error=True, is_limit=True),)
 
 
 def _iso(unix: float) -> str:

@@ -21,8 +21,8 @@ from rt.wire.inbound import MessageId
 class Reader(Protocol):
     """Who hears a topic."""
 
-    def send(self, data: bytes) -> None:
-        """Writes ready frames; drops them when the socket is going."""
+    def send(self, data: bytes, *, asked: bool = False) -> None:
+        """Writes ready frames: of the live stream, or what the client has `asked` for. Drops them when it is going."""
 
 
 class Join(NamedTuple):
@@ -240,6 +240,7 @@ class Topic:
         self.version += 1
         self._pending, self._pending_size = [], 0
         self._retained, self._retained_bytes = [], 0
+        self.outbox.clear()  # offsets of another epoch say nothing to those who join again
         self.state = State.LOADING
         self.hole_since = 0.0
         return gone

@@ -4,8 +4,10 @@ A position is an epoch and an offset. Offsets of a channel are dense from 1; Pos
 the newest ones. Source of the rules: rt/wire/asyncapi.yaml.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from config.limits import FEED_STREAM_EVENTS, FEED_STREAM_EVENTS_MAX, FEED_STREAM_S
@@ -31,6 +33,10 @@ class History(NamedTuple):
     offset: int
     recovered: bool | None
     events: list[tuple[int, bytes]]
+
+    def after(self, offset: int) -> "History":
+        """What this history, which is whole, is to a client that has `offset` already."""
+        return self._replace(events=self.events[bisect_right(self.events, offset, key=itemgetter(0)) :])
 
 
 def recover(head: Position, since: Position | None, kept: Sequence[tuple[int, bytes]]) -> History:

@@ -7,7 +7,7 @@ what changed each PRESENCE_TICK_S. While Redis is away everything stays here, bo
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -119,6 +119,7 @@ class LocalPresence:
         self._touched: set[str] = set()
         self._closed: dict[str, str] = {}  # connection -> user
         self._left: dict[str, str] = {}
+        self._back: list[Place] = []  # to be put back where a made-up place was written; bounded by one piece
         self._guard = ClockGuard()
         self._gateways = 1
         self._leased = False
@@ -158,6 +159,8 @@ class LocalPresence:
         if state != local.state or audience != local.audience:
             local.state, local.audience = state, audience
             changed = True
+        if ttl_s > local.ttl_s:
+            changed = True  # it will be silent for longer than Redis knows
         local.ttl_s = ttl_s
         if state == "training":
             self._trainers.trains(connection_id, local.user, exercise)
@@ -297,32 +300,40 @@ class LocalPresence:
             return
         for local in batch.values():
             local.written = True
-        # Two pieces at a time: one is packed here while Redis works at the other. Neither may be under way when the
-        # turn is over, lest it write somebody who has left since.
-        pieces = iter(chunks(list(batch.values()), PRESENCE_WRITE_MEMBERS_MAX))
-        ends = await asyncio.gather(self._apply(pieces), self._apply(pieces), return_exceptions=True)
-        for error in filter(None, ends):
+        pieces = list(chunks(list(batch.values()), PRESENCE_WRITE_MEMBERS_MAX))
+        try:
+            for some in pieces:  # one after the other: two connections of a user are compared in their order
+                await self._compare([local for local in some if local.placed_at_ms > local.compared_ms])
+            await self._apply(pieces)
+        except AWAY:
             # Those that closed meanwhile need no second try: what was not written need not be ended.
             self._fresh = {key: local for key, local in batch.items() if key in self._members} | self._fresh
-            raise error
+            raise
         self.written += len(batch)
 
-    async def _apply(self, pieces: Iterator[Sequence[_Local]]) -> None:
-        for some in pieces:
-            await self._compare([local for local in some if local.placed_at_ms > local.compared_ms])
-            await self._store.apply([local.member() for local in some])
+    async def _apply(self, pieces: Sequence[Sequence[_Local]]) -> None:
+        """Two at a time: one is packed here while Redis works at the other. Neither is under way at the end, also of a
+        failure, lest it write somebody who has left since."""
+        left = iter(pieces)
+
+        async def lane() -> None:
+            for some in left:
+                await self._store.apply([local.member() for local in some])
+
+        for error in filter(None, await asyncio.gather(lane(), lane(), return_exceptions=True)):
+            raise error
 
     async def _compare(self, moved: list[_Local]) -> None:
         """Whoever cannot have come here from where the user was last, on whatever connection, is not settled."""
         here = [Place(local.user, local.cell, local.placed_at_ms) for local in moved]
-        back: list[Place] = []
         for local, now, last in zip(moved, here, await self._store.move(here), strict=True):
             local.compared_ms = now.at_ms
             if last is not None and too_fast(last.cell, now.cell, (now.at_ms - last.at_ms) / 1_000):
                 local.settled = False
-                back.append(last)  # the next connection is compared with where they truly may be
-        if back:
-            await self._store.move(back)
+                self._back.append(last)  # the next connection is compared with where they truly may be
+        if self._back:
+            await self._store.move(self._back)
+            self._back.clear()
 
     async def _touch(self) -> None:
         touched, self._touched = self._touched, set()
@@ -334,7 +345,7 @@ class LocalPresence:
             raise
         self.touched += len(locals_)
         self.missing += len(missing)
-        self.false_offline += len(missing)
+        self.false_offline += sum(connection not in self._again for connection in missing)  # else counted before
         for connection in missing:
             if connection in self._members:
                 self._fresh[connection] = self._members[connection]

@@ -16,6 +16,7 @@ from config.limits import (
     PRESENCE_PENDING_CLOSES_MAX,
     PRESENCE_TICK_S,
     PRESENCE_TOUCH_MIN_S,
+    PRESENCE_TTL_BACKGROUND_S,
     PRESENCE_TTL_S,
     PRESENCE_WRITE_BACK_PER_S,
     PRESENCE_WRITE_MEMBERS_MAX,
@@ -24,7 +25,7 @@ from config.redis import RedisClient, RedisError, connect
 from rt.presence.local import LocalPresence
 from rt.presence.members import Member, Transition
 from rt.presence.now import NowStore
-from rt.presence.store import GATEWAYS_KEY, PresenceStore, partition_keys
+from rt.presence.store import GATEWAYS_KEY, Place, PresenceStore, partition_keys
 from tests.support.gateway import until
 
 PARTITIONS = 4
@@ -317,6 +318,49 @@ async def test_another_connection_is_no_way_around_the_speed_of_a_plane(
     local.heartbeat(join(local, 2), cell=FAR, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
     await turn(local, clock)
     assert (await in_cell(redis, FAR), await in_cell(redis, FAR, 4)) == (2, 1)
+
+
+class Forgetful(PresenceStore):
+    """Redis is away when a place is put back."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        super().__init__(redis, "gw", PARTITIONS)
+        self.moves = 0
+
+    async def move(self, places: Sequence[Place]) -> list[Place | None]:
+        self.moves += bool(places)
+        if places and self.moves == 3:
+            raise RedisError
+        return await super().move(places)
+
+
+async def test_a_made_up_place_is_taken_back_though_redis_went_away(redis: RedisClient, clock: Clock) -> None:
+    """Failed while what had been compared was not compared again: the made-up place was the truth for six hours."""
+    local = LocalPresence(Forgetful(redis), NowStore(redis, PARTITIONS), monotonic=clock)
+    await local.turn()
+    for device, cell in enumerate((CELL, FAR, CELL)):
+        local.heartbeat(join(local, 1, device), cell=cell, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
+        await turn(local, clock)
+        if away(local):
+            await turn(local, clock)
+    assert [local._members[f"c1-{device}"].settled for device in range(3)] == [True, False, True]
+
+
+async def test_a_client_that_goes_to_the_background_is_not_missed(
+    redis: RedisClient, local: LocalPresence, clock: Clock
+) -> None:
+    """Its next word comes in two minutes, and Redis must know at once. Failed while a heartbeat within five seconds of
+    another changed nothing there."""
+    connection = join(local, 1)
+    await turn(local, clock)
+    before = await score(redis, connection)
+    ttl_s = PRESENCE_TTL_BACKGROUND_S
+    local.heartbeat(connection, cell=None, state="online", audience="everyone", ttl_s=ttl_s)
+    await turn(local, clock)
+    after = await score(redis, connection)
+    assert before is not None
+    assert after is not None
+    assert after - before >= (ttl_s - PRESENCE_TTL_S) * 1_000
 
 
 async def test_gateways_whose_clocks_are_wrong_by_minutes_agree_on_the_newest_place(

@@ -87,6 +87,29 @@ async def test_one_that_fails_does_not_shut_the_door() -> None:
     assert log[-1] == ("read", b"next")
 
 
+async def test_who_waited_for_a_key_has_a_turn_too_and_what_it_said_since_comes_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Failed with all who were held decided in one turn, and with what came since left in the line: overtaken by what
+    comes next, which a client that was welcomed is heard at once."""
+    clock = count()
+    monkeypatch.setattr("rt.door.DOOR_TURN_S", 2)
+    monkeypatch.setattr("rt.door.monotonic", lambda: next(clock))
+    log: list[tuple[str, object]] = []
+    door, held = Door(asyncio.get_running_loop()), [Recorder(log) for _ in range(4)]
+    for visitor in held:
+        door.hold(visitor, MALFORMED)
+    door.knock(Recorder(log), b"another")
+    door.knock(held[1], b"since")
+    door.keys_fetched(held)
+    assert len(door) == 4 + 2
+    assert door.waits(held[0])
+    await asyncio.sleep(0)
+    assert log == [("go on", [MALFORMED]), ("go on", [MALFORMED]), ("read", b"since")]
+    await served(door)
+    assert log[3:] == [("go on", [MALFORMED]), ("go on", [MALFORMED]), ("read", b"another")]
+
+
 async def test_who_has_left_is_not_served() -> None:
     log: list[tuple[str, object]] = []
     door, visitor = Door(asyncio.get_running_loop()), Recorder(log)
@@ -111,6 +134,7 @@ async def test_what_comes_behind_a_held_message_is_kept_in_order_and_bounded() -
     assert door.keeps(visitor, MALFORMED)
     assert log == [("close", Closing.OVERLOADED)]
     door.keys_fetched([visitor])
+    await asyncio.sleep(0)
     assert log[1] == ("go on", [MALFORMED] * HELD_MESSAGES_MAX)
     for _ in range(HELD_CONNECTS_MAX):
         door.hold(Recorder(log), MALFORMED)

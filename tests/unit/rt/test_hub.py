@@ -9,8 +9,10 @@ from rt.bus import Bus
 from rt.feed.positions import Position
 from rt.hub import Hub
 from rt.metrics import Counters
-from rt.wire.bus import Batch
-from rt.wire.channels import app_channel
+from rt.wire.bus import Batch, encode_presence
+from rt.wire.channels import Channel, app_channel, parse
+from rt.wire.inbound import Since
+from tests.support.gateway import until
 
 CHANNEL = app_channel("open", "hub")
 NOWHERE = "redis://127.0.0.1:1/0"  # the bus is not run: it notes what to subscribe to
@@ -23,20 +25,21 @@ class Reader:
     def __init__(self) -> None:
         self.times = 0
 
-    def send(self, _data: bytes) -> None:
+    def send(self, _data: bytes, *, asked: bool = False) -> None:
         self.times += 1
 
 
 class Leaver(Reader):
     """One that the first thing it is told closes."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, channel: Channel) -> None:
         super().__init__()
         self.hub = hub
+        self.channel = channel
 
-    def send(self, data: bytes) -> None:
-        super().send(data)
-        self.hub.drop(self, CHANNEL.wire)
+    def send(self, data: bytes, *, asked: bool = False) -> None:
+        super().send(data, asked=asked)
+        self.hub.drop(self, self.channel.wire)
 
 
 def make_hub() -> Hub:
@@ -50,7 +53,7 @@ async def test_one_that_its_answer_closes_does_not_stay() -> None:
     hub.join(reader, None, CHANNEL, None)
     topic = hub.topics[CHANNEL.wire]
     topic.start(Position("epoch", 5))
-    leaver = Leaver(hub)
+    leaver = Leaver(hub, CHANNEL)
     hub.join(leaver, None, CHANNEL, None)
     assert leaver.times
     assert leaver not in topic.readers
@@ -111,3 +114,45 @@ async def test_a_gap_is_told_to_so_many_a_turn_and_to_nobody_who_has_parted() ->
     told = [reader.times - before for reader, before in zip(readers, sent, strict=True)]
     assert told == [1] * (len(readers) - 2) + [0, 1]  # the last one heard `unsubscribed`
     assert not hub._gone
+
+
+async def test_one_that_presence_closes_costs_nobody_else_a_word() -> None:
+    """Failed with a walk over the readers themselves: they change when one is closed for being slow."""
+    hub = make_hub()
+    profile = parse("profile:somebody")
+    assert profile is not None
+    hub.join(Reader(), None, profile, None)
+    topic = hub.topics[profile.wire]
+    topic.start(Position("epoch", 0))
+    leaver, readers = Leaver(hub, profile), [Reader() for _ in range(2 * FLUSH_WRITES_PER_TURN)]
+    hub.join(readers[0], None, profile, None)
+    topic.add(leaver)
+    for reader in readers[1:]:
+        hub.join(reader, None, profile, None)
+    hub._on_batch(topic, encode_presence("somebody", "online", 1_700_000_000_000))
+    await until(lambda: {reader.times for reader in readers} == {2})
+    assert leaver not in topic.readers
+
+
+async def test_frames_of_another_epoch_reach_nobody_who_has_joined_again() -> None:
+    """Failed while the outbox outlived the epoch: old events behind the `subscribed` of the new one."""
+    hub = make_hub()
+    hub.join(Reader(), None, CHANNEL, None)
+    topic = hub.topics[CHANNEL.wire]
+    topic.start(Position("old", 1_000))
+    readers = [Reader() for _ in range(2 * FLUSH_WRITES_PER_TURN)]
+    for reader in readers:
+        hub.join(reader, None, CHANNEL, None)
+    topic.accept(Batch("old", 1_001, 1, b"."))
+    hub.work(topic)
+    await asyncio.sleep(0)
+    assert hub.is_writing()
+    hub.abandon(topic, "epoch")
+    topic.start(Position("new", 10))
+    hub.join(readers[-1], None, CHANNEL, Since("new", 10))
+    told = readers[-1].times
+    assert not hub.is_writing()
+    topic.accept(Batch("new", 11, 1, b"."))
+    hub.work(topic)
+    await until(lambda: topic.sealed_offset == 11 and not hub.is_writing())
+    assert readers[-1].times == told + 1

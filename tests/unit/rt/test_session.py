@@ -256,6 +256,33 @@ def test_refresh() -> None:
         assert code(tell(session, {"type": "refresh", "token": token})) == "UNAUTHENTICATED"
 
 
+def test_a_refresh_may_narrow_the_audience_and_never_widens_it() -> None:
+    """Failed while only a heartbeat with an `audience` looked at the token's: somebody stayed visible who had chosen
+    not to be."""
+    session = identified()
+    effects = tell(session, {"type": "refresh", "token": MINT.access("u1", presence="nobody")})
+    assert effects[0] == Beat(None, None)
+    assert content(effects[1])["type"] == "refreshed"
+    audiences = [session.audience]
+    assert len(tell(session, {"type": "refresh", "token": MINT.access("u1")})) == 1
+    assert [*audiences, session.audience] == ["nobody", "nobody"]
+
+
+def test_what_is_counted() -> None:
+    """Failed with counters that nobody raised."""
+    ticket = content(tell(Session("a", 50.0), {"type": "connect", "token": MINT.access("u1")})[0])["resume"]
+    session = Session("b", 50.0)
+    (admit,) = tell(session, {"type": "connect", "resume": ticket})
+    (wrong,) = tell(session, {"type": "subscribe", "channel": "?"})
+    for _ in range(MESSAGES_BURST):
+        (last,) = tell(session, {"type": "ping"})
+    assert isinstance(admit, Admit)
+    assert isinstance(wrong, Send)
+    assert isinstance(last, Send)
+    assert admit.resumed
+    assert (wrong.is_error, wrong.is_limit, last.is_error, last.is_limit) == (True, False, True, True)
+
+
 def test_the_rest() -> None:
     session = identified()
     assert content(tell(session, {"type": "ping", "id": 0})[0]) == {"type": "pong", "id": 0}

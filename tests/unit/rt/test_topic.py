@@ -18,7 +18,7 @@ class Ear:
     def __init__(self) -> None:
         self.heard = b""
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, *, asked: bool = False) -> None:
         self.heard += data
 
     def offsets(self) -> list[int]:

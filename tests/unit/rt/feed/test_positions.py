@@ -23,6 +23,15 @@ def test_recovery_is_whole_or_nothing(head: int, since: int, kept_from: int, sam
     assert history.events == (entries(since + 1, head) if whole else [])
 
 
+@given(head=OFFSETS, first=OFFSETS, later=OFFSETS)
+def test_a_whole_history_serves_all_who_stand_after_its_beginning(head: int, first: int, later: int) -> None:
+    """Failed with `bisect_left`: the event that the client has already came again."""
+    first, later, head = sorted((first, later, head))
+    kept = entries(first + 1, head)
+    one = recover(Position("E", head), Position("E", first), kept)
+    assert one.after(later) == recover(Position("E", head), Position("E", later), kept[later - first :])
+
+
 def test_a_hole_in_the_history_is_no_recovery() -> None:
     """Failed against: counting the entries without looking at their offsets."""
     assert recover(Position("E", 3), Position("E", 0), [(1, b""), (2, b""), (2, b"")]).recovered is False
