@@ -237,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
     parser.add_argument("clients", type=int)
-    parser.add_argument("events", type=int, help="stamps that each client must see")
+    parser.add_argument("events", type=int, help="events that each client must see")
     parser.add_argument("--path", default="/")
     parser.add_argument("--subprotocol", default="")
     parser.add_argument("--ready", default="HTTP/1.1 101", help="what a client must see to count as open")

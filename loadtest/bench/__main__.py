@@ -1,13 +1,15 @@
-"""`make bench`: every benchmark in one run on this machine, printed as tables and kept in loadtest/results/.
+"""`make bench`: the benchmarks in one run on this machine, printed as tables and kept in loadtest/results/.
 
-python -m loadtest.bench [fanout] [ledger] [delivery] [bus] …   (none named: all)
+`python -m loadtest.bench [NAME …]`: only these; 100k and 1m run only when they are named.
 """
 
 import argparse
 import os
+import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +41,7 @@ async def bench_fanout(environment: Mapping[str, str]) -> Rows:
             for load in LOADS:
                 for server in (fanout.gateway(identity, load.clients), *peers.installed(redis_url)):
                     rows.append(await _fanout_row(server, load, redis_url))
+        rows += [{"server": name, "failed": "not installed"} for name in peers.absent(redis_url)]
     finally:
         await redis.aclose()
     for load in LOADS:
@@ -88,7 +91,15 @@ async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
     for name in names:
         rows = await {**BENCHES, **LONG}[name](environment)
         print(f"\n{name}\n{report.text(rows)}", flush=True)
-        _keep(f"{name}.md", report.markdown(rows) + "\n")
+        _keep(f"{name}.md", f"{_measured()}\n\n{report.markdown(rows)}\n")
+
+
+def _measured() -> str:
+    """What was measured, when and on what."""
+    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    code = described.stdout.strip() or "no commit"
+    on = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{time.strftime('%Y-%m-%d')}, {code}: {on}."
 
 
 def main() -> None:

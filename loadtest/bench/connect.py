@@ -160,7 +160,7 @@ async def _price_connects(port: int, identity: Identity, meter: Meter) -> list[d
 
 
 async def _price_messages(what: str, crowd: Sequence[Person], meter: Meter) -> dict[str, Any]:
-    """BEATS heartbeats of everybody, one a second each; what the same time costs at rest is taken off."""
+    """BEATS messages of everybody, one a second each; what the same time costs at rest is taken off."""
     idle = await _idle(meter, BEATS)
     for _ in range(BEATS):
         for number, person in enumerate(crowd):

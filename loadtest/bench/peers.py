@@ -1,4 +1,4 @@
-"""The servers beside us: what is installed takes part, what is not is named in the table as absent.
+"""The servers beside us: what is installed takes part, what is not is named in the table as not installed.
 
 `websockets` comes with the locked packages; Bun and `ws` with npm (`npm install --prefix .data/node bun ws`), nchan
 and nats-server with Debian (`apt-get install nginx libnginx-mod-nchan nats-server`).
@@ -89,6 +89,11 @@ def nats(_redis_url: str) -> Server | None:
 
 
 ALL: Final[tuple[Callable[[str], Server | None], ...]] = (bun, websockets_serve, ws, nchan, nats)
+
+
+def absent(redis_url: str) -> list[str]:
+    """The peers that this machine lacks."""
+    return [make.__name__ for make in ALL if make(redis_url) is None]
 
 
 def installed(redis_url: str) -> Iterator[Server]:
