@@ -34,7 +34,7 @@ _COUNTED: Final = {
 
 
 class Gateway:
-    """Held by every client; holds no decision of its own."""
+    """See the module. Its one decision is whether an address may open another socket."""
 
     def __init__(
         self,
