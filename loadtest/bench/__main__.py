@@ -96,10 +96,16 @@ async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
 
 def _measured() -> str:
     """What was measured, when and on what."""
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    code = described.stdout.strip() or "no commit"
+    code = _git("rev-parse", "--short", "HEAD") or "no commit"
+    if _git("status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.lua", "*.sql"):
+        code += " and changes"
     on = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
     return f"{time.strftime('%Y-%m-%d')}, {code}: {on}."
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=RESULTS.parent.parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def main() -> None:
