@@ -34,7 +34,7 @@ bench: development ## measures, beside others' servers on the same machine
 bench-100k: development ## 100,000 clients held on this machine, themselves included
 	@exec $(VENV)/python -m loadtest.bench 100k
 
-bench-1m: development ## 1,000,000 of them; needs 24 GiB, and says how far it gets
+bench-1m: development ## 1,000,000 of them, half an hour; says how far it gets
 	@exec $(VENV)/python -m loadtest.bench 1m
 
 load: development ## 30 s of Locust people on what make run has started; loopback only

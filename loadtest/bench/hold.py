@@ -25,6 +25,7 @@ from rt.presence.read import totals
 
 CLIENTS_PER_CROWD: Final = 12_500
 CROWDS_AT_ONCE: Final = 3  # that are being opened: one alone leaves the machine idle now and then
+OPEN_S_MAX: Final = 300  # of one crowd
 COUNTED_WITHIN_S: Final = 120.0  # after the crowd is open the keeper has this long to count everybody
 
 
@@ -126,8 +127,9 @@ def _crowd(hold: Hold, port: int, size: int, messages: Path, number: int) -> Seq
     command = [sys.executable, "-m", "loadtest.crowd", str(port), str(size), str(hold.events)]
     command += ["--path", "/ws", "--subprotocol", SUBPROTOCOL, "--ready", '"type":"subscribed"', "--first"]
     command += [str(messages), "--source", f"127.0.{1 + number // 250}.{1 + number % 250}"]
-    wait_s = hold.open_s + hold.events / hold.rate + 120
-    return [*command, "--beat-s", str(hold.beat_s), "--open-s", "300", "--wait-s", str(wait_s)]
+    # The first crowd listens while the last one opens, which began within `open_s` and may take its time.
+    wait_s = hold.open_s + OPEN_S_MAX + COUNTED_WITHIN_S + hold.events / hold.rate + 120
+    return [*command, "--beat-s", str(hold.beat_s), "--open-s", str(OPEN_S_MAX), "--wait-s", str(wait_s)]
 
 
 def _write_firsts(path: Path, identity: Identity, numbers: range, background: bool) -> None:
