@@ -119,7 +119,7 @@ class LocalPresence:
         self._touched: set[str] = set()
         self._closed: dict[str, str] = {}  # connection -> user
         self._left: dict[str, str] = {}
-        self._back: list[Place] = []  # to be put back where a made-up place was written; bounded by one piece
+        self._back: list[Place] = []  # to be put back where a made-up place was written
         self._guard = ClockGuard()
         self._gateways = 1
         self._leased = False

@@ -9,6 +9,7 @@ from rt.bus import Bus
 from rt.feed.positions import Position
 from rt.hub import Hub
 from rt.metrics import Counters
+from rt.topic import Topic
 from rt.wire.bus import Batch, encode_presence
 from rt.wire.channels import Channel, app_channel, parse
 from rt.wire.inbound import Since
@@ -45,6 +46,17 @@ class Leaver(Reader):
 def make_hub() -> Hub:
     bus = Bus(NOWHERE, connect(NOWHERE), "gateway", Counters())
     return Hub(bus, Counters(), asyncio.get_running_loop())
+
+
+def live(hub: Hub, channel: Channel, at: Position, hearing: int) -> tuple[Topic, list[Reader]]:
+    """A channel that is live at this place, whoever began it still waiting, and so many who hear it."""
+    hub.join(Reader(), None, channel, None)
+    topic = hub.topics[channel.wire]
+    topic.start(at)
+    readers = [Reader() for _ in range(hearing)]
+    for reader in readers:
+        hub.join(reader, None, channel, None)
+    return topic, readers
 
 
 async def test_one_that_its_answer_closes_does_not_stay() -> None:
@@ -97,12 +109,7 @@ async def test_a_turn_of_the_loop_writes_to_so_many_only() -> None:
 async def test_a_gap_is_told_to_so_many_a_turn_and_to_nobody_who_has_parted() -> None:
     """Failed with `gap` to all in one turn; the second half with a list of the readers at the beginning."""
     hub = make_hub()
-    hub.join(Reader(), None, CHANNEL, None)
-    topic = hub.topics[CHANNEL.wire]
-    topic.start(Position("epoch", 0))
-    readers = [Reader() for _ in range(3 * FLUSH_WRITES_PER_TURN)]
-    for reader in readers:
-        hub.join(reader, None, CHANNEL, None)
+    topic, readers = live(hub, CHANNEL, Position("epoch", 0), 3 * FLUSH_WRITES_PER_TURN)
     sent = [reader.times for reader in readers]
     hub.abandon(topic, "epoch")
     assert sum(reader.times for reader in readers) == sum(sent) + FLUSH_WRITES_PER_TURN
@@ -121,14 +128,9 @@ async def test_one_that_presence_closes_costs_nobody_else_a_word() -> None:
     hub = make_hub()
     profile = parse("profile:somebody")
     assert profile is not None
-    hub.join(Reader(), None, profile, None)
-    topic = hub.topics[profile.wire]
-    topic.start(Position("epoch", 0))
-    leaver, readers = Leaver(hub, profile), [Reader() for _ in range(2 * FLUSH_WRITES_PER_TURN)]
-    hub.join(readers[0], None, profile, None)
-    topic.add(leaver)
-    for reader in readers[1:]:
-        hub.join(reader, None, profile, None)
+    topic, readers = live(hub, profile, Position("epoch", 0), 2 * FLUSH_WRITES_PER_TURN)
+    leaver = Leaver(hub, profile)
+    topic.readers = {leaver: 0, **topic.readers}
     hub._on_batch(topic, encode_presence("somebody", "online", 1_700_000_000_000))
     await until(lambda: {reader.times for reader in readers} == {2})
     assert leaver not in topic.readers
@@ -137,12 +139,7 @@ async def test_one_that_presence_closes_costs_nobody_else_a_word() -> None:
 async def test_frames_of_another_epoch_reach_nobody_who_has_joined_again() -> None:
     """Failed while the outbox outlived the epoch: old events behind the `subscribed` of the new one."""
     hub = make_hub()
-    hub.join(Reader(), None, CHANNEL, None)
-    topic = hub.topics[CHANNEL.wire]
-    topic.start(Position("old", 1_000))
-    readers = [Reader() for _ in range(2 * FLUSH_WRITES_PER_TURN)]
-    for reader in readers:
-        hub.join(reader, None, CHANNEL, None)
+    topic, readers = live(hub, CHANNEL, Position("old", 1_000), 2 * FLUSH_WRITES_PER_TURN)
     topic.accept(Batch("old", 1_001, 1, b"."))
     hub.work(topic)
     await asyncio.sleep(0)
