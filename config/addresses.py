@@ -45,6 +45,17 @@ def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network,
     return nearest
 
 
+def address_group(address: str) -> str:
+    """Whom a limit by address counts: an IPv4 address itself, of IPv6 its /64, which one customer has whole (RFC 6177).
+
+    What is no address counts under its own name.
+    """
+    parsed = _address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
+    return str(parsed) if parsed is not None else address
+
+
 def is_lenient(peer: str, has_forwarding_header: bool, trusted: tuple[Network, ...]) -> bool:
     """Whether rate limits spare this peer: loopback itself, while no proxy is configured and none has spoken."""
     address = _address(peer)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.addresses import client_address, host_name, is_lenient, networks
+from config.addresses import address_group, client_address, host_name, is_lenient, networks
 
 PROXIES = networks(["10.0.0.0/8", "192.168.1.7", "2001:db8::/32"])
 
@@ -51,3 +51,11 @@ def test_only_bare_loopback_is_spared_from_limits() -> None:
     assert not is_lenient("127.0.0.1", has_forwarding_header=False, trusted=PROXIES)
     assert not is_lenient("203.0.113.5", has_forwarding_header=False, trusted=())
     assert not is_lenient("unknown", has_forwarding_header=False, trusted=())
+
+
+def test_a_customer_of_ipv6_counts_once() -> None:
+    """Seen failing with the address itself for its /64: one customer had 2^64 shares."""
+    assert address_group("2001:db8:1:2::1") == address_group("2001:db8:1:2:ffff::9")
+    assert address_group("2001:db8:1:2::1") != address_group("2001:db8:1:3::1")
+    assert address_group("::ffff:203.0.113.5") == address_group("203.0.113.5") == "203.0.113.5"
+    assert address_group("unknown") == "unknown"
