@@ -75,8 +75,8 @@ class Api:
         self._signer = load_signer(settings)
         self._passwords = Passwords()
         self.readiness = Readiness(self._pool, self._redis, self._reference)
-        authenticate = Authenticator(self._signer, settings)
         self._revocations = Revocations(self._db, self._redis)
+        authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         accounts = Accounts(self._db, self._revocations, self._signer, self._passwords, settings)
         self._wake = Wake(self._redis)
         services = Services(settings, self._db, self._redis, self._reference, self._wake)
@@ -96,6 +96,7 @@ class Api:
         lifetime.spawn("publish", self._keep_published())
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("revocations", self._revocations.run())
+        lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
 
     async def close(self) -> None:

@@ -78,6 +78,7 @@ CANARY_EVERY_S: Final = 2
 CANARY_WAIT_S: Final = 2  # a canary that is not heard by then: the subscription is replaced
 FACTS_EVERY_S: Final = (1, 5)  # while something is missing, and else
 REVOCATIONS_MAX: Final = 100_000
+REVOCATIONS_KEPT_S: Final = 37 * 3600  # a socket of 12 h that a token of 24 h opened in its last minute, and clocks
 
 # --- one gateway process
 DOOR_TURN_S: Final = 0.004  # of each turn of the loop for handshakes and `connect`s
@@ -193,6 +194,7 @@ REVOCATION_TELL_S: Final = 1  # a sign-out waits for Redis this long; then the c
 REVOCATIONS_PER_CALL: Final = 500  # sessions in one script call and one message: under 1 ms of Redis
 ARGON2_CONCURRENCY: Final = 2  # 64 MiB and a core each
 SESSIONS_PER_USER_MAX: Final = 100  # the newest stay; each sign-in on a device is one
+SESSIONS_ENDED_PER_USER_MAX: Final = 1_000  # of those that ended lately, kept for a Redis that loses their end
 ARGON2_WAITING_MAX: Final = 64  # more than this in line: RETRY_LATER (at 0.1 s each, over 3 s of work)
 TOKENS_KEPT: Final = 10_000  # verified access tokens remembered, so that ES256 (96 µs) is paid once each
 PUBLISH_TO_REDIS_S: Final = 5  # keys and vocabulary written again, so that a wiped Redis has them soon

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from config.jwks import public_keys
+
 Words = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -121,6 +123,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split_words(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("jwt_public_keys")
+    @classmethod
+    def _are_public(cls, value: str) -> str:
+        if value:
+            public_keys(value)
+        return value
 
     @field_validator("map_k", "map_tick_s", mode="before")
     @classmethod

@@ -112,5 +112,9 @@ class Gateway:
         """Closes the sockets of these sessions, and those of these users that are older than their revocation."""
         for client in list(self.clients):
             access = client.session.access if client.session is not None else None
-            if access is not None and (access.sid in sids or access.user in users) and self.facts.is_revoked(access):
+            if (
+                access is not None
+                and (access.sid in sids or access.user in users)
+                and self.facts.revoked.covers(access)
+            ):
                 client.close(Closing.REVOKED)

@@ -9,16 +9,16 @@ import secrets
 import time
 from typing import Any
 
-import orjson
 import structlog
 
-from config.limits import FACTS_EVERY_S, REVOCATION_LATE_S, REVOCATIONS_MAX, SOCKET_LIFE_S_MAX
+from config.limits import FACTS_EVERY_S, REVOCATION_LATE_S, REVOCATIONS_KEPT_S, REVOCATIONS_MAX
 from config.process import set_within
 from config.redis import AWAY, RedisClient
 from config.settings import Settings
 from rt.door import Visitor
 from rt.gateway import Gateway
 from rt.loader import Loader
+from rt.revoked import Revocation, of_member, of_message
 from rt.tokens import Keys
 from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH, TICKET_SECRET_KEY
 
@@ -62,7 +62,7 @@ class Knowledge:
     async def look(self) -> None:
         """Reads everything once. Raises RedisError, OSError or TimeoutError."""
         waited = list(self._gateway.door.held)  # whoever comes while this is under way may know a newer key
-        since = max(self._seen_until - REVOCATION_LATE_S, time.time() - SOCKET_LIFE_S_MAX)
+        since = max(self._seen_until - REVOCATION_LATE_S, time.time() - REVOCATIONS_KEPT_S)
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(EPOCH_KEY)
         pipe.get(JWKS_KEY)
@@ -76,8 +76,7 @@ class Knowledge:
         if exercises:
             self._gateway.facts.exercises = frozenset(slug.decode() for slug in exercises)
         for member, score in revoked:
-            kind, _, name = member.decode().partition(":")
-            self._remember(kind, name, score)
+            self._remember(of_member(member, score))
             self._seen_until = max(self._seen_until, score)
         self.apply_revocations()
         self._knows_revoked = self._knows_revoked or through is not None
@@ -86,19 +85,8 @@ class Knowledge:
 
     def on_control(self, payload: bytes) -> None:
         """A message for every gateway; what is not understood is ignored."""
-        try:
-            message = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            return
-        if not isinstance(message, dict) or message.get("t") != "revoke":
-            return
-        sids, user, before = message.get("sids"), message.get("user"), message.get("before", time.time())
-        if isinstance(sids, list):
-            for sid in sids:
-                if isinstance(sid, str):
-                    self._remember("sid", sid, time.time())
-        elif isinstance(user, str) and isinstance(before, int | float):
-            self._remember("user", user, float(before))
+        for one in of_message(payload, time.time()):
+            self._remember(one)
         self.apply_revocations()
 
     def apply_revocations(self) -> None:
@@ -109,15 +97,9 @@ class Knowledge:
         self._new_sids, self._new_users = set(), set()
         self._gateway.revoke(sids, users)
 
-    def _remember(self, kind: str, name: str, at: float) -> None:
-        facts = self._gateway.facts
-        known, new = (facts.revoked_sids, self._new_sids) if kind == "sid" else (facts.revoked_users, self._new_users)
-        if known.get(name, -1.0) >= at or kind not in ("sid", "user"):
-            return
-        known[name] = at
-        new.add(name)
-        if len(known) > REVOCATIONS_MAX:
-            del known[next(iter(known))]
+    def _remember(self, one: Revocation) -> None:
+        if self._gateway.facts.revoked.add(one):
+            (self._new_sids if one.kind == "sid" else self._new_users).add(one.name)
 
     def _take_epoch(self, epoch: bytes | None) -> None:
         if epoch is None:

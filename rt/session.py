@@ -24,6 +24,7 @@ from rt import tokens
 from rt.closes import Closing
 from rt.effects import NOTHING, Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
 from rt.presence.rules import Audience, strictest
+from rt.revoked import Revoked
 from rt.tokens import Access, Keys, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.wire import outbound
 from rt.wire.channels import Channel, ChannelKind, parse
@@ -66,8 +67,7 @@ class Facts:
         "issuer",
         "keys",
         "open_namespaces",
-        "revoked_sids",
-        "revoked_users",
+        "revoked",
         "settled_s",
         "sockets_by_user",
         "ticket_secrets",
@@ -91,15 +91,10 @@ class Facts:
         self.keys = Keys({})
         self.exercises: frozenset[str] = frozenset()
         self.ticket_secrets: tuple[bytes, ...] = ()  # the first one signs
-        self.revoked_sids: dict[str, float] = {}  # sid -> unix time of the revocation
-        self.revoked_users: dict[str, float] = {}  # user -> tokens issued before this unix time are void
+        self.revoked = Revoked()
         self.sockets_by_user: dict[str, int] = {}
         self.degraded = True  # until Redis has been heard of
         self.unix_offset = 0.0  # unix time minus the steady clock
-
-    def is_revoked(self, access: Access) -> bool:
-        """Whether a logout, a password change or a ban covers this access."""
-        return access.sid in self.revoked_sids or access.issued_at < self.revoked_users.get(access.user, 0.0)
 
 
 class Session:
@@ -228,7 +223,7 @@ class Session:
             except TokenInvalid:
                 return self.close(Closing.BAD_TOKEN)
         if access is not None:
-            if facts.is_revoked(access):
+            if facts.revoked.covers(access):
                 return self.close(Closing.REVOKED)
             if facts.sockets_by_user.get(access.user, 0) >= facts.connections_per_user_max:
                 return self.close(Closing.TOO_MANY_CONNECTIONS)
@@ -353,7 +348,7 @@ class Session:
             return self.error(message.id, "UNAUTHENTICATED", "the token is not valid", now)
         if self.access is None or access.user != self.access.user:
             return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
-        if facts.is_revoked(access):
+        if facts.revoked.covers(access):
             return self.close(Closing.REVOKED)
         self.access = access
         self.expires_unix = unix + SOCKET_LIFE_S_MAX

@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from config.limits import CHANNEL_TOKEN_S_MAX, CLOCK_LEEWAY_S, TOKEN_CHARS_MAX
 from rt.presence.rules import Audience
+from rt.wire.channels import is_id
 
 ACCESS_TYPE: Final = "at+jwt"
 CHANNEL_TYPE: Final = "channel+jwt"
+TIERS: Final = frozenset({"free", "premium"})  # what a signed-in client may be
 # Strict: the library would skip padding and foreign characters, and one token must have one spelling.
 _COMPACT = re.compile(r"[A-Za-z0-9_-]{1,1000}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 _AUDIENCES: Final[dict[str, Audience]] = {"everyone": "everyone", "followers": "followers", "nobody": "nobody"}
@@ -110,11 +112,14 @@ def verify_access(token: str, keys: Keys, issuer: str, audience: str, now: float
         raise TokenInvalid("roles")
     if not isinstance(presence, str) or presence not in _AUDIENCES:
         raise TokenInvalid("presence")
+    tier = _text(claims, "tier")
+    if tier not in TIERS:
+        raise TokenInvalid("tier")
     return Access(
-        user=_text(claims, "sub"),
-        sid=_text(claims, "sid"),
+        user=_id(claims, "sub"),
+        sid=_id(claims, "sid"),
         roles=tuple(roles),
-        tier=intern(_text(claims, "tier")),  # a few words for a hundred thousand sockets
+        tier=intern(tier),  # a few words for a hundred thousand sockets
         expires_at=expires_at,
         issued_at=issued_at,
         presence_audience=_AUDIENCES[presence],
@@ -128,7 +133,7 @@ def verify_channel(token: str, keys: Keys, issuer: str, audience: str, now: floa
     expires_at, issued_at = _times(claims, now)
     if expires_at - issued_at > CHANNEL_TOKEN_S_MAX:
         raise TokenInvalid("life")
-    return ChannelGrant(_text(claims, "sub"), _text(claims, "channel"), expires_at)
+    return ChannelGrant(_id(claims, "sub"), _text(claims, "channel"), expires_at)
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -155,7 +160,10 @@ def verify_ticket(text: str, secrets: tuple[bytes, ...], now: float) -> Ticket:
         raise TokenInvalid("form") from None
     if not any(compare_digest(_mac(secret, payload), mac) for secret in secrets):
         raise TokenInvalid("signature")
-    ticket = _ticket_decoder.decode(payload)
+    try:
+        ticket = _ticket_decoder.decode(payload)
+    except msgspec.DecodeError:  # of a version that packed it otherwise
+        raise TokenInvalid("form") from None
     if now >= ticket.until:
         raise TokenExpired("until")
     return ticket
@@ -220,6 +228,14 @@ def _number(claims: dict[str, Any], name: str) -> int:
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not value or len(value) > 200:
+        raise TokenInvalid(name)
+    return value
+
+
+def _id(claims: dict[str, Any], name: str) -> str:
+    """An id in the alphabet of channel names, so that it separates nothing in what it is packed into."""
+    value = _text(claims, name)
+    if not is_id(value):
         raise TokenInvalid(name)
     return value
 

@@ -19,12 +19,22 @@ SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at
 -- $1 id, $2 user, $3 now, $4 end
 INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4);
 
+-- name: displace_sessions
+-- $1 user, $2 now, $3 how many open ones stay, the newest. Returns the ids of those that were ended.
+UPDATE sessions SET revoked_at = $2, revoked_reason = 'displaced'
+ WHERE user_id = $1 AND revoked_at IS NULL
+   AND id IN (SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL
+               ORDER BY created_at DESC, id DESC OFFSET $3)
+RETURNING id;
+
 -- name: drop_old_sessions
--- $1 user, $2 now, $3 how many stay: those that have ended by themselves, and the oldest beyond the bound
+-- $1 user, $2 time before which they ended: no socket, ticket or token of theirs is left, $3 how many that were ended
+-- later stay, the newest
 DELETE FROM sessions
  WHERE user_id = $1
-   AND (expires_at < $2
-        OR id IN (SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC OFFSET $3));
+   AND (expires_at < $2 OR revoked_at < $2
+        OR id IN (SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NOT NULL
+                   ORDER BY revoked_at DESC, id DESC OFFSET $3));
 
 -- name: insert_refresh_token
 -- $1 hash, $2 session, $3 generation, $4 now, $5 end

@@ -92,12 +92,14 @@ class Accounts:
             raise Unauthenticated("E-mail address or password is wrong")
         session_id, token = uuid7(), new_refresh_token()
 
-        async def work(tx: Transaction) -> None:
-            await store.add_session(tx, session_id, user.id, token_hash(token), now, self._end(now))
+        async def work(tx: Transaction) -> list[UUID]:
+            return await store.add_session(tx, session_id, user.id, token_hash(token), now, self._end(now))
 
-        await self._db.write(work, lane=user.id)
+        displaced = await self._db.write(work, lane=user.id)
         metrics.SIGN_INS.labels("signed_in").inc()
-        log.info("signed_in", user=str(user.id), session=str(session_id))
+        log.info("signed_in", user=str(user.id), session=str(session_id), displaced=len(displaced))
+        if displaced:
+            await self._revocations.tell(displaced)
         return SignedIn(user, self._signer.access_token(user, session_id, now), token)
 
     async def refresh(self, token: str, now: datetime) -> SignedIn:
@@ -129,7 +131,7 @@ class Accounts:
                 "refresh_token_reused", user=str(done.user.id) if done.user else None, session=str(done.session_id)
             )
             if done.session_id is not None:
-                await self._revocations.tell(done.session_id)
+                await self._revocations.tell([done.session_id])
         if done.presented not in (Presented.CURRENT, Presented.RETRIED) or done.user is None or done.session_id is None:
             raise Unauthenticated("The session has ended; please sign in")
         metrics.SIGN_INS.labels("refreshed").inc()
@@ -141,18 +143,18 @@ class Accounts:
         async def work(tx: Transaction) -> UUID | None:
             stored = await store.lock_token(tx, token_hash(token)) if token else None
             wanted = stored.session_id if stored else session_id
-            if wanted is None or not await store.end_session(tx, wanted, now, "logout"):
-                return None
-            return wanted
+            if wanted is not None:
+                await store.end_session(tx, wanted, now, "logout")
+            return wanted  # the gateways may hear it again, and of one that has no row any more
 
         async def settle(_: Transaction) -> UUID | None:
-            return session_id  # ended or not, the gateways may hear it again
+            return session_id
 
         ended = await self._db.write(work, settle=settle)
         if ended is not None:
             metrics.SIGN_INS.labels("signed_out").inc()
             log.info("signed_out", session=str(ended))
-            await self._revocations.tell(ended)
+            await self._revocations.tell([ended])
 
     def _end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._settings.refresh_token_s)

@@ -1,13 +1,18 @@
 """Users and sessions between SQL and values; decides nothing."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from api.accounts.rules import RefreshToken, User
 from api.db import Database, Transaction
 from api.queries import load_queries
-from config.limits import REVOCATIONS_MAX, SESSIONS_PER_USER_MAX
+from config.limits import (
+    REVOCATIONS_KEPT_S,
+    REVOCATIONS_MAX,
+    SESSIONS_ENDED_PER_USER_MAX,
+    SESSIONS_PER_USER_MAX,
+)
 
 EMAIL_CONSTRAINT: Final = "users_email"
 
@@ -16,6 +21,7 @@ _insert_user = _queries["insert_user"]
 _user_by_id = _queries["user_by_id"]
 _user_by_email = _queries["user_by_email"]
 _insert_session = _queries["insert_session"]
+_displace_sessions = _queries["displace_sessions"]
 _drop_old_sessions = _queries["drop_old_sessions"]
 _insert_refresh_token = _queries["insert_refresh_token"]
 _lock_refresh_token = _queries["lock_refresh_token"]
@@ -47,11 +53,14 @@ async def user_by_email(db: Database, email: str) -> tuple[User, str] | None:
 
 async def add_session(
     tx: Transaction, session_id: UUID, user_id: UUID, token_hash: bytes, now: datetime, expires_at: datetime
-) -> None:
-    """A new session with its first refresh token; makes room by the bound per user."""
-    await tx.execute(_drop_old_sessions, user_id, now, SESSIONS_PER_USER_MAX - 1)
+) -> list[UUID]:
+    """A new session with its first refresh token; the ids of those that were ended for it, by the bound per user."""
+    over = now - timedelta(seconds=REVOCATIONS_KEPT_S)
+    await tx.execute(_drop_old_sessions, user_id, over, SESSIONS_ENDED_PER_USER_MAX)
+    displaced = await tx.fetch(_displace_sessions, user_id, now, SESSIONS_PER_USER_MAX - 1)
     await tx.execute(_insert_session, session_id, user_id, now, expires_at)
     await tx.execute(_insert_refresh_token, token_hash, session_id, 1, now, expires_at)
+    return [row["id"] for row in displaced]
 
 
 async def lock_token(tx: Transaction, token_hash: bytes) -> RefreshToken | None:

@@ -13,12 +13,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import jwt
-import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.accounts.rules import REFRESH_TOKEN_BYTES, User
 from config.ids import uuid7
+from config.jwks import public_keys
 from config.settings import Settings
 
 ALGORITHM: Final = "ES256"
@@ -61,7 +61,7 @@ class Signer:
         """The JWKS: this key first, then those that JWT_PUBLIC_KEYS adds (a key that was just replaced)."""
         keys = [self._public]
         if self._settings.jwt_public_keys:
-            keys += [key for key in orjson.loads(self._settings.jwt_public_keys)["keys"] if key["kid"] != self.kid]
+            keys += [key for key in public_keys(self._settings.jwt_public_keys) if key["kid"] != self.kid]
         return {"keys": keys}
 
 

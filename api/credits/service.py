@@ -6,7 +6,7 @@ from uuid import UUID
 from api.credits import store
 from api.credits.rules import Balance, Entry, check_amount
 from api.db import Database, Transaction
-from api.errors import NotFound
+from api.errors import Unauthenticated
 from api.pages import Page, bad_cursor, decode_cursor, make_page, page_size
 from config.ids import uuid7
 
@@ -18,10 +18,10 @@ async def open_account(tx: Transaction, account_id: UUID, welcome_credits: int, 
 
 
 async def balance(db: Database, user_id: UUID) -> Balance:
-    """What a user has. Raises NotFound."""
+    """What a user has. Raises Unauthenticated where the account is gone."""
     found = await store.balance(db, user_id)
     if found is None:
-        raise NotFound
+        raise Unauthenticated
     return found
 
 

@@ -7,15 +7,15 @@ from uuid import UUID
 from api.db import Database
 from api.entitlements import rules
 from api.entitlements.rules import Entitlements
-from api.errors import NotFound
+from api.errors import Unauthenticated
 from api.queries import load_queries
 
 _ENTITLEMENTS: Final = load_queries(__file__)["entitlements"]
 
 
 async def entitlements(db: Database, user_id: UUID, now: datetime) -> Entitlements:
-    """What a user may do at `now`. Raises NotFound."""
+    """What a user may do at `now`. Raises Unauthenticated where the account is gone."""
     row = await db.fetchrow(_ENTITLEMENTS, user_id, now)
     if row is None:
-        raise NotFound
+        raise Unauthenticated
     return rules.entitlements(row["unlimited_reason"], row["trial_ends_at"], row["credits"])

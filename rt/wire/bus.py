@@ -28,9 +28,9 @@ JWKS_KEY: Final = "auth:jwks"
 # Set: slugs of known exercises, kept fresh by the API.
 EXERCISES_KEY: Final = "reference:exercises"
 # Sorted set: `sid:{session}`, score = unix time at which it came here, or `user:{user}`, score = unix time before which
-# their tokens are void; kept 12 h by whoever revokes. What the bus loses the gateways find here, and a resume ticket of
-# a signed-out session is refused. Its member REVOKED_THROUGH, kept by the API, has the unix time up to which the set is
-# whole; a gateway that has never seen it trusts no ticket.
+# their tokens are void; kept REVOCATIONS_KEPT_S by whoever revokes. What the bus loses gateways and APIs find here, and
+# a resume ticket of a signed-out session is refused. Its member REVOKED_THROUGH, kept by the API, has the unix time up
+# to which the set is whole; a gateway that has never seen it trusts no ticket.
 REVOKED_KEY: Final = "auth:revoked"
 REVOKED_THROUGH: Final = "through"
 # String: 32 bytes, made once by a gateway; signs resume tickets.

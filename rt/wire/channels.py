@@ -50,6 +50,11 @@ class Channel(NamedTuple):
 COMMUNITY: Final = Channel(ChannelKind.COMMUNITY, OWN_NAMESPACE, "community")
 
 
+def is_id(text: str) -> bool:
+    """Whether the text can be the id of a user in a channel's name."""
+    return _ID.fullmatch(text) is not None
+
+
 def user_channel(user_id: str) -> Channel:
     """The private channel of one user: the dashboard's live side."""
     return Channel(ChannelKind.USER, OWN_NAMESPACE, f"user:{user_id}")

@@ -8,6 +8,7 @@ import pytest
 from config.limits import ERRORS_PER_WINDOW_MAX, MESSAGES_BURST, SOCKET_LIFE_S_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX
 from rt.closes import Closing
 from rt.effects import Admit, Beat, Close, Depart, Effect, Effects, Hold, Join, Look, Part, Send
+from rt.revoked import Revocation
 from rt.session import Facts, Session, State
 from rt.tokens import Keys
 from rt.wire.frames import split_frames
@@ -98,6 +99,8 @@ def test_the_first_message_must_be_a_connect(first: bytes) -> None:
     [
         (MINT.access(exp=int(NOW) - 5), Closing.TOKEN_EXPIRED),
         (MINT.access(iss="else"), Closing.BAD_TOKEN),
+        (MINT.access(tier="gold"), Closing.BAD_TOKEN),
+        (MINT.access("no such user"), Closing.BAD_TOKEN),
         ("rubbish", Closing.BAD_TOKEN),
     ],
 )
@@ -135,10 +138,11 @@ def test_a_revoked_session_comes_back_neither_by_token_nor_by_ticket() -> None:
     facts = make_facts()
     token = MINT.access("u1", sid="gone")
     ticket = content(tell(Session("a", 50.0), {"type": "connect", "token": token}, facts)[0])["resume"]
-    facts.revoked_sids["gone"] = 1.0
+    facts.revoked.add(Revocation("sid", "gone", 1.0))
     for message in ({"token": token}, {"resume": ticket}):
         assert tell(Session("s", 50.0), {"type": "connect"} | message, facts) == (Close(Closing.REVOKED),)
-    facts = make_facts(revoked_users={"u1": NOW + 60})
+    facts = make_facts()
+    facts.revoked.add(Revocation("user", "u1", NOW + 60))
     assert tell(Session("s", 50.0), {"type": "connect", "token": token}, facts) == (Close(Closing.REVOKED),)
 
 

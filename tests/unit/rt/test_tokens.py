@@ -3,16 +3,22 @@
 import base64
 import hashlib
 import hmac
+from hashlib import blake2b
 from typing import Any
 
 import jwt
+import msgspec
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from config.limits import CLOCK_LEEWAY_S
+from rt.presence.members import Member, pack, unpack
 from rt.tokens import (
+    TIERS,
     Access,
     Keys,
     Ticket,
@@ -154,3 +160,48 @@ def test_resume_tickets() -> None:
         verify_ticket(text, (b"a" * 32,), NOW + 101)
     with pytest.raises(TokenInvalid):
         verify_ticket(text, (b"b" * 32,), NOW)
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+CLAIMS = ("iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "email", "roles", "tier", "presence")
+
+
+@given(st.dictionaries(st.sampled_from((*CLAIMS, "account_created_at")), ANYTHING, min_size=1, max_size=4))
+@example({"sub": "a b 0 - ons"})
+@example({"sub": "line\nbreak"})
+@example({"sid": "\x00"})
+@example({"tier": "gold"})
+@example({"tier": ["free"]})
+def test_whatever_is_signed_is_an_access_or_invalid(changes: dict[str, Any]) -> None:
+    """Signed by the right key. What is let in has one meaning in Redis: a member and its value, unpacked, are the same.
+
+    Seen failing with a `sub` of several words: `a b 0 - ons` passed, and was read as user `a` of gateway `b`."""
+    try:
+        token = MINT.access(**changes)
+    except (TypeError, jwt.PyJWTError):  # the library that signs refuses it
+        return
+    try:
+        access = check(token)
+    except TokenInvalid:
+        return
+    value = pack(Member("c", access.user, "", 0, "online", access.presence_audience, False, 120), "gw")
+    assert unpack(value).user == access.user
+    assert access.tier in TIERS
+    assert sign_ticket(Ticket(access, 1), b"s" * 32)
+
+
+@given(ANYTHING)
+def test_a_ticket_that_another_version_signed_is_invalid(content: Any) -> None:
+    """Seen failing with a ValidationError of what was packed otherwise: its socket closed 1011."""
+    payload = msgspec.msgpack.encode(content) if not isinstance(content, int) else b"\x01"
+    mac = blake2b(payload, key=blake2b(b"s" * 32).digest(), digest_size=32).digest()
+    with pytest.raises(TokenInvalid):
+        verify_ticket(f"{_b64(payload)}.{_b64(mac)}", (b"s" * 32,), NOW)

@@ -16,10 +16,15 @@ from api.accounts.rules import User
 from api.accounts.tokens import Signer, load_signer, public_jwk
 from api.errors import Unauthenticated
 from config.settings import Settings
-from rt.tokens import Keys, TokenExpired, verify_access
+from rt.tokens import Access, Keys, TokenExpired, verify_access
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADA = User(uuid4(), uuid4(), "ada@example.com", "Ada", ("user", "coach"), "premium", "followers", NOW)
+
+
+def nobody(_: Access) -> bool:
+    """Nobody was signed out."""
+    return False
 
 
 @pytest.fixture
@@ -85,14 +90,14 @@ def test_a_replaced_key_still_verifies(settings: Settings, signer: Signer, tmp_p
     rotated = Settings(data_dir=tmp_path / "new", jwt_public_keys=old)
     new = load_signer(rotated)
     assert [key["kid"] for key in new.key_set()["keys"]] == [new.kid, signer.kid]
-    authenticate = Authenticator(new, rotated, clock=NOW.timestamp)
+    authenticate = Authenticator(new, rotated, nobody, clock=NOW.timestamp)
     assert authenticate(f"Bearer {signer.access_token(ADA, uuid4(), NOW)}") is not None
 
 
 def test_a_token_is_remembered_and_forgotten_at_its_end(settings: Settings, signer: Signer) -> None:
     """Seen failing with the expiry left unchecked for remembered tokens."""
     now = NOW.timestamp()
-    authenticate = Authenticator(signer, settings, clock=lambda: now)
+    authenticate = Authenticator(signer, settings, nobody, clock=lambda: now)
     header = f"Bearer {signer.access_token(ADA, uuid4(), NOW)}"
     first = authenticate(header)
     assert authenticate(header) is first
@@ -104,5 +109,5 @@ def test_a_token_is_remembered_and_forgotten_at_its_end(settings: Settings, sign
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer a.b.c", f"Bearer {'x' * 10_000}"])
 def test_a_bad_header_never_makes_anybody_anonymous(settings: Settings, signer: Signer, header: str) -> None:
     with pytest.raises(Unauthenticated):
-        Authenticator(signer, settings)(header)
-    assert Authenticator(signer, settings)(None) is None
+        Authenticator(signer, settings, nobody)(header)
+    assert Authenticator(signer, settings, nobody)(None) is None
