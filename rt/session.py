@@ -232,9 +232,9 @@ class Session:
         self.background = message.background
         self.expires_unix = until
         self.state = State.IDENTIFIED
-        return (Admit(self._welcome(message.id, facts), resumed),)
+        return (Admit(self._welcome(message.id, facts, unix), resumed),)
 
-    def _welcome(self, message_id: MessageId, facts: Facts) -> bytes:
+    def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
         resume = None
         if self.access is not None and facts.ticket_secrets:
             resume = tokens.sign_ticket(Ticket(self.access, int(self.expires_unix)), facts.ticket_secrets[0])
@@ -244,6 +244,7 @@ class Session:
             user=self.access.user if self.access else None,
             background=self.background,
             expires_at=_iso(self.expires_unix),
+            expires_in_s=int(self.expires_unix - unix),
             resume=resume,
             degraded=facts.degraded,
         )
@@ -352,7 +353,7 @@ class Session:
             return self.close(Closing.REVOKED)
         self.access = access
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
-        answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix)))
+        answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))
         audience = strictest(self.audience, access.presence_audience)
         if audience == self.audience:
             return (answer,)

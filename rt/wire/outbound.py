@@ -38,10 +38,12 @@ def welcome(
     user: str | None,
     background: bool,
     expires_at: str,
+    expires_in_s: int,
     resume: str | None,
     degraded: bool,
 ) -> bytes:
-    """The answer to `connect`; `expires_at` is the end of the socket's life, ISO 8601."""
+    """The answer to `connect`; `expires_at` is the end of the socket's life, ISO 8601, and `expires_in_s` says it to a
+    client whose clock is wrong, in whole seconds."""
     heartbeat_s, ttl_s = pace_of(background)
     message: dict[str, Any] = {
         "type": "welcome",
@@ -50,6 +52,7 @@ def welcome(
         "heartbeat_s": heartbeat_s,
         "ttl_s": ttl_s,
         "expires_at": expires_at,
+        "expires_in_s": expires_in_s,
         "degraded": degraded,
     }
     if resume is not None:
@@ -91,9 +94,9 @@ def viewport(message_id: MessageId, resolution: int, tiles: Sequence[str]) -> by
     return _frame({"type": "viewport", "resolution": resolution, "tiles": tiles}, message_id)
 
 
-def refreshed(message_id: MessageId, expires_at: str) -> bytes:
+def refreshed(message_id: MessageId, expires_at: str, expires_in_s: int) -> bytes:
     """The answer to `refresh`."""
-    return _frame({"type": "refreshed", "expires_at": expires_at}, message_id)
+    return _frame({"type": "refreshed", "expires_at": expires_at, "expires_in_s": expires_in_s}, message_id)
 
 
 def ack(message_id: MessageId) -> bytes:

@@ -126,8 +126,9 @@ class Rows:
         await expect(self.found).to_have_count(count, timeout=WAIT_MS)
 
 
-async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP) -> Visit:
+async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP, withheld: str = "") -> Visit:
     context: BrowserContext = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+    await context.add_init_script(withheld)
     one = Visit(await context.new_page())
     await one.page.goto(fleet.api.http())
     return one
@@ -214,6 +215,28 @@ async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: 
     await expect(watcher.page.locator("#online")).to_have_text("1", timeout=WAIT_MS)
     await expect(friend.page.locator("#welcome")).to_be_visible()
     assert watcher.complaints + member.complaints + friend.complaints == []
+
+
+# What site data that is blocked, and a page that is served without HTTPS, take away.
+WITHHELD: Final = """
+  const refuse = () => { throw new DOMException("Access is denied for this document", "SecurityError"); };
+  Object.defineProperty(window, "localStorage", { get: refuse });
+  Object.defineProperty(window, "crypto", { value: { getRandomValues: (a) => (a.forEach((_, n) => (a[n] = n)), a) } });
+  Object.defineProperty(navigator, "locks", { value: undefined });
+"""
+
+
+async def test_a_browser_that_withholds_what_it_can_still_has_the_page(browser: Browser, fleet: Fleet) -> None:
+    """Failed before: a dead page without a word, and a button that did nothing."""
+    member = await visit(browser, fleet, withheld=WITHHELD)
+    await member.joins_live()
+    await member.page.get_by_role("button", name="Sign in").first.click()
+    await expect(member.page.locator("#not-kept")).to_be_visible()
+    await member.page.keyboard.press("Escape")
+    await member.signs_up("Hedy", "hedy@example.com")
+    await member.logs("Push-up")
+    await member.dashboard("Push-up").are(1)
+    assert member.complaints == []
 
 
 async def test_it_fits_a_phone(browser: Browser, fleet: Fleet) -> None:

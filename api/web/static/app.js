@@ -1,4 +1,5 @@
 /** Puts the page together: session, live connection, map, feeds and form. */
+import { backoffMs } from "./backoff.js";
 import { LiveClient } from "./client.js";
 import { ACCOUNT, COMMUNITY, DASHBOARD, PRESENCE } from "./documents.js";
 import "./feed.js";
@@ -10,18 +11,17 @@ import { WorkoutForm } from "./workout.js";
 
 const BAD_TOKEN = 4500;
 const SESSION_REVOKED = 4503;
-const CONFIG_RETRY_MS = 3_000;
 
 const at = (id) => document.getElementById(id);
 const session = new Session();
 const map = at("map");
 
 async function configuration() {
-  for (;;) {
+  for (let attempt = 0; ; attempt += 1) {
     try {
       return await (await fetch("/config.json")).json();
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, CONFIG_RETRY_MS));
+      await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, Math.random())));
     }
   }
 }
@@ -63,7 +63,7 @@ function showOnline(users, training) {
   at("training").textContent = figure(training);
 }
 
-addEventListener("online", () => live.hurry());
+for (const name of ["online", "offline"]) addEventListener(name, () => live.hurry());
 document.addEventListener("visibilitychange", () => {
   live.setPresence({ background: document.hidden });
   if (!document.hidden) live.hurry();

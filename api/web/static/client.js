@@ -23,20 +23,23 @@
  *
  * It comes back by itself after every close that the protocol lets a client come back from, with full jitter (base
  * 1 s, cap 30 s) or after the time that the gateway asked for. After a terminal close it stays "stopped" until
- * start() is called again.
+ * start() is called again, which waits like any other way back: a token that is refused for ever is no flood.
+ * Nothing here reads the device's clock: it may be hours off, or be set at any moment.
  */
+import { backoffMs } from "./backoff.js";
 import { MapTiles } from "./maptiles.js";
 import { Subscription } from "./subscription.js";
 
 export const SUBPROTOCOL = "musclemap.v1";
 
-const BACKOFF_BASE_MS = 1_000;
-const BACKOFF_CAP_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 15_000; // from opening the socket to `welcome`
 const ACK_TIMEOUT_MS = 10_000; // a heartbeat without its answer: the network is gone, whatever the socket says
 const HEARTBEAT_EVERY_MS_MIN = 250; // between heartbeats that a change of presence causes
 const VIEWPORT_EVERY_MS_MIN = 250;
-const REFRESH_BEFORE_MS = 300_000; // ask for a longer life this long before the socket's end
+const PROOF_MS = 3_000; // an open socket that is doubted answers within this, or is given up
+const STABLE_MS = 10_000; // a connection that stood this long has succeeded: the next way back begins anew
+const REFRESH_BEFORE_MS = 300_000; // ask for a longer life this long before the socket's end ...
+const REFRESH_EVERY_MS_MIN = 60_000; // ... but never more often than this
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const CLOSE_NORMAL = 1000;
@@ -46,11 +49,6 @@ const NEVER_AGAIN = new Set([CLOSE_NORMAL, 1002, 1003, 1007, 1009]);
 /** Whether a client may come back after this close code. */
 export function mayReturn(code) {
   return !NEVER_AGAIN.has(code) && !(code >= 4500 && code <= 4999);
-}
-
-/** Milliseconds before attempt number `attempt` (0 = the first after a close); `random` is in [0, 1). */
-export function backoffMs(attempt, random) {
-  return random * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 16));
 }
 
 export class LiveClient extends EventTarget {
@@ -64,6 +62,7 @@ export class LiveClient extends EventTarget {
   #tokenExpired = false;
   #resume = null;
   #returnAfterMs = null;
+  #refused = false; // the last close was terminal: nobody may hurry it
   #nextId = 1;
   #waiting = new Map(); // id of a message -> what to do with its answer
   #subscriptions = new Map(); // channel -> Subscription
@@ -92,11 +91,11 @@ export class LiveClient extends EventTarget {
     return this.#state;
   }
 
-  /** Connects, and stays connected. Again while it runs: nothing happens. */
+  /** Connects, and stays connected: at once, or after a terminal close as late as any way back. While it runs: nothing. */
   start() {
     if (this.#state !== "stopped") return;
-    this.#attempt = 0;
-    this.#open();
+    if (this.#attempt) this.#comeBack();
+    else this.#open();
   }
 
   /** Ends the connection. With `leave` presence ends at once and not after the grace of a reload. */
@@ -104,6 +103,7 @@ export class LiveClient extends EventTarget {
     if (leave) this.#send({ type: "leave" });
     this.#drop(CLOSE_NORMAL);
     this.#resume = null;
+    this.#attempt = 0;
     this.#enter("stopped");
   }
 
@@ -113,9 +113,14 @@ export class LiveClient extends EventTarget {
     this.start();
   }
 
-  /** Connects now where it is waiting to: the network came back, the page is looked at again. */
+  /**
+   * The network has changed, or the page is looked at again: connects now where it is waiting to, and has a socket
+   * prove within 3 s that it still reaches the gateway.
+   */
   hurry() {
-    if (this.#state === "waiting" && this.#returnAfterMs === null) this.#open();
+    if (this.#state === "waiting" && this.#returnAfterMs === null && !this.#refused) this.#open();
+    else if (this.#state === "open") this.#prove();
+    else if (this.#timers.has("deadline")) this.#timer("deadline", PROOF_MS, () => this.#lost());
   }
 
   /**
@@ -190,8 +195,10 @@ export class LiveClient extends EventTarget {
     this.#drop();
     if (code === CLOSE_TOKEN_EXPIRED) this.#tokenExpired = true;
     if (code === CLOSE_TOKEN_EXPIRED || !mayReturn(code)) this.#resume = null;
-    if (mayReturn(code)) this.#comeBack(code);
-    else this.#enter("stopped", { code });
+    this.#refused = !mayReturn(code);
+    if (!this.#refused) return this.#comeBack(code);
+    this.#attempt += 1;
+    return this.#enter("stopped", { code });
   }
 
   #comeBack(code) {
@@ -245,7 +252,7 @@ export class LiveClient extends EventTarget {
         this.#heartbeatMs = message.heartbeat_s * 1_000;
         return this.#scheduleHeartbeat();
       case "refreshed":
-        return this.#scheduleRefresh(message.expires_at);
+        return this.#scheduleRefresh(message.expires_in_s);
       case "reconnect":
         this.#returnAfterMs = message.after_ms;
         return undefined;
@@ -261,7 +268,8 @@ export class LiveClient extends EventTarget {
 
   #welcome(message) {
     this.#clear("deadline");
-    this.#attempt = 0;
+    this.#timer("stable", STABLE_MS, () => (this.#attempt = 0));
+    this.#refused = false;
     this.#returnAfterMs = null;
     this.#resume = message.resume ?? null;
     this.#heartbeatMs = message.heartbeat_s * 1_000;
@@ -269,7 +277,7 @@ export class LiveClient extends EventTarget {
     this.#enter("open");
     this.#emit("welcome", message);
     this.#emit("status", { degraded: message.degraded });
-    this.#scheduleRefresh(message.expires_at);
+    this.#scheduleRefresh(message.expires_in_s);
     for (const subscription of this.#subscriptions.values()) subscription.join();
     this.#sendViewport();
     this.#heartbeat();
@@ -300,6 +308,12 @@ export class LiveClient extends EventTarget {
     this.#scheduleHeartbeat();
   }
 
+  #prove() {
+    if (this.#timers.has("proof")) return;
+    this.#timer("proof", PROOF_MS, () => this.#lost());
+    this.#ask({ type: "ping" }, () => this.#clear("proof"));
+  }
+
   #scheduleHeartbeat() {
     this.#timer("heartbeat", this.#heartbeatMs, () => this.#heartbeat());
   }
@@ -313,9 +327,9 @@ export class LiveClient extends EventTarget {
     });
   }
 
-  #scheduleRefresh(expiresAt) {
-    if (!expiresAt) return;
-    const inMs = Math.max(0, Date.parse(expiresAt) - Date.now() - REFRESH_BEFORE_MS);
+  #scheduleRefresh(expiresInS) {
+    if (expiresInS === undefined) return; // an older gateway: its close 4001 brings a new token
+    const inMs = Math.max(REFRESH_EVERY_MS_MIN, expiresInS * 1_000 - REFRESH_BEFORE_MS);
     this.#timer("refresh", Math.min(inMs, TIMER_MS_MAX), async () => {
       const generation = this.#generation;
       const token = await this.#token(true).catch(() => null);

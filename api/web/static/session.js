@@ -1,8 +1,9 @@
 /** Who is signed in on this page, and every HTTP call to the API. The access token lives in memory only. */
+import { backoffMs } from "./backoff.js";
+import { Mark, exclusively } from "./platform.js";
 
-const HINT = "musclemap.signed-in"; // whether the refresh cookie is worth a request when the page is opened
+const HINT = new Mark("musclemap.signed-in"); // whether the refresh cookie is worth a request when the page is opened
 const EARLY_MS = 30_000; // an access token this close to its end is replaced first
-const RESTORE_AGAIN_MS = 5_000;
 
 /** An answer of the API that is an error, or none at all (code "NETWORK"). */
 export class ApiError extends Error {
@@ -17,13 +18,13 @@ export class ApiError extends Error {
 export class Session extends EventTarget {
   user = null;
   #accessToken = null;
-  #expiresAt = 0;
+  #expiresAt = 0; // of performance.now(): the device's clock may be wrong, or be set meanwhile
   #refreshing = null;
 
   /** Takes up the session of an earlier visit, where there seems to be one; while the server is away, later. */
-  async restore() {
-    if (this.user || !localStorage.getItem(HINT)) return;
-    await this.#refresh().catch(() => setTimeout(() => this.restore(), RESTORE_AGAIN_MS));
+  async restore(attempt = 0) {
+    if (this.user || !HINT.get()) return;
+    await this.#refresh().catch(() => setTimeout(() => this.restore(attempt + 1), backoffMs(attempt, Math.random())));
   }
 
   async register(name, email, password) {
@@ -44,7 +45,7 @@ export class Session extends EventTarget {
   /** An access token that holds for a while; null when nobody is signed in. `expired`: the last one was refused. */
   async token(expired = false) {
     if (!this.user) return null;
-    if (expired || Date.now() > this.#expiresAt - EARLY_MS) await this.#refresh();
+    if (expired || performance.now() > this.#expiresAt - EARLY_MS) await this.#refresh();
     return this.#accessToken;
   }
 
@@ -76,15 +77,10 @@ export class Session extends EventTarget {
     const before = this.user?.id;
     this.user = answer?.user ?? null;
     this.#accessToken = answer?.accessToken ?? null;
-    this.#expiresAt = Date.now() + (answer?.expiresIn ?? 0) * 1_000;
-    if (this.user) localStorage.setItem(HINT, "1");
-    else localStorage.removeItem(HINT);
+    this.#expiresAt = performance.now() + (answer?.expiresIn ?? 0) * 1_000;
+    HINT.set(Boolean(this.user));
     if (before !== this.user?.id) this.dispatchEvent(new Event("change"));
   }
-}
-
-function exclusively(name, work) {
-  return navigator.locks ? navigator.locks.request(name, work) : work();
 }
 
 async function execute(query, variables, token) {

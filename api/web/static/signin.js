@@ -1,4 +1,5 @@
 /** The dialog that signs up and in. */
+import { keepsData } from "./platform.js";
 
 const WORDS = {
   "sign-in": { title: "Sign in", question: "New here?", other: "Create an account", password: "current-password" },
@@ -15,6 +16,7 @@ export class SignIn {
     this.#dialog = dialog;
     this.#session = session;
     this.#form = dialog.querySelector("form");
+    dialog.querySelector("#not-kept").hidden = keepsData;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();

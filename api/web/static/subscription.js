@@ -7,6 +7,7 @@
  */
 const RETRY_BASE_MS = 500;
 const RETRY_CAP_MS = 15_000;
+const STABLE_MS = 10_000; // live for this long: the next retry begins anew
 const RETRIES = new Set(["UNAVAILABLE", "RATE_LIMITED"]);
 
 export class Subscription {
@@ -15,7 +16,7 @@ export class Subscription {
   #state = "idle"; // idle (no connection), joining (asked), live, waiting (to ask again), ended
   #position;
   #attempt = 0;
-  #timer = null;
+  #timer = null; // to ask again, or until the channel counts as stable
   #tokenExpired = false;
   #join = 0; // number of the last ask; an answer to an older one is ignored
 
@@ -100,7 +101,7 @@ export class Subscription {
 
   #subscribed({ epoch, offset, recovered, events }) {
     this.#state = "live";
-    this.#attempt = 0;
+    this.#timer = setTimeout(() => (this.#attempt = 0), STABLE_MS);
     this.#tokenExpired = false;
     if (recovered === false) {
       this.#position = { epoch, offset };

@@ -1,5 +1,6 @@
 /** The form that logs a workout: several exercises, each as sets × repetitions × weight. */
 import { EXERCISES, LOG_WORKOUT } from "./documents.js";
+import { randomUuid } from "./platform.js";
 import { count, figure } from "./words.js";
 
 const EXERCISES_MAX = 100;
@@ -64,7 +65,7 @@ export class WorkoutForm {
     const button = this.#form.querySelector("button.primary");
     const result = this.#form.querySelector(".result");
     // The same key for the same workout until its outcome is known: a retry can never log or charge it twice.
-    this.#pending ??= { input: this.#input(), key: crypto.randomUUID() };
+    this.#pending ??= { input: this.#input(), key: randomUuid() };
     button.disabled = true;
     result.className = "result";
     result.textContent = "Saving…";

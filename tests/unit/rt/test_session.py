@@ -73,6 +73,7 @@ def test_welcome() -> None:
     welcome = content(admit)
     assert welcome.pop("resume")
     assert welcome.pop("expires_at").endswith("Z")
+    assert welcome.pop("expires_in_s") == 12 * 3600  # a client whose clock is wrong goes by this
     assert welcome == {
         "type": "welcome", "session": "sess", "user": "u1", "heartbeat_s": 30, "ttl_s": 120, "degraded": True, "id": 5,
     }  # fmt: skip

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { LiveClient, backoffMs, mayReturn } from "../../../../api/web/static/client.js";
+import { backoffMs } from "../../../../api/web/static/backoff.js";
+import { LiveClient, mayReturn } from "../../../../api/web/static/client.js";
 
 let sockets;
 
@@ -173,8 +174,8 @@ test("comes back with its place, its ticket and nothing twice", async () => {
   const second = await welcomed(client, { resume: "ticket" });
   assert.deepEqual(second.last("subscribe").since, { epoch: "E", offset: 11 });
   second.answers("subscribe", joined(12, [12], true));
-  second.ends(1012);
-  mock.timers.tick(500);
+  second.ends(1012); // soon after it was welcomed: the second way back takes longer
+  mock.timers.tick(1_000);
   const third = await welcomed(client);
   assert.equal(third.sent[0].resume, "ticket");
   assert.deepEqual(told.events, [11, 12]);
@@ -260,4 +261,105 @@ test("close codes: which ones let a client come back", () => {
 test("backoff: full jitter, base 1 s, cap 30 s", () => {
   assert.equal(backoffMs(0, 0), 0);
   assert.deepEqual([0, 1, 2, 4, 5, 1_000].map((attempt) => backoffMs(attempt, 1)), [1_000, 2_000, 4_000, 16_000, 30_000, 30_000]);
+});
+
+// --- every way back has its pause; none of them reads the device's clock
+
+const HOUR_MS = 3_600_000;
+
+/** Lets `ms` pass in steps, so that what answers has its turns, and says what `each` step finds. */
+async function pass(ms, stepMs, each) {
+  for (let at = 0; at < ms; at += stepMs) {
+    mock.timers.tick(stepMs);
+    await turn();
+    await each(at);
+  }
+}
+
+test("a hundred odd clocks ask no more than a right one does", async () => {
+  const odd = Array.from({ length: 100 }, (_, n) => (n - 50) * ((n * 7_919) % 13) * 0.9 * HOUR_MS);
+  for (const shift of odd) {
+    sockets = [];
+    mock.timers.reset();
+    mock.timers.enable({ apis: ["setTimeout", "Date"], now: Math.max(0, 1_800_000_000_000 + shift) });
+    let asked = 0;
+    const client = new LiveClient("ws://x/ws", { token: async () => `t${(asked += 1)}`, WebSocket: ScriptedSocket });
+    client.start();
+    const life = { expires_at: new Date(1_800_000_000_000 + 12 * HOUR_MS).toISOString(), expires_in_s: 12 * 3_600 };
+    const socket = await welcomed(client, life);
+    let answered = 0;
+    await pass(30_000, 250, () => {
+      for (const message of socket.sent.slice(answered)) {
+        if (message.type === "heartbeat") socket.says({ type: "ack", id: message.id });
+        if (message.type === "refresh") socket.says({ type: "refreshed", ...life });
+      }
+      answered = socket.sent.length;
+    });
+    assert.ok(asked <= 2 && sockets.length === 1, `clock off by ${shift / HOUR_MS} h: ${asked} tokens, ${sockets.length} sockets`);
+    client.stop();
+  }
+});
+
+test("a token that is refused for ever is tried ever more rarely, whoever starts again", async () => {
+  const client = new LiveClient("ws://x/ws", { token: async () => "t", WebSocket: ScriptedSocket });
+  client.addEventListener("state", ({ detail }) => detail.code === 4500 && client.start());
+  client.start();
+  await pass(60_000, 100, () => {
+    const socket = sockets.at(-1);
+    if (socket?.readyState === 0) socket.opens(), socket.ends(4500);
+    client.hurry(); // the page is looked at again and again
+  });
+  assert.ok(sockets.length >= 3 && sockets.length <= 8, `${sockets.length} sockets in a minute`);
+});
+
+test("a gateway that welcomes and then closes is tried ever more rarely", async () => {
+  const client = new LiveClient("ws://x/ws", { WebSocket: ScriptedSocket });
+  client.start();
+  await pass(60_000, 100, async () => {
+    const socket = sockets.at(-1);
+    if (socket?.readyState === 0) (await welcomed(client)).ends(1011);
+  });
+  assert.ok(sockets.length >= 3 && sockets.length <= 8, `${sockets.length} sockets in a minute`);
+});
+
+test("a channel token that is late at once is asked for ever more rarely", async () => {
+  let asked = 0;
+  const client = new LiveClient("ws://x/ws", { WebSocket: ScriptedSocket });
+  client.subscribe("profile:p", { token: async () => `c${(asked += 1)}` });
+  client.start();
+  const socket = await welcomed(client);
+  let seen = 0;
+  await pass(60_000, 100, () => {
+    for (const message of socket.sent.slice(seen)) {
+      if (message.type === "heartbeat") socket.says({ type: "ack", id: message.id });
+      if (message.type !== "subscribe") continue;
+      socket.says({ ...joined(10), channel: "profile:p", id: message.id });
+      socket.says({ type: "unsubscribed", channel: "profile:p", reason: "token_expired" });
+    }
+    seen = socket.sent.length;
+  });
+  assert.ok(asked >= 3 && asked <= 14, `${asked} channel tokens in a minute`);
+});
+
+test("where the network changes an open socket proves itself within 3 s", async () => {
+  const { client, socket } = await following();
+  socket.answers("heartbeat", { type: "ack" });
+  client.hurry();
+  client.hurry();
+  assert.equal(socket.sent.filter((message) => message.type === "ping").length, 1);
+  socket.answers("ping", { type: "pong" });
+  mock.timers.tick(3_000);
+  assert.equal(client.state, "open");
+  client.hurry();
+  mock.timers.tick(2_999);
+  assert.equal(client.state, "open");
+  mock.timers.tick(1);
+  assert.equal(socket.closedWith, 4000);
+  assert.equal(client.state, "waiting");
+  mock.timers.tick(500);
+  await turn();
+  assert.equal(sockets.length, 2);
+  client.hurry(); // it hangs in the old network: not for 15 s
+  mock.timers.tick(3_000);
+  assert.equal(client.state, "waiting");
 });

@@ -90,7 +90,7 @@ def payload(frame: bytes | None) -> Any:
 
 def sent() -> list[tuple[str, Any]]:
     """(message of the document, an example that the code makes), each builder with all and with the fewest fields."""
-    welcome = {"session": "s", "background": False, "expires_at": "x", "degraded": False}
+    welcome = {"session": "s", "background": False, "expires_at": "x", "expires_in_s": 1, "degraded": False}
     joined = {"channel": "community", "epoch": "e", "offset": 1}
     made = [
         ("welcome", outbound.welcome("i", user="u", resume="t", **welcome)),  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def sent() -> list[tuple[str, Any]]:
         ("subscribed", outbound.subscribed(None, recovered=None, events=(), **joined)),  # type: ignore[arg-type]
         *(("unsubscribed", outbound.unsubscribed(1, "c", why)) for why in (None, *typing.get_args(outbound.Reason))),
         ("tiles", outbound.viewport(1, 5, ["8"])),
-        ("refreshed", outbound.refreshed(1, "x")),
+        ("refreshed", outbound.refreshed(1, "x", 1)),
         ("ack", outbound.ack(1)),
         ("pong", outbound.pong(None)),
         ("pong", outbound.pong("i")),
