@@ -1,7 +1,7 @@
 """People for Locust: watchers of the community feed and members who train and log workouts.
 
 `make load` runs a short, bounded load on the product that `make run` has started; see `locust --help` for more.
-RT_URL names the gateway (default ws://127.0.0.1:8001/ws).
+The gateway is the one that the page of the host names (/config.json), or RT_URL.
 """
 
 import os
@@ -11,12 +11,41 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from locust import HttpUser, User, between, task
+from locust import HttpUser, between, events, task
+from locust.env import Environment
+from locust.exception import StopUser
 
+from loadtest.users.counts import print_at_the_end
 from loadtest.users.live import LiveConnection, only_loopback
 
-RT_URL = os.environ.get("RT_URL", "ws://127.0.0.1:8001/ws")
 
+def on_init(environment: Environment, **_: object) -> None:
+    """Once per process of Locust."""
+    print_at_the_end(environment)
+
+
+events.init.add_listener(on_init)
+
+
+class Person(HttpUser):
+    """Somebody with a live connection."""
+
+    abstract = True
+
+    def gateway(self) -> str:
+        """Where the gateway listens. A host that does not say ends this person, which counts as a failure."""
+        only_loopback(self.host or "")
+        if "RT_URL" in os.environ:
+            return os.environ["RT_URL"]
+        with self.client.get("/config.json", catch_response=True) as response:
+            try:
+                return str(response.json()["rtUrl"])
+            except (ValueError, KeyError, TypeError):
+                response.failure(f"no address of a gateway ({response.status_code})")
+                raise StopUser from None
+
+
+TOKEN_S = 600  # an access token that is older than this is replaced before it is used
 LOG_WORKOUT = """
 mutation Log($input: LogWorkoutInput!, $key: String!) {
   logWorkout(input: $input, idempotencyKey: $key) { workout { id totalTu } charged balance { credits } }
@@ -24,48 +53,47 @@ mutation Log($input: LogWorkoutInput!, $key: String!) {
 """
 
 
-class Watcher(User):
+class Watcher(Person):
     """Somebody without an account who keeps the community feed and the map open."""
 
     weight = 4
     wait_time = between(20, 40)
 
     def on_start(self) -> None:
-        self.live = LiveConnection(self.environment, RT_URL)
-        self.live.ask({"type": "connect"})
-        self.live.ask({"type": "subscribe", "channel": "community"})
-        self.live.ask({"type": "viewport", "west": -12, "south": 34, "east": 32, "north": 62, "zoom": 4})
+        self.live = LiveConnection(self.environment, self.gateway())
+        self.live.start(["community"], {"west": -12, "south": 34, "east": 32, "north": 62, "zoom": 4})
 
     def on_stop(self) -> None:
-        self.live.close()
+        if hasattr(self, "live"):
+            self.live.close()
 
     @task
     def heartbeat(self) -> None:
         self.live.ask({"type": "heartbeat"})
 
 
-class Member(HttpUser):
+class Member(Person):
     """Somebody who signs up, trains somewhere and logs a workout now and then."""
 
     weight = 1
     wait_time = between(2, 6)
 
     def on_start(self) -> None:
-        only_loopback(self.host or "")
+        url = self.gateway()
         account = {"email": f"load-{uuid.uuid4()}@example.com", "password": uuid.uuid4().hex, "name": "Load"}
         self.client.post("/api/v1/auth/register", json=account)
-        signed_in = self.client.post("/api/v1/auth/login", json={k: account[k] for k in ("email", "password")}).json()
-        self.token = signed_in["accessToken"]
-        self.exercises = [row["id"] for row in self._graphql("exercises", "{ exercises { id } }")["exercises"]]
+        self.credentials = {k: account[k] for k in ("email", "password")}
+        user = self._sign_in()
+        self.exercises = [row["id"] for row in self._graphql("exercises", "{ exercises { id } }").get("exercises", [])]
         self.answered_at = 0.0
-        self.live = LiveConnection(self.environment, RT_URL)
+        self.live = LiveConnection(self.environment, url, token=self._token)
         self.live.on_event = self._heard
-        self.live.ask({"type": "connect", "token": self.token})
-        self.live.ask({"type": "subscribe", "channel": f"user:{signed_in['user']['id']}"})
+        self.live.start([f"user:{user}"])
         self.place = (random.uniform(36, 60), random.uniform(-9, 30))
 
     def on_stop(self) -> None:
-        self.live.close()
+        if hasattr(self, "live"):  # it may never have come so far
+            self.live.close()
 
     @task(3)
     def train(self) -> None:
@@ -87,15 +115,35 @@ class Member(HttpUser):
     def read_feed(self) -> None:
         self._graphql("communityFeed", "{ communityFeed(first: 20) { edges { cursor node { type createdAt data } } } }")
 
+    def _sign_in(self) -> str:
+        """Signs in; the user's id. Where that fails, this person goes home."""
+        with self.client.post("/api/v1/auth/login", json=self.credentials, catch_response=True) as response:
+            try:
+                signed_in = response.json()
+                self.token, self.signed_in_at = str(signed_in["accessToken"]), time.monotonic()
+                return str(signed_in["user"]["id"])
+            except (ValueError, KeyError, TypeError):
+                response.failure(f"not signed in ({response.status_code})")
+                raise StopUser from None
+
+    def _token(self) -> str:
+        if time.monotonic() - self.signed_in_at > TOKEN_S:
+            self._sign_in()
+        return self.token
+
     def _graphql(self, name: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         with self.client.post(
             "/api/graphql",
             json={"query": query, "variables": variables or {}},
-            headers={"Authorization": f"Bearer {self.token}"},
+            headers={"Authorization": f"Bearer {self._token()}"},
             name=f"graphql {name}",
             catch_response=True,
         ) as response:
-            body = response.json()
+            try:
+                body = response.json()
+            except ValueError:
+                response.failure(f"no answer ({response.status_code})")
+                return {}
             if body.get("errors"):
                 response.failure(body["errors"][0]["extensions"]["code"])
             data: dict[str, Any] = body.get("data") or {}
