@@ -35,11 +35,11 @@ class Readiness:
         reasons: dict[str, str] = {}
         if self.stopping:
             reasons["process"] = "stopping"
-        postgres, redis_answers = await asyncio.gather(self._postgres(), redis.alive(self._redis))
+        postgres, redis_fault = await asyncio.gather(self._postgres(), redis.fault(self._redis))
         reasons.update(postgres)
         if not self._reference.loaded:
             reasons["reference"] = "not loaded yet"
-        degraded = {} if redis_answers else {"redis": "does not answer"}
+        degraded = {"redis": redis_fault} if redis_fault else {}
         return not reasons, {"ready": not reasons, "reasons": reasons, "degraded": degraded}
 
     async def _postgres(self) -> dict[str, str]:

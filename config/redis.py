@@ -5,24 +5,60 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import (
+    BusyLoadingError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
 
-__all__ = ["AWAY", "Call", "RedisClient", "RedisError", "Script", "connect", "load_script"]
+from config.redis_address import Address, parse
 
-RedisClient = Redis
+__all__ = ["AWAY", "Call", "RedisClient", "RedisError", "Script", "connect", "fault", "load_script"]
+
 AWAY: Final = (RedisError, OSError, TimeoutError)  # what a command raises where Redis cannot serve it
 
 COMMAND_TIMEOUT_S: Final = 5.0
 POOL_CONNECTIONS: Final = 16
+# What a server says that answers and cannot serve, as redis-py names it and as a script's error does, and in our words.
+# A failover leaves connections there; another connection may reach the right server.
+_UNFIT: Final = (
+    (ReadOnlyError, "READONLY", "read-only"),
+    (BusyLoadingError, "LOADING", "loading"),
+    (MasterDownError, "MASTERDOWN", "without its master"),
+    (None, "MISCONF", "refuses writes"),
+)
+_FULL: Final = ((OutOfMemoryError, "OOM", "full"),)  # over maxmemory: no other connection would help
 SCRIPTS_PER_TRIP: Final = 32  # of 100 members or 50 events each: some 10 ms of Redis, far from COMMAND_TIMEOUT_S
 
 Call = tuple[list[str], list[Any]]  # KEYS and ARGV of one call of a script
+
+
+class _Group:
+    """The connections of one client: when one of them hears that its server is unfit, all of them are of yesterday."""
+
+    __slots__ = ("turn",)
+
+    def __init__(self) -> None:
+        self.turn = 0
+
+
+class RedisClient(Redis):
+    """redis-py's client. `turn` counts how often its connections were given up for an unfit server."""
+
+    group: _Group
+
+    @property
+    def turn(self) -> int:
+        return self.group.turn
 
 
 def connect(url: str, *, connections: int = POOL_CONNECTIONS) -> RedisClient:
@@ -31,8 +67,9 @@ def connect(url: str, *, connections: int = POOL_CONNECTIONS) -> RedisClient:
     Commands are never repeated by the client: a repeated PUBLISH or INCR is a second effect. A caller that
     knows its command to be idempotent repeats it itself. Above `connections` at once, callers wait.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
+    address = parse(url)
+    pool = BlockingConnectionPool(
+        **_known_server(address),
         max_connections=connections,
         timeout=COMMAND_TIMEOUT_S,
         socket_timeout=COMMAND_TIMEOUT_S,
@@ -41,25 +78,65 @@ def connect(url: str, *, connections: int = POOL_CONNECTIONS) -> RedisClient:
         protocol=2,
         driver_info=None,  # else each client looks up the library's version in its package: 1.5 MB of a small process
     )
-    pool.connection_class = type("CancellableConnection", (_Cancellable, pool.connection_class), {})
-    return Redis.from_pool(pool)  # which also closes the pool with the client
+    group = _Group()
+    shape = {"group": group, "address": address}
+    pool.connection_class = type("GroupedConnection", (_Connection, pool.connection_class), shape)
+    client = cast(RedisClient, RedisClient.from_pool(pool))  # which also closes the pool with the client
+    client.group = group
+    return client
 
 
-class _Cancellable(AbstractConnection):
-    """A connection whose commands can be cancelled at any moment.
+def _known_server(address: Address) -> dict[str, Any]:
+    # A Sentinel names the host when a connection is made; until then there is none.
+    return address.options | ({"host": "", "port": 0} if address.sentinels else {})
+
+
+class _Connection(AbstractConnection):
+    """A connection whose commands can be cancelled at any moment, and that leaves a server that cannot serve.
 
     redis-py sends through `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that meets the end of
     the send: the task lives on, and a shutdown waits for it for ever (seen in 1 of 25 cancelled commands).
     """
 
+    group: _Group
+    address: Address
+    _turn = 0
+
+    async def connect(self) -> None:
+        """To whatever the address means at this moment."""
+        if not self.is_connected:
+            self._turn = self.group.turn
+            found = await self.address.find()
+            if found is not None:
+                self.host, self.port = found
+        await super().connect()  # type: ignore[no-untyped-call]
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """An error that says "not this server" gives up every connection of the client, at its next use."""
+        try:
+            return await super().read_response(*args, **kwargs)
+        except RedisError as error:
+            if self._turn == self.group.turn and _said(error, _UNFIT):
+                self.group.turn += 1
+            raise
+
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """The same bounds in time, by `asyncio.timeout`. Without a socket timeout redis-py does not use wait_for."""
+        if self.is_connected and self._turn != self.group.turn:
+            await self.disconnect(nowait=True)
         bound_s, self.socket_timeout = self.socket_timeout, None
         try:
             async with asyncio.timeout(bound_s):
                 await super().send_packed_command(command, check_health)
         finally:
             self.socket_timeout = bound_s
+
+
+def _said(error: RedisError, kinds: tuple[tuple[type[RedisError] | None, str, str], ...]) -> str | None:
+    for kind, word, said in kinds:
+        if (kind is not None and isinstance(error, kind)) or word in str(error):
+            return said
+    return None
 
 
 class Script:
@@ -112,10 +189,23 @@ def load_script(module_file: str, name: str) -> Script:
     return Script((Path(module_file).parent / f"{name}.lua").read_text("utf-8"))
 
 
-async def alive(redis: RedisClient) -> bool:
-    """Whether the server answers within a second; for readiness."""
+async def fault(redis: RedisClient) -> str | None:
+    """Why this Redis cannot serve, in words for readiness ("does not answer", "read-only", "full", …), or None.
+
+    Asks for a write that changes nothing, and for one that a full Redis refuses. Takes a second at most.
+    """
     try:
         async with asyncio.timeout(1):
-            return bool(await redis.ping())
-    except AWAY:
-        return False
+            pipe = redis.pipeline(transaction=False)
+            pipe.delete(_PROBE)
+            pipe.set(_PROBE, b"", px=1)
+            await pipe.execute()
+    except RedisError as error:
+        return _said(error, _UNFIT + _FULL) or _SILENT
+    except (OSError, TimeoutError):
+        return _SILENT
+    return None
+
+
+_SILENT: Final = "does not answer"
+_PROBE: Final = "musclemap:probe"

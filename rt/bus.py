@@ -1,8 +1,8 @@
 """Pub/Sub in: one connection to Redis that only hears, read by hiredis straight from the socket.
 
-Channels are subscribed in batches, only those that somebody here wants. When the connection is lost, or a canary
-that was published does not come back, it is replaced, everything is subscribed again, and each channel's owner is
-told (`confirmed`) so that it reads what was missed.
+Channels are subscribed in batches, only those that somebody here wants. When the connection is lost, a canary that was
+published does not come back, or another connection of this process hears that its server is no master any more, it is
+replaced, everything is subscribed again, and each channel's owner is told (`confirmed`), to read what it missed.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from typing import Any, Final, cast
 
 import hiredis
 import structlog
-from redis.asyncio.connection import parse_url
 
 from config.limits import BUS_RECONNECT_S, BUS_SUBSCRIBE_BATCH, CANARY_EVERY_S, CANARY_WAIT_S
 from config.process import set_within
 from config.redis import AWAY, RedisClient, RedisError
+from config.redis_address import parse
 from rt.metrics import Counters
 
 log = structlog.get_logger()
@@ -36,11 +36,12 @@ class Bus:
     def __init__(self, url: str, redis: RedisClient, gateway_id: str, counters: Counters) -> None:
         self.connected = False
         self.deaf = True  # until the first canary has come back
-        self._address = dict(parse_url(url))
+        self._address = parse(url)
         self._redis = redis
         self._counters = counters
         self._canary_channel = f"rt:canary:{gateway_id}".encode()
         self._sent = 0
+        self._turn = 0  # of the client's connections when this one was made
         self._heard = asyncio.Event()
         self._routes: dict[bytes, _Route] = {}
         self._unconfirmed: dict[bytes, int] = {}
@@ -90,7 +91,11 @@ class Bus:
 
     async def _connect(self) -> "_Line":
         line = _Line(self._on_reply)
-        await asyncio.wait_for(line.open(self._address), _CONNECT_S)
+        self._turn = self._redis.turn
+        async with asyncio.timeout(_CONNECT_S):
+            found = await self._address.find()
+            address = self._address.options | ({"host": found[0], "port": found[1]} if found else {})
+            await line.open(address)
         self._unconfirmed = {}
         self._to_subscribe = dict.fromkeys(self._routes)
         self._to_unsubscribe = {}
@@ -104,11 +109,13 @@ class Bus:
             self._heard.clear()
             self._sent += 1
             try:
-                await self._redis.publish(self._canary_channel.decode(), str(self._sent))
+                await self._send_canary()
             except AWAY as error:
                 # Nothing is known of this connection; that Redis does not answer is degraded enough.
                 self.connected = False
                 log.warning("canary_not_sent", error=type(error).__name__)
+                if self._redis.turn != self._turn:
+                    return
                 await _first(line.lost, stopping, CANARY_EVERY_S / 4)
                 continue
             if not await _first(self._heard, line.lost, CANARY_WAIT_S):
@@ -116,10 +123,20 @@ class Bus:
                 self.deaf = True
                 log.warning("bus_deaf")
                 return
+            if self._redis.turn != self._turn:
+                log.warning("bus_moves")
+                return
             if not line.lost.is_set():
                 self.connected = True
                 self.deaf = False
                 await _first(line.lost, stopping, CANARY_EVERY_S)
+
+    async def _send_canary(self) -> None:
+        """A replica takes a PUBLISH and hears it, and never what its master is told: it must refuse a write first."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.delete(self._canary_channel.decode())  # there is no such key; also a full Redis deletes
+        pipe.publish(self._canary_channel.decode(), str(self._sent))
+        await pipe.execute()
 
     def _on_canary(self, payload: bytes) -> None:
         if payload == str(self._sent).encode():

@@ -22,11 +22,11 @@ def application(pool: asyncpg.Pool, client: RedisClient, lifetime: Lifetime) -> 
 
     async def ready(_: Request) -> Response:
         reasons = {"process": "stopping"} if lifetime.stopping.is_set() else {}
-        in_postgres, in_redis = await asyncio.gather(postgres.alive(pool), redis.alive(client))
+        in_postgres, redis_fault = await asyncio.gather(postgres.alive(pool), redis.fault(client))
         if not in_postgres:
             reasons["postgres"] = "does not answer"
-        if not in_redis:
-            reasons["redis"] = "does not answer"
+        if redis_fault:
+            reasons["redis"] = redis_fault
         return json_response({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     async def exposition(_: Request) -> Response:

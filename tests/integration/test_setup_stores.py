@@ -12,7 +12,7 @@ import pytest
 from config.embedded.errors import StoreError
 from config.embedded.folder import forget
 from config.embedded.postgres import PostgresServer
-from config.redis import RedisClient, alive, connect
+from config.redis import RedisClient, connect, fault
 from tests.support.commands import Command, processes_with, wait_gone
 from tests.support.stores import Database, TestStores
 
@@ -118,7 +118,7 @@ async def test_a_store_that_is_killed_comes_back_where_it_was(data_dir: Path) ->
 
 async def eventually_answers(redis: RedisClient) -> None:
     while True:
-        if await alive(redis):
+        if await fault(redis) is None:
             return
         await asyncio.sleep(0.05)
 
