@@ -41,7 +41,7 @@ load: development ## 30 s of Locust people on what make run has started; loopbac
 	@exec $(VENV)/locust --locustfile loadtest/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 30s \
 		--only-summary --host "http://127.0.0.1:$${API_PORT:-8000}" $(ARGS)
 
-attack: development ## tries to find a person by the map, beside blind guessing; fails where the map tells too much
+attack: development ## tries to find a person by the map and by anonymous workouts; fails where they tell too much
 	@exec $(VENV)/python -m loadtest.attack $(ARGS)
 
 chaos: development ## the long fault runs, with their counts

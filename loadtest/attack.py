@@ -23,6 +23,7 @@ from typing import Final
 
 from h3.api import basic_int as h3
 
+from loadtest import fingerprints
 from rt.presence.aggregate import Aggregate, TileKey
 from rt.presence.privacy import COOL_TICKS, Rule
 from rt.presence.rules import tile_resolution
@@ -340,7 +341,7 @@ def _poisson(chance: Random, mean: float) -> int:
 
 
 def main() -> int:
-    """Prints a line for each case; exit code 1 where one is more than MARGIN over blind guessing."""
+    """Prints a line for each case, and how many workouts are unique; exit code 1 where one tells too much."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--seed", type=int, default=SEED)
@@ -356,7 +357,9 @@ def main() -> int:
         better = f"{gain * 100:>+6.1f} ± {outcome.error * 100:.1f}"
         print(f"{case.name:<40} {outcome.hits:>7.1%} {outcome.blind:>7.1%} {better}{over}", flush=True)
     print(f"worst: {worst * 100:+.1f} points; at most {MARGIN * 100:g} are allowed")
-    return 0 if worst <= MARGIN else 1
+    alike = fingerprints.run(options.seed)
+    print(fingerprints.show(alike))
+    return 0 if worst <= MARGIN and alike.holds else 1
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 import structlog
 from redis.exceptions import RedisError
 
+from api.feed import anonymous
 from config.limits import (
     RELAY_BATCH,
     RELAY_IDLE_POLL_S,
@@ -23,8 +24,8 @@ from config.limits import (
 )
 from config.redis import AWAY, RedisClient
 from rt.feed.store import Append, FeedStore, Refill, TermOutdatedError
-from rt.wire.bus import EPOCH_KEY, REFILL_LIST
-from rt.wire.channels import META_PATTERN, Channel, of_meta_key, of_tag
+from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RENDITIONS_KEY
+from rt.wire.channels import COMMUNITY, META_PATTERN, Channel, of_meta_key, of_tag
 from worker import metrics
 from worker.catchup import Need, need, put_back_to
 from worker.leader import Lease, LeaseLostError
@@ -124,9 +125,17 @@ class Publisher:
         if run_id == self._run_id and told == self._epoch.encode():
             return False
         log.info("redis_is_new", run_id=run_id)
+        await self._forget_older_renditions()
         self._run_id = run_id
         self._replaced = True
         return True
+
+    async def _forget_older_renditions(self) -> None:
+        """A history of the community that another version left says more than is told today: it is refilled."""
+        version = str(anonymous.VERSION)
+        if await self._redis.get(RENDITIONS_KEY) != version.encode():
+            await self._feed.forget(COMMUNITY)
+            await self._redis.set(RENDITIONS_KEY, version)
 
     async def _step(self) -> None:
         batch = None

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import asyncpg
 
 from api.db import Transaction
+from api.feed.anonymous import renewed_text
 from api.queries import Query, load_queries
 from config.limits import (
     CONNECTION_WAIT_S,
@@ -24,7 +25,7 @@ from config.limits import (
     RELAY_REFILLS,
 )
 from rt.feed.store import Append
-from rt.wire.channels import Channel, ChannelKind, parse_stored
+from rt.wire.channels import COMMUNITY, Channel, ChannelKind, parse_stored
 from worker.translate import Rendition
 
 _QUERIES: Final = load_queries(__file__)
@@ -161,7 +162,7 @@ class RelayStore:
             rows = await tx.fetch(_MISSING_POSITIONS, *columns, most)
         bodies: dict[tuple[str, str], list[bytes]] = {}
         for row in rows:
-            bodies.setdefault(_key(row), []).append(row["body"].encode())
+            bodies.setdefault(_key(row), []).append(_body(_key(row), row))
         return [Append(c, o + 1, bodies[key]) for c, o in after.items() if (key := (c.namespace, c.name)) in bodies]
 
     async def kept_lists(self, channels: Sequence[Channel]) -> dict[Channel, Kept]:
@@ -202,7 +203,7 @@ class RelayStore:
     async def _entries_after(self, channel: Channel, offset: int) -> Entries:
         async with committed(self._pool) as tx:
             rows = await tx.fetch(_POSITIONS_AFTER, channel.namespace, channel.name, offset, RELAY_PAGE)
-        return [(row["offset"], row["body"].encode()) for row in rows]
+        return [(row["offset"], _body((channel.namespace, channel.name), row)) for row in rows]
 
     async def _pages(self, query: Query) -> AsyncIterator[list[Channel]]:
         after = ("", "")
@@ -217,6 +218,12 @@ class RelayStore:
 
 def _key(row: Any) -> tuple[str, str]:
     return row["namespace"], row["channel"]
+
+
+def _body(key: tuple[str, str], row: Any) -> bytes:
+    """What readers hear of a stored row: of the community never more than it would be told today."""
+    body: bytes = row["body"].encode()
+    return renewed_text(body) if key == (COMMUNITY.namespace, COMMUNITY.name) else body
 
 
 def _names(channels: Iterable[Channel]) -> tuple[list[Any], ...]:

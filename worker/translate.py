@@ -1,28 +1,24 @@
-"""What clients hear of a domain event, per channel. Pure, and the only place where it is decided.
+"""What clients hear of a domain event, per channel. Pure, and the only place where it is decided who hears of it.
 
 A domain event is a row of the outbox: {"id", "v", "type", "created_at", "user": {"id", "name"}, "visibility", "data"}.
 `PUBLIC_ANON` goes to the community, `PUBLIC_PROFILE` to the followers of the profile; the owner always hears all of it.
 
-The community's rendition is built from an allow-list, never by deleting: a field that a new event type brings is not
-told until somebody lists it here. It has its own id, no actor, the minute instead of the instant, and figures rounded
-to two digits, so that it cannot be matched with what the same person shows elsewhere.
+The community's rendition has its own id, no actor, the minute instead of the instant, and of its data what
+api/feed/anonymous.py tells, so that it cannot be matched with what the same person shows elsewhere.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 
+from api.feed import anonymous
 from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
 
 PUBLIC_ANON: Final = "PUBLIC_ANON"
 PUBLIC_PROFILE: Final = "PUBLIC_PROFILE"
-
-Pick = Callable[[Any], Any]
-_NOTHING: Final = object()  # a value of another type than expected is left out
 
 
 class Rendition(NamedTuple):
@@ -38,60 +34,11 @@ class EventUnreadableError(Exception):
     """A row of the outbox that is no domain event; the message names the field, never its content."""
 
 
-def rounded(figure: float) -> float:
-    """`figure` to two significant digits; whole numbers stay whole."""
-    if not figure or not math.isfinite(figure):
-        return 0
-    short = round(figure, 1 - math.floor(math.log10(abs(figure))))
-    return int(short) if isinstance(figure, int) or short.is_integer() else short
-
-
-def _figure(value: Any) -> Any:
-    return rounded(value) if isinstance(value, int | float) and not isinstance(value, bool) else _NOTHING
-
-
-def _exactly(value: Any) -> Any:
-    return value
-
-
-def _word(value: Any) -> Any:
-    return value if isinstance(value, str) else _NOTHING
-
-
-def _each(fields: Mapping[str, Pick]) -> Pick:
-    """A list of objects, each cut to `fields`. Sorted and without repeats: the order in which somebody trains tells."""
-
-    def pick(value: Any) -> Any:
-        if not isinstance(value, list):
-            return _NOTHING
-        items = {
-            orjson.dumps(_cut(item, fields), option=orjson.OPT_SORT_KEYS) for item in value if isinstance(item, dict)
-        }
-        return [orjson.loads(item) for item in sorted(items)]
-
-    return pick
-
-
-def _cut(data: Mapping[str, Any], fields: Mapping[str, Pick]) -> dict[str, Any]:
-    picked = {name: pick(data[name]) for name, pick in fields.items() if name in data}
-    return {name: value for name, value in picked.items() if value is not _NOTHING}
-
-
-# By event type: what the community hears. Words here come from the reference data, never from a person.
-_COMMUNITY_FIELDS: Final[Mapping[str, Mapping[str, Pick]]] = {
-    "workout_completed": {
-        "total_tu": _figure,
-        "exercises": _each({"slug": _word, "name": _word}),
-        "muscles": _each({"slug": _word, "name": _word, "training_units": _figure}),
-    },
-    "level_up": {"level": _figure},
-    "milestone_achieved": {"milestone": _word},
-}
 # What followers hear: exact, but without what somebody wrote for themselves or paid.
-_PROFILE_FIELDS: Final[Mapping[str, Mapping[str, Pick]]] = {
-    "workout_completed": dict.fromkeys(("workout_id", "performed_at", "total_tu", "exercises", "muscles"), _exactly),
-    "level_up": {"level": _exactly},
-    "milestone_achieved": {"milestone": _exactly},
+_PROFILE_FIELDS: Final[Mapping[str, Sequence[str]]] = {
+    "workout_completed": ("workout_id", "performed_at", "total_tu", "exercises", "muscles"),
+    "level_up": ("level",),
+    "milestone_achieved": ("milestone",),
 }
 
 
@@ -113,18 +60,20 @@ def translate(event: Mapping[str, Any], anonymous_id: UUID) -> list[Rendition]:
     if not isinstance(data, dict) or at.tzinfo is None:
         raise EventUnreadableError("data or created_at")
 
-    def rendition(channel: Channel, identity: UUID, when: datetime, who: object, told: object) -> Rendition:
-        body = {"id": str(identity), "v": version, "type": kind, "created_at": _text(when), "actor": who, "data": told}
+    def rendition(
+        channel: Channel, identity: UUID, when: datetime, who: object, told: object, v: int = version
+    ) -> Rendition:
+        body = {"id": str(identity), "v": v, "type": kind, "created_at": _text(when), "actor": who, "data": told}
         return Rendition(channel, identity, when, orjson.dumps(body))
 
     renditions = [rendition(user_channel(user_id), event_id, at, actor, data)]
     if PUBLIC_PROFILE in visibility:
-        told = _cut(data, _PROFILE_FIELDS.get(kind, {}))
+        told = {name: data[name] for name in _PROFILE_FIELDS.get(kind, ()) if name in data}
         renditions.append(rendition(profile_channel(user_id), event_id, at, actor, told))
     if PUBLIC_ANON in visibility:
-        told = _cut(data, _COMMUNITY_FIELDS.get(kind, {}))
+        v, told = anonymous.told(kind, version, data)
         minute = at.replace(second=0, microsecond=0)
-        renditions.append(rendition(COMMUNITY, anonymous_id, minute, None, told))
+        renditions.append(rendition(COMMUNITY, anonymous_id, minute, None, told, v))
     return renditions
 
 

@@ -6,10 +6,11 @@ import orjson
 
 from api.db import Database
 from api.errors import BadInput
+from api.feed.anonymous import renewed
 from api.feed.rules import FeedEvent, FeedPage, Position, decode_position
 from api.pages import page_size
 from api.queries import load_queries
-from rt.wire.channels import Channel
+from rt.wire.channels import COMMUNITY, Channel
 
 _PAGE: Final = load_queries(__file__)["page"]
 
@@ -24,5 +25,8 @@ async def page(db: Database, channel: Channel, first: int | None = None, after: 
     if start is not None and start.epoch != epoch:
         raise BadInput("after: the feed was numbered anew since; start from its newest page", "after")
     numbered = [row for row in rows if row["offset"] is not None]
-    events = tuple(FeedEvent(Position(epoch, row["offset"]), orjson.loads(row["body"])) for row in numbered[:size])
+    bodies = [orjson.loads(row["body"]) for row in numbered[:size]]
+    if channel == COMMUNITY:
+        bodies = [renewed(body) for body in bodies]
+    events = tuple(FeedEvent(Position(epoch, row["offset"]), body) for row, body in zip(numbered, bodies, strict=False))
     return FeedPage(events, Position(epoch, head), len(numbered) > size)

@@ -91,6 +91,10 @@ class FeedStore:
             self._windows.pop(refill.channel, None)
         await self._run(_REFILL, [call for refill in refills for call in _refill_calls(epoch, refill, term)])
 
+    async def forget(self, channel: Channel) -> None:
+        """Redis does not have the channel any more: whoever reads it asks for a refill."""
+        await self._redis.delete(meta_key(channel), history_key(channel))
+
     async def head(self, channel: Channel) -> Position | None:
         """The newest position; None = Redis does not have the channel."""
         return (await self.heads([channel]))[0]

@@ -23,6 +23,8 @@ ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, e
 REFILL_LIST: Final = "relay:refill"
 # String: the epoch of the installation, kept fresh by the relay.
 EPOCH_KEY: Final = "feed:epoch"
+# String: in which version the community's events lie in its history; kept by the relay.
+RENDITIONS_KEY: Final = "feed:renditions"
 # String: JWKS (JSON), kept fresh by the API.
 JWKS_KEY: Final = "auth:jwks"
 # Set: slugs of known exercises, kept fresh by the API.

@@ -39,7 +39,14 @@ export function describe(event) {
   }
 }
 
-function workout({ total_tu: units, exercises }) {
+/** Version 2, which the community hears, tells steps that were reached: "Legs · 3 or more exercises · over 2,500 …". */
+function workout({ v, focus, exercise_count: several, total_tu: units, exercises }) {
+  if (v === 2) {
+    const parts = focus?.name ? [focus.name] : [];
+    if (Number.isFinite(several)) parts.push(several > 1 ? `${figure(several)} or more exercises` : "one or two exercises");
+    if (units > 0) parts.push(`over ${figure(units)} training units`);
+    return parts.join(" · ");
+  }
   const parts = Number.isFinite(units) ? [`${figure(units)} training units`] : [];
   if (Array.isArray(exercises) && exercises.length) {
     const names = exercises.slice(0, NAMES_SHOWN).map((one) => one?.name ?? one?.slug ?? "an exercise");

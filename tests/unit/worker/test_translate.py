@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.feed.anonymous import UNITS_STEPS
 from rt.wire.channels import COMMUNITY, ChannelKind
-from worker.translate import EventUnreadableError, Rendition, rounded, translate
+from worker.translate import EventUnreadableError, Rendition, translate
 
 ANONYMOUS_ID = UUID("6f9619ff-8b86-4d01-b42d-00cf4fc964ff")
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12)
@@ -30,7 +31,7 @@ def event(**changes: Any) -> dict[str, Any]:
             "total_tu": 1234.5,
             "note": "SECRETNOTE",
             "exercises": [{"slug": "squat", "name": "Squat", "sets": 3, "reps": 31}],
-            "muscles": [{"slug": "quads", "name": "Quads", "training_units": 817.3}],
+            "muscles": [{"slug": "quadriceps", "name": "Quadriceps", "training_units": 817.3}],
         },
     } | changes
 
@@ -57,18 +58,15 @@ def test_followers_hear_everything_but_the_note() -> None:
 
 
 def test_the_community_hears_what_but_not_who() -> None:
+    """Seen failing with the exercises and the units of each muscle, to two digits: `v` 1."""
     body = told(translate(event(), ANONYMOUS_ID), ChannelKind.COMMUNITY)
     assert body == {
         "id": str(ANONYMOUS_ID),
-        "v": 1,
+        "v": 2,
         "type": "workout_completed",
         "created_at": "2026-11-21T10:11:00Z",
         "actor": None,
-        "data": {
-            "total_tu": 1200,
-            "exercises": [{"name": "Squat", "slug": "squat"}],
-            "muscles": [{"name": "Quads", "slug": "quads", "training_units": 820}],
-        },
+        "data": {"v": 2, "focus": {"slug": "legs", "name": "Legs"}, "exercise_count": 1, "total_tu": 0},
     }
 
 
@@ -142,21 +140,11 @@ def test_the_anonymous_rendition_tells_nothing_of_who_it_was(
     body = orjson.loads(anonymous.body)
     assert body["actor"] is None
     if kind == "workout_completed":
-        assert body["data"]["total_tu"] == rounded(figures[0])
-    if kind in ("high_five", "not_known_yet"):
+        assert body["data"]["total_tu"] in UNITS_STEPS
+        assert body["data"]["total_tu"] <= figures[0]
+        assert "squat" not in text
+    else:
         assert body["data"] == {}
-
-
-@given(FIGURES)
-def test_two_digits_are_told(figure: float) -> None:
-    short = rounded(figure)
-    assert abs(short - figure) <= figure * 0.0501
-    assert len(f"{short:.10e}".split("e")[0].rstrip("0").replace(".", "")) <= 2
-
-
-@pytest.mark.parametrize("figure", [0, float("nan"), float("inf")])
-def test_what_is_no_figure_is_zero(figure: float) -> None:
-    assert rounded(figure) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Runs *.test.mjs in Node: the page's WebSocket client against scripted sockets, and what browsers may withhold."""
+"""Runs *.test.mjs in Node: the page's WebSocket client against scripted sockets, what browsers withhold, words."""
 
 import shutil
 import subprocess
@@ -13,7 +13,8 @@ def test_the_client_keeps_the_protocol() -> None:
     """Defects planted once, each seen to fail here: a repeated offset taken for a hole, no `since` after a hole, a
     return after 4500, a map change applied over a missing version. Of odd clocks and closes that repeat, failed before:
     a life reckoned from the device's clock (30 s, 12 h ahead: a `refresh` at each step), 601 sockets in a minute where
-    4500 was followed by `start`, a dead page without storage, no `crypto.randomUUID`."""
+    4500 was followed by `start`, a dead page without storage, no `crypto.randomUUID`. And the community's workout said
+    without its focus."""
     node = shutil.which("node")
     if node is None or not can_turn_the_clock(node):
         pytest.skip("Node 20.19 or newer is not installed: `bash .ci/run` installs it")
