@@ -48,7 +48,7 @@ PAGES: Final = frozenset({"/"})
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _CORS_METHODS: Final = "GET, POST"
-_CORS_HEADERS: Final = "authorization, content-type, x-request-id"
+_CORS_HEADERS: Final = ("authorization", "content-type", "x-request-id")
 _EXPOSED: Final = "x-request-id, retry-after"
 
 
@@ -132,6 +132,7 @@ class Guarding:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._origins = settings.origins
+        self._allowed_headers = ", ".join((*_CORS_HEADERS, *settings.allowed_headers))
         self._hosts = frozenset({"localhost", *(urlsplit(origin).hostname or "" for origin in settings.origins)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +163,7 @@ class Guarding:
             raise Forbidden("This origin may not call the API")
         allowed = {
             "access-control-allow-methods": _CORS_METHODS,
-            "access-control-allow-headers": _CORS_HEADERS,
+            "access-control-allow-headers": self._allowed_headers,
             "access-control-max-age": "600",
         }
         return Response(status_code=204, headers=allowed)

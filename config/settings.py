@@ -4,6 +4,7 @@ The README's settings table and config/env.example are held against this class b
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.jwks import public_keys
 
+_TOKEN = re.compile(r"[0-9A-Za-z!#$%&'+.^_`|~-]+")  # RFC 9110, 5.6.2, without *, which would mean any
 Words = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -61,6 +63,19 @@ class Settings(BaseSettings):
         (),
         description="Origins of browsers that may connect, comma-separated; the API's own address always may",
     )
+    allowed_headers: Words = Field(
+        (
+            "apollo-require-preflight",
+            "x-apollo-operation-name",
+            "apollographql-client-name",
+            "apollographql-client-version",
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "sentry-trace",
+        ),
+        description="Headers that pages of ALLOWED_ORIGINS may send beside authorization, content-type, x-request-id",
+    )
     trusted_proxies: Words = Field(
         (), description="Addresses of reverse proxies whose X-Forwarded-For counts, comma-separated"
     )
@@ -75,12 +90,6 @@ class Settings(BaseSettings):
     jwt_audience: str = Field("musclemap", description="`aud` of every token")
     access_token_s: int = Field(900, ge=30, le=86_400, description="Life of an access token, seconds")
     refresh_token_s: int = Field(604_800, ge=60, description="Life of a refresh token, seconds")
-    refresh_overlap_s: int = Field(
-        10,
-        ge=0,
-        le=60,
-        description="Seconds in which the previous refresh token may be sent again (a lost answer)",
-    )
     cookie_secure: bool = Field(False, description="Refresh cookie only over HTTPS; must be true in production")
 
     trial_days: int = Field(14, ge=0, le=3650, description="Unlimited use of a new account, days")
@@ -119,7 +128,9 @@ class Settings(BaseSettings):
         SecretStr(""), description="Key that varies the map's thresholds; empty: made once and kept in Redis"
     )
 
-    @field_validator("allowed_origins", "trusted_proxies", "rt_open_namespaces", "feed_rate", mode="before")
+    @field_validator(
+        "allowed_origins", "allowed_headers", "trusted_proxies", "rt_open_namespaces", "feed_rate", mode="before"
+    )
     @classmethod
     def _split_words(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -142,6 +153,8 @@ class Settings(BaseSettings):
             raise ValueError("DATABASE_POOL_MIN is greater than DATABASE_POOL_MAX")
         if "*" in self.allowed_origins:
             raise ValueError("ALLOWED_ORIGINS must name its origins; * is refused")
+        if not all(_TOKEN.fullmatch(name) for name in self.allowed_headers):
+            raise ValueError("ALLOWED_HEADERS must be names of headers")
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
             raise ValueError("MAP_K must be at least 1 each and MAP_TICK_S at least 0.1 each")
         try:

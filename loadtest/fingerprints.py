@@ -82,7 +82,7 @@ def _weighed(exercises: list[Exercise]) -> tuple[list[Exercise], list[float]]:
 
 
 def _workout(day: Day, chance: Random) -> list[WorkoutExercise]:
-    done = []
+    done: list[WorkoutExercise] = []
     for exercise, (sets, reps) in day:
         if len(day) > 1 and done and chance.random() < LEFT_OUT:
             continue

@@ -1,7 +1,7 @@
 """Argon2 off the event loop: a few threads, a bounded line before them, and one hash for accounts that are none."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -28,9 +28,14 @@ class Passwords:
         """The hash to store. Raises RetryLater where the line is too long."""
         return await self._run(lambda: _hasher.hash(password))
 
-    async def fits(self, password_hash: str | None, password: str) -> bool:
-        """Whether the password belongs to the hash; None (no such account) takes as long and is never true."""
-        return await self._run(lambda: _fits(password_hash or self._nobody, password) and password_hash is not None)
+    async def fits(self, password_hash: str | None, spellings: Sequence[str]) -> str | None:
+        """The first of the spellings that belongs to the hash; None (no such account) takes as long and has none."""
+
+        def look() -> str | None:
+            found = next((one for one in spellings if _fits(password_hash or self._nobody, one)), None)
+            return None if password_hash is None else found
+
+        return await self._run(look)
 
     def close(self) -> None:
         """Lets the threads go; work that waits is dropped."""

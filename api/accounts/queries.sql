@@ -42,7 +42,7 @@ INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at, expi
 
 -- name: lock_refresh_token
 -- $1 hash. The session's row is locked: who rotates or ends it comes one after the other.
-SELECT t.session_id, s.user_id, t.generation, s.generation AS newest, t.expires_at, t.rotated_at,
+SELECT t.session_id, s.user_id, t.generation, s.generation AS newest, t.expires_at,
        s.revoked_at IS NOT NULL AS session_ended
   FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id
  WHERE t.token_hash = $1
@@ -67,3 +67,11 @@ SELECT id FROM sessions WHERE revoked_at >= $1 ORDER BY revoked_at DESC LIMIT $2
 -- name: end_session
 -- $1 id, $2 now, $3 reason. Returns the id where it was still open.
 UPDATE sessions SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL RETURNING id;
+
+-- name: replace_password_hash
+-- $1 user, $2 the hash that was verified, $3 new hash, $4 now. Nothing where it was changed meanwhile.
+UPDATE users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2;
+
+-- name: reissue_newest
+-- $1 session, $2 its newest generation, which was never used, $3 its hash from now on
+UPDATE refresh_tokens SET token_hash = $3 WHERE session_id = $1 AND generation = $2 AND token_hash <> $3;

@@ -10,14 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.accounts.access import Authenticator
-from api.accounts.rules import User, may_use_cookie
+from api.accounts.rules import COOKIE, User, cookie_name, may_use_cookie
 from api.accounts.service import Accounts, SignedIn
 from api.accounts.tokens import Signer
 from api.answers import error_response, is_json, json_response
 from api.errors import BadInput, Forbidden, Unauthenticated, UnsupportedMediaType
 from config.settings import Settings
 
-COOKIE: Final = "refresh_token"
 COOKIE_PATH: Final = "/api/v1/auth"
 _COOKIE_CHARS_MAX: Final = 128
 
@@ -50,23 +49,28 @@ def routes(accounts: Accounts, signer: Signer, authenticate: Authenticator, sett
     async def login(request: Request) -> Response:
         _refuse_foreign_origin(request, settings)
         body = await _read(request, _login_decoder)
-        return _signed_in(await accounts.login(body.email, body.password, _now()), settings)
+        return _signed_in(request, await accounts.login(body.email, body.password, _now()), settings)
 
     async def refresh(request: Request) -> Response:
         _refuse_forgery(request, settings)
-        token = _cookie(request)
+        name, token = _cookie(request, settings)
         if token is None:
             raise Unauthenticated
         try:
-            return _signed_in(await accounts.refresh(token, _now()), settings)
+            response = _signed_in(request, await accounts.refresh(token, _now()), settings)
         except Unauthenticated as error:
             # A handler's answer, not the general one: the dead cookie goes with it.
-            return _without_cookie(error_response(request.scope, error), settings)
+            return _without_cookie(request, error_response(request.scope, error), settings)
+        if name == COOKIE != _name(request, settings):
+            response.delete_cookie(
+                COOKIE, path=COOKIE_PATH, secure=settings.cookie_secure, httponly=True, samesite="strict"
+            )
+        return response
 
     async def logout(request: Request) -> Response:
         _refuse_forgery(request, settings)
-        await accounts.logout(_cookie(request), _session(request, authenticate), _now())
-        return _without_cookie(Response(status_code=204), settings)
+        await accounts.logout(_cookie(request, settings)[1], _session(request, authenticate), _now())
+        return _without_cookie(request, Response(status_code=204), settings)
 
     async def key_set(_: Request) -> Response:
         return json_response(signer.key_set(), headers={"cache-control": "public, max-age=300"})
@@ -110,9 +114,21 @@ def _is_ours(origin: str, request: Request, settings: Settings) -> bool:
     return origin in settings.origins or origin.partition("://")[2] == request.headers.get("host")
 
 
-def _cookie(request: Request) -> str | None:
-    token = request.cookies.get(COOKIE)
-    return token if token and len(token) <= _COOKIE_CHARS_MAX else None
+def _name(request: Request, settings: Settings) -> str:
+    return cookie_name(request.headers.get("host", ""), secure=settings.cookie_secure)
+
+
+def _path(settings: Settings) -> str:
+    return "/" if settings.cookie_secure else COOKIE_PATH  # the prefix __Host- asks for /
+
+
+def _cookie(request: Request, settings: Settings) -> tuple[str, str | None]:
+    """The name and value of the cookie; one of the name that every port had before counts until it is replaced. It may
+    be another installation's, so that only its use removes it."""
+    own = _name(request, settings)
+    name = own if own in request.cookies else COOKIE
+    token = request.cookies.get(name)
+    return name, token if token and len(token) <= _COOKIE_CHARS_MAX else None
 
 
 def _session(request: Request, authenticate: Authenticator) -> UUID | None:
@@ -123,7 +139,7 @@ def _session(request: Request, authenticate: Authenticator) -> UUID | None:
     return UUID(access.sid) if access else None
 
 
-def _signed_in(signed_in: SignedIn, settings: Settings) -> Response:
+def _signed_in(request: Request, signed_in: SignedIn, settings: Settings) -> Response:
     answer: dict[str, Any] = {
         "accessToken": signed_in.access_token,
         "expiresIn": settings.access_token_s,
@@ -131,10 +147,10 @@ def _signed_in(signed_in: SignedIn, settings: Settings) -> Response:
     }
     response = json_response(answer)
     response.set_cookie(
-        COOKIE,
+        _name(request, settings),
         signed_in.refresh_token,
         max_age=settings.refresh_token_s,
-        path=COOKIE_PATH,
+        path=_path(settings),
         secure=settings.cookie_secure,
         httponly=True,
         samesite="strict",
@@ -142,8 +158,14 @@ def _signed_in(signed_in: SignedIn, settings: Settings) -> Response:
     return response
 
 
-def _without_cookie(response: Response, settings: Settings) -> Response:
-    response.delete_cookie(COOKIE, path=COOKIE_PATH, secure=settings.cookie_secure, httponly=True, samesite="strict")
+def _without_cookie(request: Request, response: Response, settings: Settings) -> Response:
+    response.delete_cookie(
+        _name(request, settings),
+        path=_path(settings),
+        secure=settings.cookie_secure,
+        httponly=True,
+        samesite="strict",
+    )
     return response
 
 

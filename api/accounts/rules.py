@@ -1,9 +1,9 @@
 """What an account, a password, an e-mail address and a session may be. Pure.
 
 The refresh tokens of one sign-in form a family, the session. Each use hands out the successor; only the newest token
-is current. The one before it may be presented again within the overlap window, since the answer that carried the
-newest may have been lost: it gets the same successor again. Anything older, or the previous one after the window or
-after its successor was used, has been copied: the session ends (RFC 9700, 4.14.2).
+is current. The one before it may be presented again for as long as it lives, since the answer that carried the newest
+may have been lost: it gets the same successor again. Once that was used there is a newer one, and anything older than
+the two has been copied: the session ends (RFC 9700, 4.14.2).
 """
 
 import hashlib
@@ -11,22 +11,23 @@ import hmac
 import re
 import unicodedata
 from base64 import urlsafe_b64encode
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from api.accounts.names import normal_name
 from api.errors import BadInput
 from config.limits import (
     EMAIL_CHARS_MAX,
-    NAME_CHARS_MAX,
     PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN,
 )
 
 REFRESH_TOKEN_BYTES: Final = 32
+COOKIE: Final = "refresh_token"
 
 # One @, a dot-atom before it, a domain with a dot behind it (RFC 5321, 4.1.2, without quoted forms and literals).
 _EMAIL = re.compile(
@@ -34,7 +35,6 @@ _EMAIL = re.compile(
     r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
 )
 _LOCAL_PART_CHARS_MAX: Final = 64
-_JOINERS: Final = "\u200c\u200d"
 
 
 class User(msgspec.Struct, frozen=True):
@@ -68,7 +68,6 @@ class RefreshToken(msgspec.Struct, frozen=True):
     generation: int
     newest: int
     expires_at: datetime
-    rotated_at: datetime | None
     session_ended: bool
 
 
@@ -76,20 +75,19 @@ class Presented(Enum):
     """What a presented refresh token is."""
 
     CURRENT = "current"
-    RETRIED = "retried"  # the previous one, inside the overlap window: its answer was lost
-    STOLEN = "stolen"  # it was rotated and somebody uses it again
+    RETRIED = "retried"  # the previous one, whose successor was never used: its answer was lost
+    STOLEN = "stolen"  # its successor was used, and somebody uses it again
     DEAD = "dead"  # expired, or its session has ended
 
 
-def judge(token: RefreshToken, now: datetime, overlap_s: int) -> Presented:
-    """What the presented token is, at `now`."""
+def judge(token: RefreshToken, now: datetime) -> Presented:
+    """What the presented token is, at `now`. The caller holds the session's row, so that uses come one by one."""
     if token.session_ended or now >= token.expires_at:
         return Presented.DEAD
     if token.generation == token.newest:
         return Presented.CURRENT
-    if token.generation < token.newest - 1 or token.rotated_at is None:
-        return Presented.STOLEN
-    return Presented.RETRIED if now <= token.rotated_at + timedelta(seconds=overlap_s) else Presented.STOLEN
+    # The use of a token makes the next generation: the newest has never been used.
+    return Presented.RETRIED if token.generation == token.newest - 1 else Presented.STOLEN
 
 
 def successor(token: str, secret: bytes) -> str:
@@ -102,11 +100,22 @@ def successor(token: str, secret: bytes) -> str:
 
 
 def registration(email: str, password: str, name: str) -> Registration:
-    """The checked wish. Raises BadInput."""
-    if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
+    """The checked wish; the password as it is hashed. Raises BadInput."""
+    chosen = password if len(password) > PASSWORD_CHARS_MAX else spellings(password)[0]
+    if not PASSWORD_CHARS_MIN <= len(chosen) <= PASSWORD_CHARS_MAX:
         raise BadInput(f"Password: between {PASSWORD_CHARS_MIN} and {PASSWORD_CHARS_MAX} characters", "password")
     _encodable("password", password)
-    return Registration(normal_email(email), password, normal_name(name))
+    return Registration(normal_email(email), chosen, normal_name(name))
+
+
+def spellings(password: str) -> tuple[str, ...]:
+    """What a typed password may have been hashed as, the first one today: NFKC, so that every keyboard's form of it is
+    the same (RFC 8265, 4.2, without its map of blanks), and, where that differs, as typed: so it was before.
+
+    The caller bounds its length first.
+    """
+    normal = unicodedata.normalize("NFKC", password)
+    return (normal,) if normal == password else (normal, password)
 
 
 def normal_email(email: str) -> str:
@@ -118,22 +127,21 @@ def normal_email(email: str) -> str:
     return trimmed.lower()
 
 
-def normal_name(name: str) -> str:
-    """A display name in Unicode's composed form, blanks collapsed. Raises BadInput."""
-    _encodable("name", name)
-    normal = " ".join(unicodedata.normalize("NFC", name).split())
-    # Categories C*: control, format (which includes text-direction overrides), private use, unassigned; but for the
-    # joiners that Persian and emoji need.
-    if any(unicodedata.category(character).startswith("C") and character not in _JOINERS for character in normal):
-        raise BadInput("Name: has characters that cannot be shown", "name")
-    if not 1 <= len(normal) <= NAME_CHARS_MAX:
-        raise BadInput(f"Name: between 1 and {NAME_CHARS_MAX} characters", "name")
-    return normal
-
-
 def token_hash(token: str) -> bytes:
     """What is stored of a refresh token. It has 256 random bits, so a plain SHA-256 cannot be searched backwards."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def cookie_name(host: str, *, secure: bool) -> str:
+    """The refresh cookie's name for pages that reach us as `host` (the Host header).
+
+    Browsers share cookies between the ports of a host, so that each port has its own: two installations on one machine
+    do not sign each other out. With `secure` the prefix makes browsers refuse it from any other host (RFC 6265bis,
+    4.1.3.2), whose path must be / then.
+    """
+    port = re.search(r":([0-9]{1,5})$", host)
+    name = f"{COOKIE}_{port[1]}" if port else COOKIE
+    return f"__Host-{name}" if secure else name
 
 
 def may_use_cookie(origin: str | None, fetch_site: str | None, content_type: str | None, allowed: bool) -> bool:

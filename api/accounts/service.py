@@ -10,7 +10,16 @@ import structlog
 from api.accounts import store
 from api.accounts.passwords import Passwords
 from api.accounts.revocations import Revocations
-from api.accounts.rules import Presented, User, judge, normal_email, registration, successor, token_hash
+from api.accounts.rules import (
+    Presented,
+    User,
+    judge,
+    normal_email,
+    registration,
+    spellings,
+    successor,
+    token_hash,
+)
 from api.accounts.tokens import Signer, new_refresh_token
 from api.credits.service import open_account
 from api.db import Database, Transaction
@@ -85,14 +94,19 @@ class Accounts:
         except BadInput:
             found = None  # as unknown as any other address, and as slow
         user, password_hash = found or (None, None)
-        fits = await self._passwords.fits(password_hash, password)
-        if user is None or not fits:
+        typed = spellings(password)
+        fitting = await self._passwords.fits(password_hash, typed)
+        if user is None or password_hash is None or fitting is None:
             metrics.SIGN_INS.labels("failed").inc()
             log.warning("sign_in_failed", user=str(user.id) if user else None)
             raise Unauthenticated("E-mail address or password is wrong")
         session_id, token = uuid7(), new_refresh_token()
+        # Hashed before passwords were normalised: from now on it fits however it is typed.
+        new_hash = None if fitting == typed[0] else await self._passwords.hashed(typed[0])
 
         async def work(tx: Transaction) -> list[UUID]:
+            if new_hash is not None:
+                await store.replace_password_hash(tx, user.id, password_hash, new_hash, now)
             return await store.add_session(tx, session_id, user.id, token_hash(token), now, self._end(now))
 
         displaced = await self._db.write(work, lane=user.id)
@@ -105,7 +119,8 @@ class Accounts:
     async def refresh(self, token: str, now: datetime) -> SignedIn:
         """The successor of a refresh token with a new access token. Raises Unauthenticated.
 
-        A token that was rotated before ends its session, here and on every open socket.
+        The answer may have been lost: until the successor is used, the same token gets it again. After that the token
+        was copied, and ends its session, here and on every open socket.
         """
         old_hash = token_hash(token)
         new_token = successor(token, self._signer.refresh_secret)
@@ -114,11 +129,13 @@ class Accounts:
             stored = await store.lock_token(tx, old_hash)
             if stored is None:
                 return _Refreshed(Presented.DEAD)
-            presented = judge(stored, now, self._settings.refresh_overlap_s)
+            presented = judge(stored, now)
             if presented is Presented.STOLEN:
                 await store.end_session(tx, stored.session_id, now, "reuse")
             elif presented is Presented.CURRENT:
                 await store.rotate(tx, stored, old_hash, token_hash(new_token), now, self._end(now))
+            elif presented is Presented.RETRIED:
+                await store.reissue(tx, stored, token_hash(new_token))
             return _Refreshed(presented, stored.session_id, await store.user_by_id(tx, stored.user_id))
 
         async def settle(_: Transaction) -> _Refreshed | None:

@@ -20,12 +20,14 @@ _queries = load_queries(__file__)
 _insert_user = _queries["insert_user"]
 _user_by_id = _queries["user_by_id"]
 _user_by_email = _queries["user_by_email"]
+_replace_password_hash = _queries["replace_password_hash"]
 _insert_session = _queries["insert_session"]
 _displace_sessions = _queries["displace_sessions"]
 _drop_old_sessions = _queries["drop_old_sessions"]
 _insert_refresh_token = _queries["insert_refresh_token"]
 _lock_refresh_token = _queries["lock_refresh_token"]
 _mark_rotated = _queries["mark_rotated"]
+_reissue_newest = _queries["reissue_newest"]
 _advance_session = _queries["advance_session"]
 _drop_expired_tokens = _queries["drop_expired_tokens"]
 _end_session = _queries["end_session"]
@@ -49,6 +51,11 @@ async def user_by_email(db: Database, email: str) -> tuple[User, str] | None:
     """The user of a normalised address with the password's hash, or None."""
     row = await db.fetchrow(_user_by_email, email)
     return None if row is None else (_user(row), row["password_hash"])
+
+
+async def replace_password_hash(tx: Transaction, user_id: UUID, verified: str, new: str, now: datetime) -> None:
+    """Another hash of the same password, unless it was changed meanwhile."""
+    await tx.execute(_replace_password_hash, user_id, verified, new, now)
 
 
 async def add_session(
@@ -77,6 +84,12 @@ async def rotate(
     await tx.execute(_mark_rotated, old_hash, now)
     await tx.execute(_insert_refresh_token, new_hash, token.session_id, token.newest + 1, now, expires_at)
     await tx.execute(_advance_session, token.session_id, token.newest + 1, expires_at)
+
+
+async def reissue(tx: Transaction, token: RefreshToken, new_hash: bytes) -> None:
+    """Makes the newest token of the session, which was never used, that of `new_hash`: after a change of the key the
+    successor is made anew."""
+    await tx.execute(_reissue_newest, token.session_id, token.newest, new_hash)
 
 
 async def end_session(tx: Transaction, session_id: UUID, now: datetime, reason: str) -> bool:

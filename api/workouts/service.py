@@ -1,7 +1,7 @@
 """The use cases of workouts: log one, show one, page through mine."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from api.outbox import Wake
 from api.pages import Page, bad_cursor, decode_cursor, make_page, page_size
 from api.reference.service import Reference
 from api.workouts import store
-from api.workouts.rules import Workout, check_input, check_key, total_units, training_units
+from api.workouts.rules import PERFORMED_AT_MIN, Workout, check_input, check_key, total_units, training_units
 from config.ids import uuid7
 from config.settings import Settings
 
@@ -97,9 +97,10 @@ async def my_workouts(
 def _place(cursor: str) -> tuple[datetime, UUID]:
     performed_at, workout_id = decode_cursor(cursor, 2)
     try:
-        place = datetime.fromisoformat(performed_at), UUID(workout_id)
-    except ValueError:
+        at, workout = datetime.fromisoformat(performed_at), UUID(workout_id)
+        # Naive, or of the calendar's first and last days: no instant that could be compared, or ever was given out.
+        if at.tzinfo is None or at.astimezone(UTC) < PERFORMED_AT_MIN:
+            raise bad_cursor()
+    except (ValueError, OverflowError):
         raise bad_cursor() from None
-    if place[0].tzinfo is None:
-        raise bad_cursor()
-    return place
+    return at, workout

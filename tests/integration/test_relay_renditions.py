@@ -49,7 +49,7 @@ async def test_details_of_earlier_versions_are_told_no_more(database: Database, 
             await append_event(connection, 7_000, uuid.uuid4())  # a new one goes on behind them
             history = await eventually(
                 lambda: store.read(COMMUNITY, Position(epoch, 0)),
-                lambda found: found is not None and found.recovered and len(found.events) == OLD_ONES + 1,
+                lambda found: found is not None and bool(found.recovered) and len(found.events) == OLD_ONES + 1,
             )
             assert history is not None
             for _, told in history.events:

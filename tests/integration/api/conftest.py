@@ -14,8 +14,8 @@ import httpx2
 import pytest
 from argon2 import PasswordHasher
 
-from api.accounts.routes import COOKIE, COOKIE_PATH
-from api.accounts.rules import User, token_hash
+from api.accounts.routes import COOKIE_PATH
+from api.accounts.rules import User, cookie_name, token_hash
 from api.accounts.tokens import Signer, load_signer, new_refresh_token
 from config.embedded.ports import HOST
 from config.ids import uuid7
@@ -64,6 +64,11 @@ class Running:
         return PasswordHasher().hash(PASSWORD)
 
     @property
+    def cookie(self) -> str:
+        """The refresh cookie's name at this address."""
+        return cookie_name(f"{HOST}:{self.service.port}", secure=False)
+
+    @property
     def url(self) -> str:
         return self.service.http("").rstrip("/")
 
@@ -93,7 +98,7 @@ class Running:
         )
         self.sql("INSERT INTO refresh_tokens VALUES ($1, $2, 1, $3, $4)", token_hash(token), session, now, later)
         client = self.client()
-        client.cookies.set(COOKIE, token, domain=HOST, path=COOKIE_PATH)
+        client.cookies.set(self.cookie, token, domain=HOST, path=COOKIE_PATH)
         return Account(client, user.email, str(user.id), self.signer.access_token(user, session, now), token)
 
     def sql(self, statement: str, *args: Any) -> list[Any]:

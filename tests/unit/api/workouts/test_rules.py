@@ -215,4 +215,5 @@ def test_the_anonymous_rendition_of_the_event_names_nobody() -> None:
     assert f"{workout.id}" in bodies[f"user:{user}"]
     for telling in (str(workout.id), str(user), "Ann", "Bob", "11:00"):
         assert telling not in bodies["community"]
-    assert f'"slug":"{BENCH.slug}"' in bodies["community"]
+    assert BENCH.slug not in bodies["community"]
+    assert '"focus":{"slug":"core"' in bodies["community"]
