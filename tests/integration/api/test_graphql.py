@@ -217,7 +217,7 @@ def test_a_viewport_that_is_none_is_bad_input(client: httpx2.Client, box: str) -
 
 def test_the_feed_is_paged_by_positions(api: Running, client: httpx2.Client) -> None:
     bodies = [
-        {"id": str(uuid.uuid4()), "v": 1, "type": "workout_completed", "created_at": "2026-11-20T18:05:00Z"}
+        {"id": str(uuid.uuid4()), "v": 2, "type": "workout_completed", "created_at": "2026-11-20T18:05:00Z"}
         | {"actor": None, "data": {"total_tu": n}}
         for n in range(1, 6)
     ]

@@ -201,7 +201,10 @@ def test_whatever_is_signed_is_an_access_or_invalid(changes: dict[str, Any]) -> 
 @given(ANYTHING)
 def test_a_ticket_that_another_version_signed_is_invalid(content: Any) -> None:
     """Seen failing with a ValidationError of what was packed otherwise: its socket closed 1011."""
-    payload = msgspec.msgpack.encode(content) if not isinstance(content, int) else b"\x01"
+    try:
+        payload = msgspec.msgpack.encode(content)
+    except OverflowError:  # a number that has no form there
+        return
     mac = blake2b(payload, key=blake2b(b"s" * 32).digest(), digest_size=32).digest()
     with pytest.raises(TokenInvalid):
         verify_ticket(f"{_b64(payload)}.{_b64(mac)}", (b"s" * 32,), NOW)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from api.accounts import routes
 from api.accounts.rules import User
@@ -18,7 +19,7 @@ def test_the_prefix_comes_with_its_attributes() -> None:
     settings = Settings(cookie_secure=True)
     for response in (
         routes._signed_in(request, SignedIn(user, "access", "refresh"), settings),
-        routes._without_cookie(request, routes.Response(), settings),
+        routes._without_cookie(request, Response(), settings),
     ):
         name, *attributes = response.headers["set-cookie"].split("; ")
         assert name.startswith("__Host-refresh_token=")
