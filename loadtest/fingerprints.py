@@ -60,7 +60,7 @@ class _Gym:
         self._all = _weighed(exercises)
         parts: dict[str, list[Exercise]] = {}
         for exercise in exercises:
-            parts.setdefault(anonymous.PART_OF[exercise.muscles[0].muscle.slug], []).append(exercise)
+            parts.setdefault(anonymous.MUSCLES[exercise.muscles[0].muscle.slug][0], []).append(exercise)
         self._parts = {part: _weighed(found) for part, found in parts.items()}
 
     def day(self, chance: Random) -> Day:

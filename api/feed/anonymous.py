@@ -15,7 +15,7 @@ import orjson
 VERSION: Final = 2  # of `data` of workout_completed as the community hears it; 1 had exercises, muscles and figures
 UNITS_STEPS: Final = (0, 2_500, 5_000, 10_000)  # `total_tu` is the step that was reached
 EXERCISES_STEPS: Final = (1, 3, 6)  # and so is `exercise_count`
-FOCUS_SHARE_MIN: Final = 0.4  # of all units; where no part of the body has as much, it was the whole
+FOCUS_SHARE_MIN: Final = 1 / 3  # of what all parts did; where none has as much, it was the whole body
 
 WHOLE_BODY: Final = "whole-body"
 PARTS: Final[Mapping[str, str]] = {
@@ -27,18 +27,33 @@ PARTS: Final[Mapping[str, str]] = {
     "shoulders": "Shoulders",
     WHOLE_BODY: "Whole body",
 }
-# By the muscle's slug in the reference data; a test holds the two together.
-PART_OF: Final[Mapping[str, str]] = {
-    muscle: part
-    for part, muscles in {
-        "arms": ("triceps", "biceps", "brachialis", "forearms"),
-        "back": ("lats", "upper-traps", "mid-back", "erector-spinae"),
-        "chest": ("chest", "upper-chest", "serratus-anterior"),
-        "core": ("abs", "obliques", "hip-flexors"),
-        "legs": ("glutes", "glute-medius", "quadriceps", "hamstrings", "adductors", "calves"),
-        "shoulders": ("front-delts", "side-delts", "rear-delts", "rotator-cuff"),
-    }.items()
-    for muscle in muscles
+# By the muscle's slug in the reference data: its part of the body, and its bias weight, by which units were divided. A
+# test holds the two together.
+MUSCLES: Final[Mapping[str, tuple[str, float]]] = {
+    "triceps": ("arms", 8),
+    "biceps": ("arms", 6),
+    "brachialis": ("arms", 5),
+    "forearms": ("arms", 6),
+    "lats": ("back", 14),
+    "upper-traps": ("back", 7),
+    "mid-back": ("back", 9),
+    "erector-spinae": ("back", 12),
+    "chest": ("chest", 12),
+    "upper-chest": ("chest", 7),
+    "serratus-anterior": ("chest", 5),
+    "abs": ("core", 8),
+    "obliques": ("core", 8),
+    "hip-flexors": ("core", 6),
+    "glutes": ("legs", 18),
+    "glute-medius": ("legs", 8),
+    "quadriceps": ("legs", 20),
+    "hamstrings": ("legs", 16),
+    "adductors": ("legs", 10),
+    "calves": ("legs", 9),
+    "front-delts": ("shoulders", 6),
+    "side-delts": ("shoulders", 6),
+    "rear-delts": ("shoulders", 5),
+    "rotator-cuff": ("shoulders", 4),
 }
 
 
@@ -76,14 +91,16 @@ def _workout(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _focus(muscles: Any) -> str:
-    units: dict[str, float] = {}
+    """The part of the body whose most used muscle was used most: a pull-up is for the back, however many small muscles
+    of the arms help."""
+    used: dict[str, float] = {}
     for one in muscles if isinstance(muscles, list) else ():
-        part = PART_OF.get(one["slug"]) if isinstance(one, dict) and isinstance(one.get("slug"), str) else None
-        trained = _figure(one.get("training_units")) if part else 0.0
-        if part and trained > 0:
-            units[part] = units.get(part, 0.0) + trained
-    part, most = max(units.items(), key=lambda item: (item[1], item[0]), default=(WHOLE_BODY, 0.0))
-    return part if most >= FOCUS_SHARE_MIN * sum(units.values()) else WHOLE_BODY
+        slug = one.get("slug") if isinstance(one, dict) else None
+        if isinstance(slug, str) and slug in MUSCLES:
+            part, bias_weight = MUSCLES[slug]
+            used[part] = max(used.get(part, 0.0), bias_weight * _figure(one.get("training_units")))
+    part, most = max(used.items(), key=lambda item: (item[1], item[0]), default=(WHOLE_BODY, 0.0))
+    return part if most > 0 and most >= FOCUS_SHARE_MIN * sum(used.values()) else WHOLE_BODY
 
 
 def _step(value: Any, steps: tuple[int, ...]) -> int:

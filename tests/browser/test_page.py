@@ -20,6 +20,7 @@ pytestmark = pytest.mark.timeout(120)
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (390, 844)
 WAIT_MS: Final = 30_000
+FOCUS: Final = {"Barbell back squat": "Legs", "Pull-up": "Back"}  # what the community hears of it
 expect.set_options(timeout=WAIT_MS)
 # No sandbox as root; the rest keeps Chromium from asking for hosts of its own.
 ARGUMENTS: Final = (
@@ -110,14 +111,14 @@ class Visit:
         await expect(form.locator(".result.good")).to_contain_text("training units", timeout=WAIT_MS)
 
     def community(self, exercise: str) -> "Rows":
-        return Rows(self.page, "community", exercise)
+        return Rows(self.page, "community", FOCUS[exercise])
 
     def dashboard(self, exercise: str) -> "Rows":
         return Rows(self.page, "dashboard", exercise)
 
 
 class Rows:
-    """The rows of a feed that tell of one exercise."""
+    """The rows of a feed that tell of one exercise; of the community, of what it trains."""
 
     def __init__(self, page: Page, feed: str, exercise: str) -> None:
         self.found = page.locator(f"#{feed} li").filter(has_text=exercise)
