@@ -39,9 +39,15 @@ SILENT_CLOSE_S: Final = 60  # nothing at all received, pongs included: 4004
 PING_AFTER_SILENCE_BACKGROUND_S: Final = 55  # a phone in a pocket should sleep; proxies cut what is silent for 60 s
 SILENT_CLOSE_BACKGROUND_S: Final = 120
 
-# --- a slow reader
-SEND_QUEUE_BYTES_MAX: Final = 256 * 1024  # then 4002
-SEND_QUEUE_AGE_S_MAX: Final = 10  # then 4002
+# --- what waits for one socket
+FRAME_BYTES_MAX: Final = 256 * 1024  # of any frame of ours, header included: clients' libraries take 1 MiB or less
+SEND_QUEUE_BYTES_MAX: Final = 256 * 1024  # unread, beside the part of an answer that is under way; then 4002
+SEND_QUEUE_AGE_S_MAX: Final = 10  # a socket that is behind must take in this time ...
+SEND_QUEUE_BYTES_PER_S_MIN: Final = 4 * 1024  # ... this much a second (a phone on 2G does); else 4002
+ANSWER_PART_BYTES_MIN: Final = 16 * 1024  # of a long answer, at once ...
+ANSWERS_BYTES_MAX: Final = 16 * 1024 * 1024  # ... once this much is unread in a process; before, FRAME_BYTES_MAX
+ANSWERS_TURN_S: Final = 0.002  # of each turn of the loop for parts of answers
+ANSWERS_WAITING_MAX: Final = SUBSCRIPTIONS_PER_CONNECTION_MAX  # `subscribe`s of a client in line; then RATE_LIMITED
 TCP_NOTSENT_LOWAT_BYTES: Final = 16 * 1024  # without it the kernel hides 3.9 MB of a stalled reader
 
 # --- feeds in Redis (rt/wire/asyncapi.yaml)
@@ -57,7 +63,10 @@ EPOCH_WAIT_S: Final = 5  # a gateway that knows no epoch holds `subscribe` this 
 REFILL_WAIT_S: Final = 5  # a channel that Redis lost is refilled by the relay within this, or UNAVAILABLE
 
 # --- fan-out of one gateway process
-TOPIC_RETAINED_BYTES_MAX: Final = 4 * 1024 * 1024  # of one channel, while somebody joins it
+TOPIC_RETAINED_BYTES_MAX: Final = 4 * 1024 * 1024  # of one channel, heard before its position is known
+PAST_BYTES_MAX: Final = 16 * 1024 * 1024  # of one channel's history in memory, while somebody is told it ...
+PASTS_BYTES_MAX: Final = 32 * 1024 * 1024  # ... and of all; what is given up is read again
+HISTORY_READ_BYTES: Final = 512 * 1024  # of history in one read, about: 1 ms of Redis, and of the loop
 FLUSH_WRITES_PER_TURN: Final = 128  # then the loop gets a turn: 5-12 µs of system call each
 FLUSH_WINDOW_S: Final = 0.010  # a channel that is faster than this is written once per window ...
 FLUSH_WINDOW_BEHIND_S: Final = 0.050  # ... which grows up to this while flushes take more of the time than ...

@@ -2,9 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from websockets.http11 import Request
@@ -19,12 +19,11 @@ from config.limits import (
     SILENT_CLOSE_S,
 )
 from rt.closes import Closing
-from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
+from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN
 from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
 from rt.handshake import Page, Rules
-from rt.presence.rounds import ONLINE_SLOT, MapFrame
+from rt.outflow import Outflow
 from rt.presence.rules import bounds, view
-from rt.sendqueue import Backlog
 from rt.session import Session, State
 from rt.wheel import NOWHERE
 from rt.wire import outbound
@@ -41,22 +40,18 @@ _PATIENCE_S: Final = (
     (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
     (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
 )
-BUFFER_MARK_BYTES: Final = 16 * 1024  # more than this waiting: the client is behind
 
 
-class Client(Connection):
+class Client(Outflow):
     """See the module. One object per socket, no task, no timer: the gateway's wheel calls `on_timer`."""
 
-    __slots__ = ("_address", "_backlog", "_due", "_gateway", "_heard_at", "_resolution", "_slot", "session")
+    __slots__ = ("_address", "_due", "_heard_at", "_slot", "session")
 
     def __init__(self, gateway: "Gateway") -> None:
-        super().__init__()
+        super().__init__(gateway)
         self.session: Session | None = None
-        self._gateway = gateway
         self._address = ""  # empty: not counted
-        self._backlog: Backlog | None = None
         self._heard_at = 0.0
-        self._resolution = 0  # of the viewport; 0 = none
         self._due = 0.0
         self._slot = NOWHERE
 
@@ -65,7 +60,6 @@ class Client(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accepted: it has CONNECT_DEADLINE_S to become a client."""
         super().connection_made(transport)
-        cast(asyncio.Transport, transport).set_write_buffer_limits(high=BUFFER_MARK_BYTES)
         self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
         self._wake_at(monotonic() + CONNECT_DEADLINE_S)
@@ -90,12 +84,10 @@ class Client(Connection):
         gateway = self._gateway
         gateway.clients.discard(self)
         gateway.door.leave(self)
-        gateway.slow.discard(self)
         gateway.wheel.drop(self, self._slot)
         if self._address:
             gateway.count_address(self._address, -1)
         self._end_session()
-        self._backlog = None
         super().connection_lost(error)
 
     def rules(self) -> Rules:
@@ -204,7 +196,7 @@ class Client(Connection):
                 case Beat():
                     self._beat(effect)
                 case Send():
-                    self.send(effect.frame, asked=True)
+                    self.send(effect.frame)
                     gateway.counters.errors += effect.is_error
                     gateway.counters.rate_limited += effect.is_limit
                 case Admit():
@@ -242,7 +234,7 @@ class Client(Connection):
                 settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
                 ttl_s=session.ttl_s,
             )
-        self.send(welcome, asked=True)
+        self.send(welcome)
         # The first look at the clock is at a random time, so that a wave of connects is no wave of pings.
         self._wake_at(now + _PATIENCE_S[session.background][0] * (0.5 + gateway.chance() / 2))
 
@@ -262,68 +254,22 @@ class Client(Connection):
     def _look(self, look: Look) -> None:
         message = look.message
         seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
-        self._resolution = seen.resolution
-        frames = [outbound.viewport(message.id, seen.resolution, seen.tiles)]
-        self._gateway.map.watch(self, seen.resolution, seen.tiles, frames.append)
-        self.send(b"".join(frames), asked=True)  # one write: what was asked for, also to a client that is behind
+        self.look(outbound.viewport(message.id, seen.resolution, seen.tiles), seen.resolution, seen.tiles)
 
     def _end_session(self) -> None:
         session, self.session = self.session, None
+        self.nothing_due()
         if session is None:
             return
         gateway = self._gateway
         for wire in session.subscriptions:
             gateway.hub.drop(self, wire)
-        if self._resolution:
-            gateway.map.unwatch(self)
+        gateway.map.unwatch(self)
         if session.expires_unix:  # was welcomed
             gateway.identified -= 1
             if session.access is not None:
                 gateway.count_user(session.access.user, -1)
                 gateway.presence.close(session.id)
-
-    # --- out
-
-    def send(self, data: bytes, *, asked: bool = False) -> None:
-        """Ready frames. What the client has asked for does not count as unread when it is behind."""
-        if self.phase == OPEN:
-            self.write(data)
-            if self._backlog is not None:
-                self._backlog.wrote(len(data), asked=asked)
-                if not asked:
-                    self.check_backlog(monotonic())
-
-    def send_map(self, parts: Sequence[MapFrame], joined: bytes) -> None:
-        """Frames of tiles, or `online`: whoever is behind gets the newest only."""
-        if self._backlog is None:
-            self.send(joined)
-        else:
-            for part in parts:
-                self._backlog.hold(part.tile, part.frame)
-
-    def pause_writing(self) -> None:
-        """The client has fallen behind."""
-        if self._backlog is None and self.transport is not None and self.phase == OPEN:
-            self._backlog = Backlog(self.transport.get_write_buffer_size(), monotonic())
-            self._gateway.slow.add(self)
-
-    def resume_writing(self) -> None:
-        """It has caught up: what was held back goes out, tiles whole."""
-        backlog, self._backlog = self._backlog, None
-        self._gateway.slow.discard(self)
-        if backlog is None:
-            return
-        for tile, frame in backlog.held.items():
-            newest = frame if tile == ONLINE_SLOT else self._gateway.map.whole(self._resolution, tile)
-            if newest is not None:
-                self.send_map((MapFrame(0, tile, newest),), newest)
-
-    def check_backlog(self, now: float) -> None:
-        """Cuts a client that is too far behind."""
-        backlog, transport = self._backlog, self.transport
-        if backlog is not None and transport is not None and backlog.is_lost(transport.get_write_buffer_size(), now):
-            self._gateway.slow.discard(self)
-            self.close(Closing.TOO_SLOW)
 
     # --- time
 

@@ -127,6 +127,11 @@ class Connection(asyncio.Protocol):
         elif self.transport is not None:
             self.transport.write(data)
 
+    @property
+    def held_bytes(self) -> int:
+        """What waits to go out with all else that the same read is answered with."""
+        return sum(map(len, self._held or ()))
+
     def close(self, closing: Closing) -> None:
         """Sends a close frame and ends our side; the client has CLOSE_WAIT_S to end its own."""
         if self.phase == OPEN:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 import orjson
 
-from config.limits import DIGEST_BURST_S, DIGEST_SAMPLE_EVENTS
+from config.limits import DIGEST_BURST_S, DIGEST_SAMPLE_EVENTS, FRAME_BYTES_MAX
 from rt.wire.channels import Channel, ChannelKind
 from rt.wire.frames import text_frame
 
@@ -59,6 +59,9 @@ def rate_of(channel: Channel, rates: Mapping[str, float]) -> float:
     return rates.get(name, 0.0)
 
 
+_COUNTS_BYTES: Final = 16 * 1024  # of a digest without its sample: event types are few
+
+
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
 
@@ -74,11 +77,13 @@ _event: Final = msgspec.json.Decoder(_Event)
 def digest(channel: str, first: int, frames: Sequence[bytes]) -> bytes:
     """The frame that stands for the event frames of the offsets `first` .. `first + len(frames) - 1`.
 
-    `counts` is by event type and sums up to all of them; the sample is the newest few.
+    `counts` is by event type and sums up to all of them; the sample is the newest few, as far as they fit into a frame.
     """
     bodies = [_message.decode(_payload(frame)).event for frame in frames]
     counts = Counter(_event.decode(body).type for body in bodies)
     shown = range(max(0, len(bodies) - DIGEST_SAMPLE_EVENTS), len(bodies))
+    while shown and sum(len(frames[n]) for n in shown) > FRAME_BYTES_MAX - _COUNTS_BYTES:
+        shown = shown[1:]
     message = {
         "type": "digest",
         "channel": channel,

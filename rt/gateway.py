@@ -14,8 +14,10 @@ from rt.door import Door
 from rt.handshake import Page, Rules
 from rt.hub import Hub
 from rt.metrics import Counters
+from rt.outflow import Outflow
 from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
+from rt.pump import Pump
 from rt.session import Facts
 from rt.wheel import Wheel
 
@@ -54,8 +56,9 @@ class Gateway:
         self.counters = counters
         self.wheel: Wheel[Client] = Wheel(asyncio.get_running_loop().time())
         self.door = Door(asyncio.get_running_loop())
+        self.pump = Pump(asyncio.get_running_loop(), self._unread)
         self.clients: set[Client] = set()
-        self.slow: set[Client] = set()
+        self.slow: set[Outflow] = set()
         self.identified = 0
         self.draining = False
         self.lenient = settings.loopback_lenient
@@ -105,8 +108,12 @@ class Gateway:
             client.on_timer(now)
             if number % TIMERS_PER_TURN == 0:
                 await asyncio.sleep(0)
-        for client in list(self.slow):
-            client.check_backlog(now)
+        for slow in list(self.slow):
+            slow.check_backlog(now)
+
+    def _unread(self) -> int:
+        """Bytes that sockets have not taken."""
+        return sum(client.transport.get_write_buffer_size() for client in self.slow if client.transport is not None)
 
     def revoke(self, sids: set[str], users: set[str]) -> None:
         """Closes the sockets of these sessions, and those of these users that are older than their revocation."""

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import structlog
 
 from config.limits import (
+    ANSWERS_WAITING_MAX,
     EPOCH_WAIT_S,
     FLUSH_RETRY_S,
     FLUSH_SHARE,
@@ -26,6 +27,7 @@ from rt.bus import Bus
 from rt.digest import rate_of
 from rt.feed.positions import Position
 from rt.metrics import Counters
+from rt.recovery import Recoveries
 from rt.topic import Join, Part, Reader, Sealed, State, Topic, Verdict
 from rt.wire import outbound
 from rt.wire.bus import decode_batch, decode_presence
@@ -51,7 +53,9 @@ class Hub:
         self._counters = counters
         self._loop = loop
         self._rates = rates
-        self.waiting = 0
+        self.recoveries = Recoveries(self, loop)
+        self.waiting = 0  # joins and parts that were not answered, and clients in the middle of a recovery
+        self._asks: dict[Reader, int] = {}  # the same of each
         self._dirty: dict[Topic, None] = {}  # something is pending
         self._late: dict[Topic, None] = {}  # pending, but its window is not over
         self._gone: dict[str, dict[Reader, None]] = {}  # wire -> whom a gap ended, and who was not told yet
@@ -65,29 +69,32 @@ class Hub:
 
     def join(self, reader: Reader, message_id: MessageId, channel: Channel, since: Since | None) -> None:
         """Answers `subscribed` now or later, or UNAVAILABLE, and joins the reader to the live stream."""
+        if self._asks.get(reader, 0) >= ANSWERS_WAITING_MAX:
+            self._refuse(reader, message_id, "RATE_LIMITED", "too many answers are under way")
+            return
         topic = self.topics.get(channel.wire)
         if topic is None:
-            topic = self.topics[channel.wire] = Topic(channel, rate_of(channel, self._rates))
+            rate = rate_of(channel, self._rates)
+            topic = self.topics[channel.wire] = Topic(channel, rate, self.recoveries.budget)
             self._bus.subscribe(
                 bus_channel(channel), partial(self._on_batch, topic), partial(self._on_confirmed, topic)
             )
-        topic.remove(reader)
+        self._leave(topic, reader)
         self._heard_enough(channel.wire, reader)
         known = None if since is None else Position(since.epoch, since.offset)
         head = Position(topic.epoch, topic.sealed_offset)
-        if topic.state is State.LIVE and (known is None or known == head) and reader not in topic.waiting:
+        free = reader not in topic.waiting and reader not in topic.recovering
+        if topic.state is State.LIVE and (known is None or known == head) and free:
             topic.add(reader, hears_pending=True)  # before it is told: the answer may be what closes it
             self.answer(topic, reader, message_id, None if known is None else True, head.offset, ())
             return
         if self.waiting >= JOINS_WAITING_MAX:
-            self._counters.unavailable += 1
-            frame = outbound.error(message_id, "UNAVAILABLE", "too many are joining", 1000)
-            reader.send(frame, asked=True)
+            self._refuse(reader, message_id, "UNAVAILABLE", "too many are joining")
             self.release(topic)
             return
-        self.waiting += 1
-        topic.wait(Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
-        self.load(topic)
+        self._wait(topic, Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
+        if reader not in topic.recovering:
+            self.load(topic)
 
     def answer(
         self,
@@ -97,35 +104,37 @@ class Hub:
         recovered: bool | None,
         offset: int,
         events: Iterable[tuple[int, bytes]],
-    ) -> None:
-        """Tells the reader where it stands."""
+    ) -> int:
+        """Tells the reader where it stands; returns how many bytes that took."""
         self._counters.subscribes += 1
         self._counters.recovered += recovered is True
         self._counters.unrecovered += recovered is False
-        reader.send(
-            outbound.subscribed(
-                message_id,
-                channel=topic.wire,
-                epoch=topic.epoch,
-                offset=offset,
-                recovered=recovered,
-                events=events,
-            ),
-            asked=True,
+        frame = outbound.subscribed(
+            message_id,
+            channel=topic.wire,
+            epoch=topic.epoch,
+            offset=offset,
+            recovered=recovered,
+            events=events,
         )
+        reader.send(frame)
+        return len(frame)
 
     def part(self, reader: Reader, message_id: MessageId, channel: Channel) -> None:
         """Answers `unsubscribed`, behind a join that is on its way; nothing of the channel comes after it."""
         topic = self.topics.get(channel.wire)
         self._heard_enough(channel.wire, reader)
-        if topic is not None and reader in topic.waiting:
-            self.waiting += 1
-            topic.wait(Part(reader, message_id))
-            return
         if topic is not None:
-            topic.remove(reader)
+            self._leave(topic, reader)
+            entries = topic.waiting.get(reader, ())
+            if entries and isinstance(entries[-1], Part):
+                self._refuse(reader, message_id, "RATE_LIMITED", "an `unsubscribe` of this channel is under way")
+                return
+            if entries or reader in topic.recovering:
+                self._wait(topic, Part(reader, message_id))
+                return
             self.release(topic)
-        reader.send(outbound.unsubscribed(message_id, channel.wire), asked=True)
+        reader.send(outbound.unsubscribed(message_id, channel.wire))
 
     def drop(self, reader: Reader, wire: str) -> None:
         """The reader is gone, or may not hear the channel any more."""
@@ -133,15 +142,43 @@ class Hub:
         self._heard_enough(wire, reader)
         if topic is not None:
             topic.remove(reader)
-            self.waited(topic.wait_ends(reader))
+            if self.recoveries.leave(topic, reader) is not None:
+                self.waited(reader, 1)
+            self.waited(reader, topic.wait_ends(reader))
             self.release(topic)
 
-    def waited(self, count: int) -> None:
-        """So many joins wait no more."""
+    def waited(self, reader: Reader, count: int) -> None:
+        """So many asks of this reader wait no more."""
         self.waiting -= count
+        left = self._asks.get(reader, 0) - count
+        if left > 0:
+            self._asks[reader] = left
+        else:
+            self._asks.pop(reader, None)
+
+    def _wait(self, topic: Topic, entry: Join | Part) -> None:
+        self.waiting += 1
+        self._asks[entry.reader] = self._asks.get(entry.reader, 0) + 1
+        topic.wait(entry)
+
+    def _leave(self, topic: Topic, reader: Reader) -> None:
+        """It joins again, or parts: it hears no more, and whatever it was being told ends here."""
+        topic.remove(reader)
+        under_way = topic.recovering.get(reader)
+        if under_way is not None and under_way.told:
+            self.recoveries.leave(topic, reader)
+            self.waited(reader, 1)
+
+    def _refuse(self, reader: Reader, message_id: MessageId, code: outbound.ErrorCode, text: str) -> None:
+        if code == "UNAVAILABLE":
+            self._counters.unavailable += 1
+        else:
+            self._counters.rate_limited += 1
+        reader.send(outbound.error(message_id, code, text, 1000))
 
     def release(self, topic: Topic) -> None:
-        """Lets a channel go that nobody hears."""
+        """Lets a channel go that nobody hears, and a history that nobody needs."""
+        self.recoveries.settle(topic)
         if topic.idle and self.topics.get(topic.wire) is topic:
             del self.topics[topic.wire]
             self._dirty.pop(topic, None)
@@ -150,6 +187,13 @@ class Hub:
 
     def abandon(self, topic: Topic, why: str) -> None:
         """Tells every reader `gap` and begins the topic again."""
+        for reader, join in list(topic.recovering.items()):
+            self.recoveries.leave(topic, reader)
+            if join.told:
+                self.waited(reader, 1)
+                topic.readers[reader] = join.since.offset if join.since is not None else 0  # one of those who are told
+            else:
+                topic.waiting[reader] = [join, *topic.waiting.get(reader, ())]
         gone = topic.abandon()
         self._jobs.pop(topic, None)
         self._counters.gaps += 1
@@ -197,6 +241,8 @@ class Hub:
                 self.load(topic)
             case Verdict.OTHER_EPOCH:
                 self.abandon(topic, "epoch")
+            case Verdict.TOO_LARGE:
+                self.abandon(topic, "an event larger than a frame")
             case Verdict.KNOWN | Verdict.WAITS:
                 pass
 

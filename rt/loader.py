@@ -5,18 +5,26 @@ relay and polled in bulk. No task and no timer per client.
 """
 
 import asyncio
-from collections.abc import Iterator
 from typing import Final
 
 import structlog
 
-from config.limits import EPOCH_WAIT_S, FUTURE_WAIT_S, LOADER_READERS, REFILL_ASK_S, REFILL_POLL_S, REFILL_WAIT_S
+from config.limits import (
+    EPOCH_WAIT_S,
+    FUTURE_WAIT_S,
+    HISTORY_READ_BYTES,
+    LOADER_READERS,
+    REFILL_ASK_S,
+    REFILL_POLL_S,
+    REFILL_WAIT_S,
+)
 from config.process import Lifetime
 from config.redis import AWAY
 from rt.feed.positions import History, Position
 from rt.feed.store import FeedStore
 from rt.hub import Hub
 from rt.metrics import Counters
+from rt.recovery import hear, target_of
 from rt.topic import Join, Part, State, Topic
 from rt.wire import outbound
 
@@ -79,22 +87,25 @@ class Loader:
         if not wanted and (topic.state is State.LIVE or not topic.waiting):
             return
         read: dict[Position | None, History] = {}
-        whole: History | None = None  # one history, read from the oldest place that it reaches, serves all after it
         for since in wanted:
-            if since is not None and whole is not None and whole.epoch == since.epoch and since.offset <= whole.offset:
-                read[since] = whole.after(since.offset)
+            if self._hub.recoveries.has(topic, since):  # what was read for an earlier place serves all after it
+                read[since] = History(topic.epoch, topic.offset, True, [])
                 continue
-            history = await self._store.read(topic.channel, since)
+            history = await self._store.read(topic.channel, since, HISTORY_READ_BYTES)
             if history is None or (self.epoch is not None and history.epoch != self.epoch):
                 self._expire(topic)
                 self._lack(topic)
                 return
-            if history.recovered:
-                whole = history
-            read[since] = history
-            self._advance(topic, history)
-            if topic.state is State.LIVE and topic.epoch == history.epoch and history.offset > topic.offset:
-                await self._fill(topic)
+            if topic.state is State.LOADING:  # the first history that is read tells the topic where it is
+                topic.start(Position(history.epoch, history.offset))
+                self._hub.work(topic)
+            elif history.epoch != topic.epoch:
+                self._hub.abandon(topic, "epoch")
+                return
+            self._hub.recoveries.keep(topic, history)
+            read[since] = history._replace(events=[])
+            if since is not None and topic.offset < since.offset <= history.offset and topic.state is State.LIVE:
+                await self._fill(topic)  # the bus is behind what this client has heard elsewhere
         self._resolve(topic, read)
 
     async def _fill(self, topic: Topic) -> bool:
@@ -117,84 +128,94 @@ class Loader:
         self._lack(topic)
         return False
 
-    def _advance(self, topic: Topic, history: History) -> None:
-        """The first history that is read tells the topic where it is; a later one may be ahead of the bus."""
-        if topic.state is State.LOADING:
-            topic.start(Position(history.epoch, history.offset))
-            self._hub.work(topic)
-        elif topic.state is State.LIVE and history.recovered and history.offset > topic.offset:
-            oldest = history.events[0][0] if history.events else history.offset + 1
-            if history.epoch == topic.epoch and oldest <= topic.offset + 1:
-                topic.fill(history)
-                self._hub.work(topic)
-
     def _resolve(self, topic: Topic, read: dict[Position | None, History]) -> None:
-        """Answers, in order, everybody whose history was read and meets the live stream."""
+        """Answers, in order, everybody whose history was read and meets the live stream, or begins to."""
         for reader, entries in list(topic.waiting.items()):
-            while entries and topic.waiting.get(reader) is entries:  # an answer may be what closes it
-                entry = entries.pop(0)
+            while entries and topic.waiting.get(reader) is entries and reader not in topic.recovering:
+                entry = entries.pop(0)  # an answer may be what closes it
                 if isinstance(entry, Part):
                     topic.remove(reader)
-                    reader.send(outbound.unsubscribed(entry.id, topic.wire), asked=True)
+                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
+                elif entry.told and entries:
+                    pass  # it has parted, or joined again from elsewhere: what was missing is wanted no more
                 elif not self._join(topic, entry, read.get(entry.since), is_last=not entries):
                     entries.insert(0, entry)
                     break
-                self._hub.waited(1)
-            if not entries:
-                topic.waiting.pop(reader, None)
-        topic.forget_retained()
+                if reader not in topic.recovering:
+                    self._hub.recoveries.leave(topic, reader)
+                    self._hub.waited(reader, 1)
+            if not entries and topic.waiting.get(reader) is entries:
+                del topic.waiting[reader]
         self._hub.work(topic)
         self._hub.release(topic)
-        if any(join.since not in read for join in _joins(topic)):
+        if any(since not in read for since in _next_wanted(topic)):
             self.load(topic)  # they came while Redis was being read
-        elif topic.waiting:
+        elif any(reader not in topic.recovering for reader in topic.waiting):
             self._expire(topic)
             self._lack(topic)
 
     def _join(self, topic: Topic, join: Join, history: History | None, *, is_last: bool) -> bool:
-        """Whether the join was answered."""
-        if history is None or topic.state is not State.LIVE:
+        """Whether the join was answered, or is being answered."""
+        if history is None or topic.state is not State.LIVE or history.epoch != topic.epoch:
             return False
-        since = join.since
+        since, recovered = join.since, history.recovered
         if since is not None and since.epoch == history.epoch and since.offset > history.offset:
             # From the future, or Redis is behind PostgreSQL: the relay knows. What it said before this client came, or
             # was about to say then, does not count.
             since_when = join.deadline - EPOCH_WAIT_S + FUTURE_WAIT_S
             if topic.told_at < since_when or topic.told >= since.offset:
                 return False
-        rest = topic.rest(history.offset)
-        if rest is None:
-            return False  # Redis is behind what was heard here
-        if is_last:
-            topic.add(join.reader)  # before it is told: the answer may be what closes it
-        self._hub.answer(topic, join.reader, join.id, history.recovered, history.offset, history.events)
-        if rest:
-            join.reader.send(rest, asked=True)
+        place = since.offset if recovered and since is not None else topic.sealed_offset
+        if place != target_of(topic, place):
+            if not self._hub.recoveries.has(topic, since):
+                return False  # the bus is behind, or Redis is behind what was heard here, or it was given up meanwhile
+            self._hub.recoveries.begin(topic, join)
+        elif join.told and not recovered:
+            join.reader.send(outbound.gap(topic.wire))
+        else:
+            if is_last:
+                hear(topic, join.reader, place)  # before it is told: the answer may be what closes it
+            if not join.told:
+                self._hub.answer(topic, join.reader, join.id, recovered, place, ())
         return True
 
     def _expire(self, topic: Topic) -> None:
         """Whoever has waited for too long is told so."""
         now = asyncio.get_running_loop().time()
-        late = {join.reader for join in _joins(topic) if join.deadline <= now}
+        for reader, join in list(topic.recovering.items()):
+            if not join.told and join.deadline <= now:
+                self._hub.recoveries.leave(topic, reader)
+                self._hub.waited(reader, 1)
+                text = "earlier answers have not been read yet"
+                reader.send(outbound.error(join.id, "RATE_LIMITED", text, 1000))
+        late = {
+            entry.reader
+            for entries in topic.waiting.values()
+            for entry in entries
+            if isinstance(entry, Join) and entry.deadline <= now
+        }
         for reader in late:
-            entries = topic.waiting.pop(reader)
-            self._hub.waited(len(entries))
+            entries = topic.waiting.pop(reader, [])
+            if reader not in topic.recovering:
+                self._hub.recoveries.leave(topic, reader)
+            self._hub.waited(reader, len(entries))
             for entry in entries:
                 if isinstance(entry, Part):
-                    reader.send(outbound.unsubscribed(entry.id, topic.wire), asked=True)
+                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
+                elif entry.told:
+                    reader.send(outbound.gap(topic.wire))
                 else:
                     self._counters.unavailable += 1
                     text = "the channel cannot be read now"
-                    reader.send(outbound.error(entry.id, "UNAVAILABLE", text, 1000), asked=True)
-        if late:
-            self._hub.release(topic)
+                    reader.send(outbound.error(entry.id, "UNAVAILABLE", text, 1000))
+        self._hub.release(topic)
 
     async def _lose_patience(self) -> None:
         """While Redis is away or slow nothing else looks at those who wait, for the bus or in the queue."""
         while True:
             await asyncio.sleep(_PATIENCE_S)
             if self._hub.waiting:
-                for topic in [topic for topic in self._hub.topics.values() if topic.waiting]:
+                for topic in [topic for topic in self._hub.topics.values() if topic.waiting or topic.recovering]:
                     self._expire(topic)
             for topic in list(self._unheard):
                 if topic.heard or topic.idle:
@@ -247,13 +268,7 @@ def _next_wanted(topic: Topic) -> list[Position | None]:
     hundred times has as many histories read at once. The others have their turn behind it.
     """
     wanted: set[Position | None] = set()
-    for entries in topic.waiting.values():
-        wanted.update([entry.since for entry in entries if isinstance(entry, Join)][:1])
+    for reader, entries in topic.waiting.items():
+        if reader not in topic.recovering:
+            wanted.update([entry.since for entry in entries if isinstance(entry, Join)][:1])
     return sorted(wanted, key=lambda since: (since is None, since))
-
-
-def _joins(topic: Topic) -> Iterator[Join]:
-    for entries in topic.waiting.values():
-        for entry in entries:
-            if isinstance(entry, Join):
-                yield entry

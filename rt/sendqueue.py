@@ -1,38 +1,40 @@
-"""What a client that reads too slowly gets: newer instead of more, and in the end its close. Pure.
+"""When a client that reads too slowly must go. Pure.
 
-A Backlog exists only while the socket's buffer is over its mark. Frames of the live stream are queued, up to a cap;
-of each map tile (and of `online`) only that there was something newer is kept.
+A Backlog exists only while the socket's buffer is over its mark. What waits there is bounded, whatever it is; of an
+answer that is longer only one part waits, and the next is made when the socket has drained (rt/pump.py).
 """
 
-from config.limits import SEND_QUEUE_AGE_S_MAX, SEND_QUEUE_BYTES_MAX
+from config.limits import SEND_QUEUE_AGE_S_MAX, SEND_QUEUE_BYTES_MAX, SEND_QUEUE_BYTES_PER_S_MIN
 
 
 class Backlog:
     """From the moment a socket falls behind until it has caught up. Times are of one steady clock, seconds."""
 
-    __slots__ = ("_allowance", "_drained", "_progress_at", "_written", "held")
+    __slots__ = ("_allowance", "_looked_at", "_taken", "_written")
 
     def __init__(self, queued: int, now: float) -> None:
-        self.held: dict[str, bytes] = {}  # tile -> its newest frame, which may be of no use: versions were skipped
         self._written = queued
-        self._drained = 0
-        self._progress_at = now
-        # One answer may be larger than the cap (a thousand missed events): what was asked for does not count.
-        self._allowance = max(0, queued - SEND_QUEUE_BYTES_MAX)
+        self._taken = 0  # bytes, when the last stretch of SEND_QUEUE_AGE_S_MAX began ...
+        self._looked_at = now  # ... at this time
+        self._allowance = 0
 
-    def wrote(self, size: int, *, asked: bool) -> None:
-        """`size` more bytes were queued; `asked`: as the answer to a message of the client."""
+    def wrote(self, size: int) -> None:
+        """`size` more bytes were queued."""
         self._written += size
-        if asked:
-            self._allowance += size
+
+    def allow(self, size: int) -> None:
+        """So many of what is queued are the part of an answer, and do not count: it is no larger than a frame."""
+        self._allowance = size
 
     def is_lost(self, queued: int, now: float) -> bool:
-        """Whether the client must go, with `queued` bytes waiting: too many, or none taken for too long."""
-        drained = self._written - queued
-        if drained > self._drained:
-            self._drained, self._progress_at = drained, now
-        return queued > SEND_QUEUE_BYTES_MAX + self._allowance or now - self._progress_at >= SEND_QUEUE_AGE_S_MAX
-
-    def hold(self, tile: str, frame: bytes) -> None:
-        """Keeps the newest of a tile instead of queueing."""
-        self.held[tile] = frame
+        """Whether the client must go, with `queued` bytes waiting: too many, or too few taken for too long."""
+        if queued > SEND_QUEUE_BYTES_MAX + self._allowance:
+            return True
+        passed_s = now - self._looked_at
+        if passed_s < SEND_QUEUE_AGE_S_MAX:
+            return False
+        taken = self._written - queued
+        if taken - self._taken < SEND_QUEUE_BYTES_PER_S_MIN * passed_s:
+            return True
+        self._taken, self._looked_at = taken, now
+        return False

@@ -1,16 +1,17 @@
 """One channel in one gateway process: how far its live stream has come, and who may be joined to it where. Pure.
 
 A topic knows its position (epoch, offset) once its head was read, and from then on accepts only the next event. What
-it accepted while somebody waits to join is retained, so that the reading of history and the live stream meet without
-a hole or a repeat: the joiner is told the head that was read, then what came after it, then hears the live stream.
+it accepts while somebody waits to join, or is told what was missed, is kept beside the history that was read, so that
+both meet the live stream without a hole or a repeat: whoever was told everything up to the topic's offset hears it.
 """
 
 from collections.abc import Iterable
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
-from config.limits import TOPIC_RETAINED_BYTES_MAX
+from config.limits import FRAME_BYTES_MAX, TOPIC_RETAINED_BYTES_MAX
 from rt.digest import Rate, digest
+from rt.feed.past import Budget, Past
 from rt.feed.positions import History, Position
 from rt.wire.bus import Batch, event_frame
 from rt.wire.channels import Channel
@@ -21,17 +22,24 @@ from rt.wire.inbound import MessageId
 class Reader(Protocol):
     """Who hears a topic."""
 
-    def send(self, data: bytes, *, asked: bool = False) -> None:
-        """Writes ready frames: of the live stream, or what the client has `asked` for. Drops them when it is going."""
+    def send(self, data: bytes) -> None:
+        """Writes ready frames. Drops them when it is going."""
+
+    def part_due(self) -> None:
+        """A part of an answer is due: it fetches that (Recoveries.next_part) when it has room, in its turn."""
 
 
 class Join(NamedTuple):
-    """A `subscribe` that waits for history. `deadline`: of the steady clock; then UNAVAILABLE."""
+    """A `subscribe` that waits for history, or whose client is told it. `deadline`: of the steady clock.
+
+    Once `told`, `subscribed` is out, and `since` is how far the client was told: what cannot be finished is a `gap`.
+    """
 
     reader: Reader
     id: MessageId
     since: Position | None
     deadline: float
+    told: bool = False
 
 
 class Part(NamedTuple):
@@ -56,6 +64,7 @@ class Verdict(Enum):
     KNOWN = auto()
     HOLE = auto()
     OTHER_EPOCH = auto()
+    TOO_LARGE = auto()
     WAITS = auto()
 
 
@@ -73,6 +82,7 @@ class Topic:
     """See the module. Writers of `readers` must call `seal` first, so that nobody gets what is not theirs."""
 
     __slots__ = (
+        "_budget",
         "_pending",
         "_pending_size",
         "_retained",
@@ -85,9 +95,11 @@ class Topic:
         "hole_since",
         "offset",
         "outbox",
+        "past",
         "queued",
         "rate",
         "readers",
+        "recovering",
         "state",
         "told",
         "told_at",
@@ -96,7 +108,7 @@ class Topic:
         "wire",
     )
 
-    def __init__(self, channel: Channel, frames_per_s: float = 0.0) -> None:
+    def __init__(self, channel: Channel, frames_per_s: float = 0.0, budget: Budget | None = None) -> None:
         self.channel = channel
         self.rate = Rate(frames_per_s) if frames_per_s else None
         self.wire = channel.wire
@@ -105,7 +117,8 @@ class Topic:
         self.offset = 0
         self.readers: dict[Reader, int] = {}  # reader -> offset at which it joined
         self.version = 0  # grows when a reader leaves: what was sealed before must look again
-        self.waiting: dict[Reader, list[Join | Part]] = {}  # in the order of each reader
+        self.waiting: dict[Reader, list[Join | Part]] = {}  # for Redis, in the order of each reader
+        self.recovering: dict[Reader, Join] = {}  # what they miss was read, and goes out as their sockets drain
         self.outbox: list[Sealed] = []  # sealed and not yet written by the hub
         self.heard = False  # the bus has confirmed the subscription at least once
         self.queued = False  # in the loader's queue
@@ -116,8 +129,10 @@ class Topic:
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._snapshot: tuple[Reader, ...] | None = ()
-        self._retained: list[Batch] = []
+        self._retained: list[Batch] = []  # while the position is not known, or behind
         self._retained_bytes = 0
+        self.past: Past | None = None  # while somebody waits or recovers
+        self._budget = budget or Budget()
 
     @property
     def position(self) -> Position:
@@ -126,7 +141,7 @@ class Topic:
     @property
     def idle(self) -> bool:
         """Whether nobody wants it any more."""
-        return not self.readers and not self.waiting
+        return not (self.readers or self.waiting or self.recovering)
 
     @property
     def sealed_offset(self) -> int:
@@ -147,12 +162,14 @@ class Topic:
         if batch.first > self.offset + 1:
             self._retain(batch)
             return Verdict.HOLE
+        if len(batch.frames) > FRAME_BYTES_MAX and max(map(len, split_frames(batch.frames))) > FRAME_BYTES_MAX:
+            return Verdict.TOO_LARGE
         new = after(batch, self.offset)
         self._pending.append(new.frames)
         self._pending_size += new.size
         self.offset = batch.last
-        if self.waiting:
-            self._retain(new)
+        if self.past is not None:
+            self.past.add(new.first, list(split_frames(new.frames)))
         return Verdict.NEXT
 
     def start(self, at: Position) -> None:
@@ -161,17 +178,17 @@ class Topic:
         self._go_live()
 
     def fill(self, history: History) -> bool:
-        """Takes what was missed after `offset`; False: it is not whole, and the topic stays as it was."""
+        """Takes all that was missed after `offset`; False: it is not whole, and the topic stays as it was."""
         if not history.recovered or history.epoch != self.epoch:
             return False
-        missed = [(at, body) for at, body in history.events if at > self.offset]
-        if missed:
-            frames = b"".join(event_frame(self.wire, at, body) for at, body in missed)
-            new = Batch(self.epoch, missed[0][0], len(missed), frames)
-            self._pending.append(frames)
-            self._pending_size += new.size
-            self._retain(new)
-            self._retained.sort(key=_first)
+        frames = [event_frame(self.wire, at, body) for at, body in history.events if at > self.offset]
+        if any(len(frame) > FRAME_BYTES_MAX for frame in frames):
+            return False
+        if frames:
+            self._pending.append(b"".join(frames))
+            self._pending_size += len(frames)
+            if self.past is not None:
+                self.past.add(self.offset + 1, frames)
         self.offset = max(self.offset, history.offset)
         self._go_live()
         return self.state is State.LIVE
@@ -181,9 +198,9 @@ class Topic:
         self.hole_since = 0.0
         retained, self._retained, self._retained_bytes = self._retained, [], 0
         for batch in retained:
-            if batch.last <= self.offset or self.state is not State.LIVE:
+            if self.state is not State.LIVE:
                 self._retain(batch)
-            elif self.accept(batch) is Verdict.HOLE:
+            elif self.accept(batch) in (Verdict.HOLE, Verdict.TOO_LARGE):
                 self.state = State.FILLING
 
     def _retain(self, batch: Batch) -> None:
@@ -194,22 +211,12 @@ class Topic:
 
     # --- joining
 
-    def rest(self, offset: int) -> bytes | None:
-        """The frames after `offset` up to the topic's own offset; None where they are not all retained."""
-        if offset >= self.offset:
-            return b"" if offset == self.offset else None
-        parts: list[bytes] = []
-        at = offset
-        for batch in self._retained:
-            if batch.epoch == self.epoch and batch.first <= at + 1 <= batch.last and at < self.offset:
-                parts.append(after(batch, at).frames)
-                at = batch.last
-        return b"".join(parts) if at == self.offset else None
-
-    def forget_retained(self) -> None:
-        """Nobody waits any more."""
-        if self.state is State.LIVE and not self.waiting:
-            self._retained, self._retained_bytes = [], 0
+    def forget_past(self) -> None:
+        """Gives the memory back. Whoever recovers has it read again."""
+        if self.past is not None:
+            self.past.clear()
+            if not (self.waiting or self.recovering):
+                self.past = None
 
     def add(self, reader: Reader, *, hears_pending: bool = False) -> None:
         """The reader has been told everything up to the topic's offset, or only up to `sealed_offset`."""
@@ -227,6 +234,8 @@ class Topic:
     def wait(self, entry: Join | Part) -> None:
         """Behind whatever of the same reader waits already."""
         self.waiting.setdefault(entry.reader, []).append(entry)
+        if self.past is None:
+            self.past = Past(self._budget)
 
     def wait_ends(self, reader: Reader) -> int:
         """Nothing of this reader waits any more; returns how many did."""
@@ -236,6 +245,7 @@ class Topic:
         """The stream cannot be kept whole for its readers: they leave, and the topic begins again."""
         gone = list(self.readers)
         self.readers.clear()
+        self.forget_past()
         self._snapshot = ()
         self.version += 1
         self._pending, self._pending_size = [], 0
@@ -283,7 +293,3 @@ def after(batch: Batch, offset: int) -> Batch:
         return batch
     frames: Iterable[bytes] = list(split_frames(batch.frames))[known:]
     return Batch(batch.epoch, offset + 1, batch.size - known, b"".join(frames))
-
-
-def _first(batch: Batch) -> int:
-    return batch.first

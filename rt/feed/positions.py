@@ -4,10 +4,8 @@ A position is an epoch and an offset. Offsets of a channel are dense from 1; Pos
 the newest ones. Source of the rules: rt/wire/asyncapi.yaml.
 """
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 from config.limits import FEED_STREAM_EVENTS, FEED_STREAM_EVENTS_MAX, FEED_STREAM_S
@@ -26,7 +24,8 @@ class Position(NamedTuple):
 class History(NamedTuple):
     """The head of a channel and what a client missed, oldest first.
 
-    `recovered`: None without a `since`; True = `events` is everything after it; False = `events` is empty.
+    `recovered`: None without a `since`; True = `events` is everything after it, or its oldest part where only that was
+    read; False = `events` is empty.
     """
 
     epoch: str
@@ -34,21 +33,21 @@ class History(NamedTuple):
     recovered: bool | None
     events: list[tuple[int, bytes]]
 
-    def after(self, offset: int) -> "History":
-        """What this history, which is whole, is to a client that has `offset` already."""
-        return self._replace(events=self.events[bisect_right(self.events, offset, key=itemgetter(0)) :])
 
+def recover(
+    head: Position, since: Position | None, kept: Sequence[tuple[int, bytes]], *, partly: bool = False
+) -> History:
+    """What a client that has `since` gets when the channel is at `head`. Whole or nothing, never with a hole.
 
-def recover(head: Position, since: Position | None, kept: Sequence[tuple[int, bytes]]) -> History:
-    """What a client that has `since` gets when the channel is at `head`. Whole or nothing, never a part.
-
-    `kept`: the entries that Redis still has after `since`, oldest first. Another epoch, an offset from the future and
-    a missing entry all answer False; nothing missed is True whatever was forgotten.
+    `kept`: the entries that Redis still has after `since`, oldest first; `partly`: perhaps without the newest ones,
+    which are read when the client has been told these. Another epoch, an offset from the future and a missing entry all
+    answer False; nothing missed is True whatever was forgotten.
     """
     if since is None:
         return History(head.epoch, head.offset, None, [])
     missed = head.offset - since.offset
-    whole = since.epoch == head.epoch and since.offset >= 0 and missed >= 0 and len(kept) == missed
+    enough = len(kept) == missed or (partly and 0 < len(kept) < missed)
+    whole = since.epoch == head.epoch and since.offset >= 0 and missed >= 0 and enough
     if whole and all(offset == since.offset + n for n, (offset, _) in enumerate(kept, 1)):
         return History(head.epoch, head.offset, True, list(kept))
     return History(head.epoch, head.offset, False, [])

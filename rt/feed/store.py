@@ -108,19 +108,22 @@ class FeedStore:
             pipe.hmget(meta_key(channel), ["epoch", "offset"])
         return [Position(epoch.decode(), int(offset)) if epoch else None for epoch, offset in await pipe.execute()]
 
-    async def read(self, channel: Channel, since: Position | None) -> History | None:
-        """Head and missed events at one instant; None = Redis does not have the channel."""
+    async def read(self, channel: Channel, since: Position | None, bytes_max: int = 0) -> History | None:
+        """Head and missed events at one instant; None = Redis does not have the channel.
+
+        `bytes_max`: of a stream no more than the oldest events that are so long together, about; 0 = all.
+        """
         kind = "s" if channel.is_stream else "l"
         askable = since is not None and 0 <= since.offset <= OFFSET_MAX
         asked = [since.epoch, since.offset] if since is not None and askable else ["", 0]
-        answer = await _READ(self._redis, [meta_key(channel), history_key(channel)], [kind, *asked])
+        answer = await _READ(self._redis, [meta_key(channel), history_key(channel)], [kind, *asked, bytes_max])
         if answer is None:
             return None
         epoch, offset, raw = answer
         entries = (
             [_entry_of_stream(e) for e in raw] if channel.is_stream else [_entry_of_list(e) for e in reversed(raw)]
         )
-        return recover(Position(epoch.decode(), int(offset)), since, entries)
+        return recover(Position(epoch.decode(), int(offset)), since, entries, partly=bytes_max > 0)
 
     async def epoch(self) -> str | None:
         """The installation's epoch; None while the relay has not told it to this Redis."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from config.limits import MAP_SENDS_BESIDE_FEEDS, MAP_SENDS_PER_TURN, MAP_WRITE_BYTES_MAX
 
-__all__ = ["ONLINE_SLOT", "MapFrame", "Rounds", "View", "Viewer"]
+__all__ = ["ONLINE_SLOT", "MapFrame", "Rounds", "Tiles", "View", "Viewer"]
 
 ONLINE_SLOT: Final = "online"  # the `tile` of an `online` frame
 
@@ -24,6 +24,43 @@ class MapFrame(NamedTuple):
     number: int
     tile: str
     frame: bytes
+
+
+class Tiles:
+    """What a viewer is to get when it has room: names of tiles, which go out whole and as they are then."""
+
+    __slots__ = ("_online", "_tiles")
+
+    def __init__(self, tiles: Iterable[str] = ()) -> None:
+        self._tiles = dict.fromkeys(tiles)
+        self._online: bytes | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._tiles) or self._online is not None
+
+    def hold(self, part: MapFrame) -> None:
+        """There was something newer."""
+        if part.tile == ONLINE_SLOT:
+            self._online = part.frame
+        else:
+            self._tiles[part.tile] = None
+
+    def take(self, resolution: int, whole: Callable[[int, str], bytes | None]) -> list[bytes]:
+        """The frames of one write: up to MAP_WRITE_BYTES_MAX, or one. Tiles that are not known come when they are."""
+        frames: list[bytes] = []
+        size = 0
+        if self._online is not None:
+            frames.append(self._online)
+            size, self._online = len(self._online), None
+        for tile in list(self._tiles):
+            frame = whole(resolution, tile)
+            if frame is not None:
+                if frames and size + len(frame) > MAP_WRITE_BYTES_MAX:
+                    break
+                frames.append(frame)
+                size += len(frame)
+            del self._tiles[tile]
+        return frames
 
 
 class Viewer(Protocol):

@@ -60,6 +60,12 @@ def event_frame(channel: str, offset: int, body: bytes) -> bytes:
     return text_frame(b'{"type":"event","channel":"%b","offset":%d,"event":%b}' % (channel.encode(), offset, body))
 
 
+def event_of(channel: str, offset: int, frame: bytes) -> bytes:
+    """The body of an event, out of the frame that `event_frame` made of it."""
+    head = 2 if frame[1] < 126 else 4 if frame[1] == 126 else 10
+    return frame[head + len(b'{"type":"event","channel":"%b","offset":%d,"event":' % (channel.encode(), offset)) : -1]
+
+
 def encode_batch(epoch: str, channel: str, first: int, bodies: Sequence[bytes]) -> bytes:
     """The payload for PUBLISH."""
     frames = b"".join(event_frame(channel, first + n, body) for n, body in enumerate(bodies))

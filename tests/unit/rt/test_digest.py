@@ -31,7 +31,10 @@ class Ear:
         self.at = at
         self.delivered = self.declared = self.frames = 0
 
-    def send(self, data: bytes, *, asked: bool = False) -> None:
+    def part_due(self) -> None:
+        """Fetches nothing by itself."""
+
+    def send(self, data: bytes) -> None:
         for frame in split_frames(data):
             message: dict[str, Any] = orjson.loads(frame[2 if frame[1] < 126 else 4 :])
             self.frames += 1

@@ -12,12 +12,14 @@ from rt.metrics import Counters
 from rt.topic import Topic
 from rt.wire.bus import Batch, encode_presence
 from rt.wire.channels import Channel, app_channel, parse
+from rt.wire.frames import text_frame
 from rt.wire.inbound import Since
 from tests.support.gateway import until
 
 CHANNEL = app_channel("open", "hub")
 NOWHERE = "redis://127.0.0.1:1/0"  # the bus is not run: it notes what to subscribe to
 WAITING = 20_000
+FRAME = text_frame(b"{}")
 
 
 class Reader:
@@ -26,8 +28,11 @@ class Reader:
     def __init__(self) -> None:
         self.times = 0
 
-    def send(self, _data: bytes, *, asked: bool = False) -> None:
+    def send(self, _data: bytes) -> None:
         self.times += 1
+
+    def part_due(self) -> None:
+        """Fetches nothing by itself."""
 
 
 class Leaver(Reader):
@@ -38,8 +43,8 @@ class Leaver(Reader):
         self.hub = hub
         self.channel = channel
 
-    def send(self, data: bytes, *, asked: bool = False) -> None:
-        super().send(data, asked=asked)
+    def send(self, data: bytes) -> None:
+        super().send(data)
         self.hub.drop(self, self.channel.wire)
 
 
@@ -99,7 +104,7 @@ async def test_a_turn_of_the_loop_writes_to_so_many_only() -> None:
     while readers[-1].times < sent[-1] + 5:
         before = sum(reader.times for reader in readers)
         offset += 1
-        topic.accept(Batch("epoch", offset, 1, b"."))
+        topic.accept(Batch("epoch", offset, 1, FRAME))
         hub.work(topic)
         await asyncio.sleep(0)
         most = max(most, sum(reader.times for reader in readers) - before)
@@ -140,7 +145,7 @@ async def test_frames_of_another_epoch_reach_nobody_who_has_joined_again() -> No
     """Failed while the outbox outlived the epoch: old events behind the `subscribed` of the new one."""
     hub = make_hub()
     topic, readers = live(hub, CHANNEL, Position("old", 1_000), 2 * FLUSH_WRITES_PER_TURN)
-    topic.accept(Batch("old", 1_001, 1, b"."))
+    topic.accept(Batch("old", 1_001, 1, FRAME))
     hub.work(topic)
     await asyncio.sleep(0)
     assert hub.is_writing()
@@ -149,7 +154,7 @@ async def test_frames_of_another_epoch_reach_nobody_who_has_joined_again() -> No
     hub.join(readers[-1], None, CHANNEL, Since("new", 10))
     told = readers[-1].times
     assert not hub.is_writing()
-    topic.accept(Batch("new", 11, 1, b"."))
+    topic.accept(Batch("new", 11, 1, FRAME))
     hub.work(topic)
     await until(lambda: topic.sealed_offset == 11 and not hub.is_writing())
     assert readers[-1].times == told + 1

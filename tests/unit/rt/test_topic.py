@@ -1,10 +1,8 @@
-"""A topic against every way in which history and the live stream can meet."""
+"""What a topic accepts, and who hears it. How history and the live stream meet: test_recovery.py."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
+from config.limits import FRAME_BYTES_MAX
 from rt.feed.positions import History, Position
-from rt.topic import Join, State, Topic, Verdict
+from rt.topic import State, Topic, Verdict
 from rt.wire.bus import Batch, decode_batch, encode_batch
 from rt.wire.channels import COMMUNITY
 from rt.wire.frames import split_frames
@@ -18,8 +16,11 @@ class Ear:
     def __init__(self) -> None:
         self.heard = b""
 
-    def send(self, data: bytes, *, asked: bool = False) -> None:
+    def send(self, data: bytes) -> None:
         self.heard += data
+
+    def part_due(self) -> None:
+        """Fetches nothing by itself."""
 
     def offsets(self) -> list[int]:
         return [int(frame.split(b'"offset":')[1].split(b",")[0]) for frame in split_frames(self.heard)]
@@ -92,40 +93,16 @@ def test_who_joins_later_does_not_get_what_was_pending() -> None:
     assert late.offsets() == [3]
 
 
-@given(
-    head=st.integers(0, 6),
-    read_at=st.integers(0, 10),
-    cuts=st.lists(st.integers(1, 4), max_size=6),
-    resolved=st.integers(0, 6),
-    since=st.integers(0, 3),
-)
-def test_a_join_meets_the_live_stream(head: int, read_at: int, cuts: list[int], resolved: int, since: int) -> None:
-    """Whatever the bus brings before, during and after the reading of history: each event once, in order.
-
-    Failed without `rest`: what came between the reading and the joining was lost.
-    """
-    topic, waiting = Topic(COMMUNITY), Ear()
-    topic.wait(Join(waiting, None, Position(EPOCH, since), 0.0))
-    batches, at = [], 0
-    for cut in cuts:
-        batches.append(batch(at + 1, at + cut))
-        at += cut
-    head = min(head, at)
-    since = min(since, head)
-    topic.start(Position(EPOCH, 0))
-    for one in batches[: min(resolved, len(batches))]:
-        topic.accept(one)
-    told_to = min(max(read_at, head), at)
-    read = history(since, told_to)
-    if told_to > topic.offset:
-        assert topic.fill(history(topic.offset, told_to))
-    rest = topic.rest(read.offset)
-    assert rest is not None
-    told = [offset for offset, _ in read.events]
-    waiting.send(rest)
-    topic.waiting.clear()
-    topic.add(waiting)
-    for one in batches:
-        topic.accept(one)
-        write(topic)
-    assert told + waiting.offsets() == list(range(since + 1, max(at, since) + 1))
+def test_an_event_that_fits_into_no_frame_ends_the_stream_here() -> None:
+    """Failed while it went to every reader: a client's library closes 1009 at it, and again whenever it comes back."""
+    topic, ear = live(5)
+    large = decode_batch(encode_batch(EPOCH, "community", 6, [b"{}", b'"%b"' % (b"x" * FRAME_BYTES_MAX)]))
+    assert large is not None
+    assert topic.accept(large) is Verdict.TOO_LARGE
+    many = decode_batch(encode_batch(EPOCH, "community", 6, [b'"%b"' % (b"x" * (FRAME_BYTES_MAX // 2))] * 3))
+    assert many is not None
+    assert topic.accept(many) is Verdict.NEXT
+    topic.state = State.FILLING
+    assert not topic.fill(History(EPOCH, 9, True, [(9, b'"%b"' % (b"x" * FRAME_BYTES_MAX))]))
+    write(topic)
+    assert ear.offsets() == [6, 7, 8]
