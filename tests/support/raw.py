@@ -63,8 +63,8 @@ class Raw:
         """The first byte and the payload of the next frame."""
         async with asyncio.timeout(ANSWER_S):
             first, size = await self.reader.readexactly(2)
-            if size == 126:
-                size = int.from_bytes(await self.reader.readexactly(2), "big")
+            if size > 125:
+                size = int.from_bytes(await self.reader.readexactly(2 if size == 126 else 8), "big")
             return first, await self.reader.readexactly(size)
 
 
