@@ -93,7 +93,7 @@ class Hub:
             self.release(topic)
             return
         self._wait(topic, Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
-        if reader not in topic.recovering:
+        if free:  # else it is its turn when the one before it was answered
             self.load(topic)
 
     def answer(

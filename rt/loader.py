@@ -188,12 +188,9 @@ class Loader:
                 self._hub.waited(reader, 1)
                 text = "earlier answers have not been read yet"
                 reader.send(outbound.error(join.id, "RATE_LIMITED", text, 1000))
-        late = {
-            entry.reader
-            for entries in topic.waiting.values()
-            for entry in entries
-            if isinstance(entry, Join) and entry.deadline <= now
-        }
+        late = [
+            reader for reader, entries in topic.waiting.items() if (first := _first(entries)) and first.deadline <= now
+        ]
         for reader in late:
             entries = topic.waiting.pop(reader, [])
             if reader not in topic.recovering:
@@ -269,6 +266,11 @@ def _next_wanted(topic: Topic) -> list[Position | None]:
     """
     wanted: set[Position | None] = set()
     for reader, entries in topic.waiting.items():
-        if reader not in topic.recovering:
-            wanted.update([entry.since for entry in entries if isinstance(entry, Join)][:1])
+        if reader not in topic.recovering and (first := _first(entries)):
+            wanted.add(first.since)
     return sorted(wanted, key=lambda since: (since is None, since))
+
+
+def _first(entries: list[Join | Part]) -> Join | None:
+    """The join that is answered next; a client may have a hundred in line."""
+    return next((entry for entry in entries if isinstance(entry, Join)), None)

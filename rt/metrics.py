@@ -20,7 +20,7 @@ FIGURES: Final = {
     "rt_identified": "Open sockets past the welcome",
     "rt_users": "Distinct signed-in users in a process, summed",
     "rt_channels": "Channels with local readers",
-    "rt_joins_waiting": "Subscriptions that wait for history",
+    "rt_joins_waiting": "Subscriptions that wait for history, or are being told it",
     "rt_door_waiting": "Handshakes and connects that wait for their turn",
     "rt_slow": "Sockets that do not read as fast as they are written to",
     "rt_degraded": "Processes without Redis",

@@ -4,8 +4,8 @@ Runs of consecutive events: those that Redis was read for, and those that were h
 recently used first, is read again by whoever needs it: nothing is lost by it but time.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 
 from config.limits import PAST_BYTES_MAX
 
@@ -22,18 +22,36 @@ class Budget:
 
 
 class _Run:
-    """Consecutive event frames from the offset `first` on."""
+    """Consecutive event frames from the offset `first` on. `ends`: bytes up to the end of each, `gone` included."""
 
-    __slots__ = ("first", "frames", "size")
+    __slots__ = ("ends", "first", "frames", "gone")
 
     def __init__(self, first: int) -> None:
         self.first = first
         self.frames: list[bytes] = []
-        self.size = 0  # bytes
+        self.ends: list[int] = []
+        self.gone = 0  # bytes that were given up
 
     @property
     def next(self) -> int:
         return self.first + len(self.frames)
+
+    @property
+    def size(self) -> int:
+        return self.ends[-1] - self.gone if self.ends else 0
+
+    def add(self, frames: Sequence[bytes]) -> None:
+        end = self.ends[-1] if self.ends else self.gone
+        for frame in frames:
+            end += len(frame)
+            self.ends.append(end)
+        self.frames += frames
+
+    def drop(self, count: int) -> None:
+        """Gives up the oldest."""
+        self.gone = self.ends[count - 1]
+        del self.frames[:count], self.ends[:count]
+        self.first += count
 
 
 class Past:
@@ -53,9 +71,9 @@ class Past:
         if run is None:
             run = _Run(first)
             self._runs.append(run)
-        new = frames[run.next - first :]
-        run.frames += new
-        self._count(run, sum(map(len, new)))
+        before = run.size
+        run.add(frames[run.next - first :])
+        self._count(run.size - before)
         self._use(run)
         while self.size > self._bytes_max:
             self._shrink()
@@ -67,12 +85,8 @@ class Past:
             return None
         self._use(run)
         at = after + 1 - run.first
-        fit = 0
-        for size in accumulate(len(frame) for frame in run.frames[at : at + _PART_EVENTS_MAX]):
-            if size > bytes_max:
-                break
-            fit += 1
-        return run.frames[at : at + fit]
+        begin = run.ends[at - 1] if at else run.gone
+        return run.frames[at : bisect_right(run.ends, begin + bytes_max, at)]
 
     def has(self, offset: int) -> bool:
         """Whether this event is here."""
@@ -92,19 +106,14 @@ class Past:
     def _shrink(self) -> None:
         """The run that was used least recently goes; of a single one its older half."""
         run = self._runs[0]
+        before = run.size
         if len(self._runs) > 1:
             del self._runs[0]
-            self._count(run, -run.size)
+            self._count(-before)
         else:
-            half = (len(run.frames) + 1) // 2
-            self._count(run, -sum(map(len, run.frames[:half])))
-            del run.frames[:half]
-            run.first += half
+            run.drop((len(run.frames) + 1) // 2)
+            self._count(run.size - before)
 
-    def _count(self, run: _Run, change: int) -> None:
-        run.size += change
+    def _count(self, change: int) -> None:
         self.size += change
         self._budget.used += change
-
-
-_PART_EVENTS_MAX = 4_096  # frames of 64 bytes would fill a part of 256 KiB with so many

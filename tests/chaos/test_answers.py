@@ -64,6 +64,12 @@ def rss_bytes(gate: Gateway) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGESIZE")
 
 
+def cpu_s(gate: Gateway) -> float:
+    """What it has used so far."""
+    fields = Path(f"/proc/{gate.fleet.rt.children()[0]}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @asynccontextmanager
 async def most_memory(gate: Gateway) -> AsyncIterator[list[int]]:
     """Before, and the most meanwhile."""
@@ -122,7 +128,9 @@ async def test_a_hundred_that_hoard_answers(redis_url: str, tmp_path: Path) -> N
                 hoards = await asyncio.create_subprocess_exec(
                     sys.executable, "-c", HOARD, *numbers, *words, stdout=asyncio.subprocess.PIPE
                 )
+                used_s = cpu_s(gate)
                 at = await publish(gate, live, at, HOARDS_S)
+                used_s = cpu_s(gate) - used_s
                 closed, _ = await asyncio.wait_for(hoards.communicate(), 30)
             await crowd.all_at(at - 1, 5)
         finally:
@@ -130,8 +138,8 @@ async def test_a_hundred_that_hoard_answers(redis_url: str, tmp_path: Path) -> N
     p99 = [statistics.quantiles(delays, n=100)[98] * 1000 for delays in (alone, beside)]
     print(
         f"{HOARDS} that hoard answers for {HOARDS_S:.0f} s, closed {int(closed)} times: the process"
-        f" {memory[0] / MIB:.0f} -> {memory[1] / MIB:.0f} MiB at most; p99 of others {p99[0]:.1f} ms before, {p99[1]:.1f} ms meanwhile;"
-        f" {crowd.counts()}"
+        f" {memory[0] / MIB:.0f} -> {memory[1] / MIB:.0f} MiB at most, {used_s:.1f} s of CPU; p99 of others"
+        f" {p99[0]:.1f} ms before, {p99[1]:.1f} ms meanwhile; {crowd.counts()}"
     )
     assert (crowd.holes, crowd.doubles, dict(crowd.codes)) == (0, 0, {})
     assert memory[1] - memory[0] < 60 * MIB
@@ -148,17 +156,18 @@ async def test_two_thousand_come_back_a_thousand_events_late(redis_url: str, tmp
         for member in crowd.members:
             member.offset = 0
         async with most_memory(gate) as memory:
-            began = time.monotonic()
+            began, used_s = time.monotonic(), cpu_s(gate)
             try:
                 for start in range(0, HONEST, 100):
                     await asyncio.gather(*(member.come() for member in crowd.members[start : start + 100]))
                 await crowd.all_at(MISSED, 60)
-                took_s = time.monotonic() - began
+                took_s, used_s = time.monotonic() - began, cpu_s(gate) - used_s
             finally:
                 await crowd.leave()
     print(
         f"{HONEST} that come back {MISSED} events of {BODY_BYTES} bytes late: all told within {took_s:.1f} s;"
-        f" the process {memory[0] / MIB:.0f} -> {memory[1] / MIB:.0f} MiB at most; {crowd.counts()}"
+        f" the process {memory[0] / MIB:.0f} -> {memory[1] / MIB:.0f} MiB at most, {used_s:.1f} s of CPU;"
+        f" {crowd.counts()}"
     )
     assert (crowd.holes, crowd.doubles, crowd.unrecovered, dict(crowd.codes)) == (0, 0, 0, {})
     assert memory[1] < 150 * MIB

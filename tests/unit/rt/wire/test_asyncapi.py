@@ -9,6 +9,7 @@ import orjson
 import pytest
 import yaml
 
+from config.limits import FRAME_BYTES_MAX
 from rt.closes import Closing
 from rt.digest import digest
 from rt.wire import bus, frames, inbound, outbound
@@ -142,6 +143,11 @@ def test_nothing_is_documented_that_is_not() -> None:
         if shown:
             assert set(schema["properties"]) == set().union(*shown)
             assert set(schema["required"]) == set(shown[0]).intersection(*shown) - {"id"}
+
+
+def test_the_largest_frame_is_as_documented() -> None:
+    """Failed with the document silent: a client must know what its library has to take."""
+    assert f"larger than {FRAME_BYTES_MAX // 1024} KiB" in DOCUMENT["info"]["description"]
 
 
 def test_codes() -> None:
