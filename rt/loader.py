@@ -83,11 +83,10 @@ class Loader:
             return
         if topic.state is State.FILLING and not await self._fill(topic):
             return
-        wanted = _next_wanted(topic)
-        if not wanted and (topic.state is State.LIVE or not topic.waiting):
-            return
+        if all(reader in topic.recovering for reader in topic.waiting):
+            return  # nobody waits for Redis
         read: dict[Position | None, History] = {}
-        for since in wanted:
+        for since in _next_wanted(topic):
             if self._hub.recoveries.has(topic, since):  # what was read for an earlier place serves all after it
                 read[since] = History(topic.epoch, topic.offset, True, [])
                 continue

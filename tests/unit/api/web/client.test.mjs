@@ -114,6 +114,19 @@ test("hands on what was missed and then what is live, each once", async () => {
   assert.equal(socket.sent.filter((message) => message.type === "subscribe").length, 1);
 });
 
+test("hands on the rest of what was missed, which follows a part of it as events", async () => {
+  const { socket, told } = await following();
+  socket.answers("subscribe", joined(12, [11, 12], true));
+  for (const offset of [13, 14, 15]) socket.says(live(offset));
+  socket.says({ type: "gap", channel: "community" });
+  mock.timers.tick(1_000);
+  await turn();
+  assert.deepEqual(socket.last("subscribe").since, { epoch: "E", offset: 15 });
+  socket.answers("subscribe", joined(15, [], true));
+  socket.says(live(16));
+  assert.deepEqual(told.events, [11, 12, 13, 14, 15, 16]);
+});
+
 test("asks again from its position where an offset is missing", async () => {
   const { socket, told } = await following();
   socket.answers("subscribe", joined(10, [], true));
