@@ -6,10 +6,12 @@ bounds in config/limits.py, then RetryLater.
 """
 
 import asyncio
+import copy
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -18,8 +20,12 @@ import structlog
 from api.errors import RetryLater
 from api.lanes import Lanes
 from api.queries import Query
+from api.shares import Share
 from config.limits import (
+    ANONYMOUS_READS_WAITING_MAX,
     CONNECTION_WAIT_S,
+    REQUEST_STATEMENTS_WAITING_MAX,
+    REQUEST_TURN_S,
     SLOW_QUERY_S,
     TRANSACTION_BACKOFF_BASE_S,
     TRANSACTION_BACKOFF_CAP_S,
@@ -76,9 +82,25 @@ class Database:
 
     def __init__(self, pool: asyncpg.Pool, *, chance: Callable[[], float] = random.random) -> None:
         self.pool = pool
-        self.waiting = 0  # callers that wait for a connection now
         self._lanes = Lanes()
         self._chance = chance
+        self._waiting = Counter[str]()  # shared with the views of requests
+        # Who is not signed in shares half of the pool: those who are go on meanwhile.
+        self._anonymous = Share(max(1, pool.get_max_size() // 2), ANONYMOUS_READS_WAITING_MAX, CONNECTION_WAIT_S)
+        self._shares: tuple[Share, ...] = ()
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for a connection now."""
+        return self._waiting["connection"]
+
+    def for_request(self, *, anonymous: bool) -> "Database":
+        """The same database as one request uses it: one statement or transaction after the other, and for whoever is
+        not signed in within half of the pool. Whoever waits too long for either gets RetryLater."""
+        view = copy.copy(self)
+        turn = Share(1, REQUEST_STATEMENTS_WAITING_MAX, REQUEST_TURN_S)
+        view._shares = (turn, self._anonymous) if anonymous else (turn,)  # noqa: SLF001 - our own kind
+        return view
 
     async def fetch(self, query: Query, *args: Any) -> list[Any]:
         """All rows of one read. Raises RetryLater while the database is away."""
@@ -164,16 +186,17 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        self.waiting += 1
-        try:
-            async with asyncio.timeout(CONNECTION_WAIT_S):  # the pool's own timeout costs a task
-                connection = await self.pool.acquire()
-        finally:
-            self.waiting -= 1
-        try:
+        async with AsyncExitStack() as held:
+            self._waiting["connection"] += 1
+            try:
+                for share in self._shares:
+                    held.enter_context(await share.take())
+                async with asyncio.timeout(CONNECTION_WAIT_S):  # the pool's own timeout costs a task
+                    connection = await self.pool.acquire()
+            finally:
+                self._waiting["connection"] -= 1
+            held.push_async_callback(self.pool.release, connection)
             yield connection
-        finally:
-            await self.pool.release(connection)
 
     async def _repeat(self, attempt: Callable[[], Awaitable[Result]], twins: frozenset[str]) -> Result:
         for tries in range(TRANSACTION_TRIES):

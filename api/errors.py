@@ -81,6 +81,13 @@ class PayloadTooLarge(ApiError):
         super().__init__("PAYLOAD_TOO_LARGE", message, 413)
 
 
+class AnswerTooLarge(ApiError):
+    """What was asked for does not fit into one answer. Of a mutation: it was done, and the same key tells what."""
+
+    def __init__(self, message: str = "The answer is too large: ask for smaller pages") -> None:
+        super().__init__("ANSWER_TOO_LARGE", message, 413)
+
+
 class UnsupportedMediaType(ApiError):
     """The body is not of a type that is read here."""
 

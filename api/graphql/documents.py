@@ -1,4 +1,8 @@
-"""Documents as they are executed: parsed, measured and validated once per text and tier, then kept."""
+"""Documents as they are executed: parsed, measured and validated once per text and tier, then kept.
+
+What is cheap and refuses most comes first: bytes, lines and tokens, then the measure (limits.py), then whether fields can
+be merged (merging.py), then the library's rules, whose work the ones before have bounded.
+"""
 
 import hashlib
 from collections import OrderedDict
@@ -6,35 +10,59 @@ from typing import Final, NamedTuple
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
+    OverlappingFieldsCanBeMergedRule,
     parse,
+    specified_rules,
     validate,
 )
 
 from api.errors import BadInput
 from api.graphql import limits
+from api.graphql.merging import Merging
+from api.graphql.shape import Shape, read
 from config import metrics
 from config.limits import (
     GRAPHQL_DOCUMENT_BYTES_MAX,
+    GRAPHQL_DOCUMENTS_BYTES_MAX,
     GRAPHQL_DOCUMENTS_KEPT,
     GRAPHQL_ERRORS_MAX,
+    GRAPHQL_LINES_MAX,
     GRAPHQL_TOKENS_MAX,
 )
 
 _HITS: Final = metrics.GRAPHQL_CACHE_HITS.labels("documents")
 _COMMENTS_MAX: Final = 200
+# A document in memory: what tracemalloc says of one token with the nodes that it makes, and of the text.
+_BYTES_PER_TOKEN: Final = 450
+_BYTES_PER_CHARACTER: Final = 4
+RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)  # merging.py
+
+
+class Root(NamedTuple):
+    """One field of an operation's answer, which only whoever is signed in may ask for."""
+
+    name: str
+    node: FieldNode
+    nullable: bool
 
 
 class Prepared(NamedTuple):
-    """A document that may be executed, and its operations by name ("" for one without)."""
+    """A document that may be executed, and its operations by name ("" for one without).
+
+    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in. `size`: bytes of memory.
+    """
 
     document: DocumentNode
     operations: dict[str, OperationDefinitionNode]
+    signed_in: dict[str, tuple[Root, ...]]
     cost: int
+    size: int
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run. Raises BadInput where the name is needed or unknown."""
@@ -56,16 +84,26 @@ class InvalidDocumentError(Exception):
 
 
 class Documents:
-    """The documents that were accepted, the longest unused dropped first.
+    """The documents that were accepted, the longest unused dropped first; bounded in number and in memory.
 
     The tier is part of the key since its limits decided. Refused documents are not kept: they are bounded in size,
     and a client that repeats one pays for it alone.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, introspection: bool, kept_max: int = GRAPHQL_DOCUMENTS_KEPT) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        introspection: bool,
+        kept_max: int = GRAPHQL_DOCUMENTS_KEPT,
+        bytes_max: int = GRAPHQL_DOCUMENTS_BYTES_MAX,
+    ) -> None:
+        self.size = 0  # bytes of memory
         self._schema = schema
+        self._shape = read(schema)
         self._introspection = introspection
         self._kept_max = kept_max
+        self._bytes_max = bytes_max
         self._kept: OrderedDict[tuple[bytes, str], Prepared] = OrderedDict()
 
     def __len__(self) -> int:
@@ -76,16 +114,22 @@ class Documents:
         encoded = text.encode()
         if len(encoded) > GRAPHQL_DOCUMENT_BYTES_MAX:
             raise BadInput(f"A document may have at most {GRAPHQL_DOCUMENT_BYTES_MAX} bytes")
+        if text.count("\n") + text.count("\r") > GRAPHQL_LINES_MAX:
+            raise BadInput(f"A document may have at most {GRAPHQL_LINES_MAX} lines")
         key = (hashlib.sha256(encoded).digest(), tier)
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
             _HITS.inc()
             return kept
-        prepared = self._make(text, tier)
+        try:
+            prepared = self._make(text, tier)
+        except RecursionError:
+            raise BadInput("The document is nested too deeply") from None
         self._kept[key] = prepared
-        if len(self._kept) > self._kept_max:
-            self._kept.popitem(last=False)
+        self.size += prepared.size
+        while len(self._kept) > self._kept_max or self.size > self._bytes_max:
+            self.size -= self._kept.popitem(last=False)[1].size
         return prepared
 
     def _make(self, text: str, tier: str) -> Prepared:
@@ -93,8 +137,13 @@ class Documents:
             document = parse(text, max_lexical_tokens=GRAPHQL_TOKENS_MAX, max_comments=_COMMENTS_MAX)
         except GraphQLSyntaxError as error:
             raise InvalidDocumentError([error]) from None
-        measure = limits.check(document, tier, introspection=self._introspection)
-        errors = validate(self._schema, document, max_errors=GRAPHQL_ERRORS_MAX, hide_suggestions=True)
+        measure = limits.check(document, tier, self._shape, introspection=self._introspection)
+        merging = Merging(document)
+        conflict = merging.conflict()
+        if conflict is not None:
+            message = f"Fields of one name conflict because {conflict.reason}; aliases keep them apart"
+            raise InvalidDocumentError([GraphQLError(message, [conflict.first, conflict.other])])
+        errors = validate(self._schema, document, RULES, max_errors=GRAPHQL_ERRORS_MAX, hide_suggestions=True)
         if errors:
             for found in errors:
                 found.message = found.message.partition(" Did you mean ")[0]  # one rule hints all the same
@@ -106,4 +155,25 @@ class Documents:
         }
         if any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values()):
             raise BadInput("Subscriptions are served over WebSocket")
-        return Prepared(document, operations, measure.cost)
+        signed_in = {name: _signed_in(operation, merging, self._shape) for name, operation in operations.items()}
+        return Prepared(document, operations, signed_in, measure.cost, _size(document, text))
+
+
+def _signed_in(operation: OperationDefinitionNode, merging: Merging, shape: Shape) -> tuple[Root, ...]:
+    """The fields of an operation, if each of them is for whoever is signed in; none where one is not."""
+    roots = []
+    for name, nodes in merging.fields([operation.selection_set]).items():
+        found = shape.get((operation.operation.value.capitalize(), nodes[0].name.value))
+        if found is None or not found.signed_in:
+            return ()
+        roots.append(Root(name, nodes[0], found.nullable))
+    return tuple(roots)
+
+
+def _size(document: DocumentNode, text: str) -> int:
+    tokens = 0
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        tokens += 1
+        token = token.next
+    return tokens * _BYTES_PER_TOKEN + len(text) * _BYTES_PER_CHARACTER

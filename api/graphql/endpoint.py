@@ -14,12 +14,21 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.answers import error_fields, error_response, is_json, json_response
-from api.errors import ApiError, BadInput, MethodNotAllowed, UnsupportedMediaType
+from api.errors import (
+    AnswerTooLarge,
+    ApiError,
+    BadInput,
+    MethodNotAllowed,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from api.graphql import limits, variables
 from api.graphql.context import Context, Services
-from api.graphql.documents import Documents, InvalidDocumentError, Prepared
+from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
+from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
 from api.http import unexpected
 from config import metrics
-from config.limits import GRAPHQL_ERRORS_MAX
+from config.limits import GRAPHQL_ANSWER_BYTES_MAX, GRAPHQL_ERROR_CHARS_MAX, GRAPHQL_ERRORS_MAX
 from rt.tokens import Access
 
 log = structlog.get_logger()
@@ -37,7 +46,7 @@ class _Body(msgspec.Struct):
     """GraphQL over HTTP, the request."""
 
     query: str
-    variables: dict[str, Any] | None = None
+    variables: msgspec.Raw = msgspec.Raw(b"null")
     operationName: str | None = None  # noqa: N815 - the word on the wire
 
 
@@ -73,24 +82,42 @@ class GraphQLEndpoint:
             raise UnsupportedMediaType("Content-Type must be application/json")
         viewer = self._authenticate(request.headers.get("authorization"))
         body = _read(await request.body())
-        prepared = self._documents.prepare(body.query, viewer.tier if viewer else "anonymous")
+        tier = viewer.tier if viewer else "anonymous"
+        prepared = self._documents.prepare(body.query, tier)
         operation = prepared.operation(body.operationName or None)
         metrics.GRAPHQL_COMPLEXITY.observe(prepared.cost)
+        roots = prepared.signed_in[operation.name.value if operation.name else ""]
+        if viewer is None and roots:  # before anything is done for them
+            return _respond(_please_sign_in(roots), request.state.request_id)
+        values = variables.read(body.variables)
+        services = self._services._replace(db=self._services.db.for_request(anonymous=viewer is None))
         started = time.perf_counter()
-        result = await self._execute(prepared, body, Context(self._services, viewer, datetime.now(UTC)))
+        try:
+            result = await self._execute(
+                prepared, body, values, Context(services, viewer, datetime.now(UTC)), Meter(limits.fields_max(tier))
+            )
+        except AnswerTooLarge as refusal:
+            result = _too_large(refusal)
         _SECONDS[operation.operation].observe(time.perf_counter() - started)
-        return _respond(result, request.state.request_id)
+        response = _respond(result, request.state.request_id)
+        if len(response.body) > GRAPHQL_ANSWER_BYTES_MAX:
+            response = _respond(_too_large(too_many_bytes()), request.state.request_id)
+        return response
 
-    async def _execute(self, prepared: Prepared, body: _Body, context: Context) -> ExecutionResult:
+    async def _execute(
+        self, prepared: Prepared, body: _Body, values: dict[str, Any] | None, context: Context, meter: Meter
+    ) -> ExecutionResult:
         result = execute(
             self._schema,
             prepared.document,
             context_value=context,
-            variable_values=body.variables,
+            variable_values=values,
             operation_name=body.operationName or None,
             max_coercion_errors=GRAPHQL_ERRORS_MAX,
+            executor_class=MeteredExecutor,
             hide_suggestions=True,
             is_awaitable=_is_awaitable,
+            meter=meter,
         )
         return result if isinstance(result, ExecutionResult) else await result
 
@@ -105,20 +132,43 @@ def _respond(result: ExecutionResult, request_id: str) -> Response:
         return json_response({"data": result.data})
     errors = result.errors[:GRAPHQL_ERRORS_MAX]
     # Without a path nothing was executed: the variables did not fit, so the request itself was refused.
-    if result.data is None and all(error.path is None for error in errors):
+    if result.data is None and all(error.path is None and not _is_ours(error) for error in errors):
         return json_response({"errors": [_refusal(error) for error in errors]}, 400)
     return json_response({"errors": [_field_error(error, request_id) for error in errors], "data": result.data})
 
 
+def _is_ours(error: GraphQLError) -> bool:
+    return isinstance(error.original_error, ApiError)
+
+
+def _too_large(refusal: AnswerTooLarge) -> ExecutionResult:
+    return ExecutionResult(None, [GraphQLError(refusal.message, original_error=refusal)])
+
+
+def _please_sign_in(roots: tuple[Root, ...]) -> ExecutionResult:
+    """What executing these fields for nobody comes to."""
+    refusal = Unauthenticated()
+    errors = [GraphQLError(refusal.message, root.node, path=[root.name], original_error=refusal) for root in roots]
+    return ExecutionResult(
+        {root.name: None for root in roots} if all(root.nullable for root in roots) else None, errors
+    )
+
+
 def _refusal(error: GraphQLError) -> dict[str, Any]:
     metrics.GRAPHQL_ERRORS.labels("BAD_INPUT").inc()
-    return {**error.formatted, "extensions": error_fields(BadInput(error.message), "")}
+    message = _short(error.message)
+    return {**error.formatted, "message": message, "extensions": error_fields(BadInput(message), "")}
+
+
+def _short(message: str) -> str:
+    """A message of the library repeats what the client wrote, at whatever length."""
+    return message if len(message) <= GRAPHQL_ERROR_CHARS_MAX else message[: GRAPHQL_ERROR_CHARS_MAX - 1] + "…"
 
 
 def _field_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error of a field. What nobody foresaw is logged whole and told as INTERNAL or RETRY_LATER."""
     cause = error.original_error
-    shown = BadInput(error.message) if cause is None or isinstance(cause, GraphQLError) else unexpected(cause)
+    shown = BadInput(_short(error.message)) if cause is None or isinstance(cause, GraphQLError) else unexpected(cause)
     if cause is not None and shown.status >= 500:
         log.error("graphql_field_failed", path=error.path, code=shown.code, exc_info=cause)
     metrics.GRAPHQL_ERRORS.labels(shown.code).inc()

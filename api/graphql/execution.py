@@ -1,0 +1,72 @@
+"""The library's executor with a meter: what an answer has, counted while it is made.
+
+How long a list is shows only now, and so does how large a text is: the measure before (limits.py) knows neither. Beyond a
+bound nothing more is made: memory is bounded, not only the bytes that are sent.
+"""
+
+from collections.abc import Awaitable
+from types import CoroutineType
+from typing import Any
+
+import orjson
+from graphql.execution import Executor
+from graphql.type import GraphQLLeafType
+
+from api.errors import AnswerTooLarge
+from config.limits import GRAPHQL_ANSWER_BYTES_MAX
+
+
+class Meter:
+    """What is left of an answer's fields, and of the bytes of its values."""
+
+    __slots__ = ("bytes_left", "fields_left", "fields_max")
+
+    def __init__(self, fields_max: int, bytes_max: int = GRAPHQL_ANSWER_BYTES_MAX) -> None:
+        self.fields_max = fields_max
+        self.fields_left = fields_max
+        self.bytes_left = bytes_max
+
+
+class MeteredExecutor(Executor[Any]):
+    """Executes with a `meter`. Raises AnswerTooLarge, whole and at once, beyond it."""
+
+    def __init__(self, *args: Any, meter: Meter, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._meter = meter
+
+    def execute_fields(self, parent_type: Any, source_value: Any, path: Any, fields: Any, position: Any) -> Any:
+        """Counts the fields of one object, then executes them."""
+        meter = self._meter
+        meter.fields_left -= len(fields)
+        if meter.fields_left < 0:
+            raise AnswerTooLarge(f"The answer has more than {meter.fields_max} fields: ask for smaller pages")
+        return super().execute_fields(parent_type, source_value, path, fields, position)
+
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
+        """Counts the bytes of one value; a method here, a function of the class there, called alike."""
+        value = Executor.complete_leaf_value(return_type, result)
+        meter = self._meter
+        meter.bytes_left -= len(value) if type(value) is str else len(orjson.dumps(value))
+        if meter.bytes_left < 0:
+            raise too_many_bytes()
+        return value
+
+    def handle_field_error(self, raw_error: Exception, return_type: Any, fields: Any, path: Any) -> None:
+        """An answer that is too large is none: no field of it becomes null instead."""
+        if isinstance(raw_error, AnswerTooLarge):
+            raise raw_error
+        super().handle_field_error(raw_error, return_type, fields, path)
+
+    def settle_in_background(self, awaitables: list[Awaitable[Any]]) -> None:
+        """What nobody waits for any more is not begun: the library would run it beside the answer, with no owner."""
+        left = [one for one in awaitables if not isinstance(one, CoroutineType)]
+        for one in awaitables:
+            if isinstance(one, CoroutineType):
+                one.close()
+        if left:
+            super().settle_in_background(left)
+
+
+def too_many_bytes() -> AnswerTooLarge:
+    """The refusal of an answer beyond GRAPHQL_ANSWER_BYTES_MAX."""
+    return AnswerTooLarge(f"The answer has more than {GRAPHQL_ANSWER_BYTES_MAX} bytes: ask for smaller pages")
