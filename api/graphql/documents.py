@@ -1,7 +1,7 @@
 """Documents as they are executed: parsed, measured and validated once per text and tier, then kept.
 
-What is cheap and refuses most comes first: bytes, lines and tokens, then the measure (limits.py), then whether fields can
-be merged (merging.py), then the library's rules, whose work the ones before have bounded.
+What is cheap and refuses most comes first: bytes, lines and tokens, then the measure (limits.py), then whether fields
+can be merged (merging.py), then the library's rules, whose work the ones before have bounded.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ from config.limits import (
 _HITS: Final = metrics.GRAPHQL_CACHE_HITS.labels("documents")
 _COMMENTS_MAX: Final = 200
 # A document in memory: what tracemalloc says of one token with the nodes that it makes, and of the text.
-_BYTES_PER_TOKEN: Final = 450
+_BYTES_PER_TOKEN: Final = 800
 _BYTES_PER_CHARACTER: Final = 4
 RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)  # merging.py
 
@@ -55,7 +55,8 @@ class Root(NamedTuple):
 class Prepared(NamedTuple):
     """A document that may be executed, and its operations by name ("" for one without).
 
-    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in. `size`: bytes of memory.
+    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in. `size`: bytes of it
+    in memory.
     """
 
     document: DocumentNode

@@ -1,12 +1,12 @@
 """The library's executor with a meter: what an answer has, counted while it is made.
 
-How long a list is shows only now, and so does how large a text is: the measure before (limits.py) knows neither. Beyond a
-bound nothing more is made: memory is bounded, not only the bytes that are sent.
+How long a list is shows only now, and so does how large a text is: the measure before (limits.py) knows neither. Beyond
+a bound nothing more is made: memory is bounded, not only the bytes that are sent.
 """
 
+from asyncio import get_running_loop
 from collections.abc import Awaitable
-from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from graphql.execution import Executor
@@ -15,9 +15,11 @@ from graphql.type import GraphQLLeafType
 from api.errors import AnswerTooLarge
 from config.limits import GRAPHQL_ANSWER_BYTES_MAX
 
+_PUNCTUATION_BYTES: Final = 4  # "": and a comma
+
 
 class Meter:
-    """What is left of an answer's fields, and of the bytes of its values."""
+    """What is left of an answer's fields and bytes. A text counts its characters: most have one byte each."""
 
     __slots__ = ("bytes_left", "fields_left", "fields_max")
 
@@ -33,13 +35,20 @@ class MeteredExecutor(Executor[Any]):
     def __init__(self, *args: Any, meter: Meter, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._meter = meter
+        self._widths: dict[int, int] = {}
 
     def execute_fields(self, parent_type: Any, source_value: Any, path: Any, fields: Any, position: Any) -> Any:
         """Counts the fields of one object, then executes them."""
         meter = self._meter
+        width = self._widths.get(id(fields))
+        if width is None:  # once per selection: the executor keeps its field sets as long as itself
+            width = self._widths[id(fields)] = sum(len(name) + _PUNCTUATION_BYTES for name in fields)
         meter.fields_left -= len(fields)
+        meter.bytes_left -= width
         if meter.fields_left < 0:
             raise AnswerTooLarge(f"The answer has more than {meter.fields_max} fields: ask for smaller pages")
+        if meter.bytes_left < 0:
+            raise too_many_bytes()
         return super().execute_fields(parent_type, source_value, path, fields, position)
 
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
@@ -58,13 +67,11 @@ class MeteredExecutor(Executor[Any]):
         super().handle_field_error(raw_error, return_type, fields, path)
 
     def settle_in_background(self, awaitables: list[Awaitable[Any]]) -> None:
-        """What nobody waits for any more is not begun: the library would run it beside the answer, with no owner."""
-        left = [one for one in awaitables if not isinstance(one, CoroutineType)]
-        for one in awaitables:
-            if isinstance(one, CoroutineType):
-                one.close()
-        if left:
-            super().settle_in_background(left)
+        """What nobody waits for any more is cancelled at its first wait; the library would run it to its end behind the
+        answer. To close it unbegun would leave the resolver's own coroutine unawaited."""
+        super().settle_in_background(awaitables)
+        for future in self.background_futures:
+            get_running_loop().call_soon(future.cancel)
 
 
 def too_many_bytes() -> AnswerTooLarge:

@@ -1,9 +1,10 @@
 """What a document may ask for, measured in one walk before it is validated or executed. Pure.
 
-Depth counts nested fields. Aliases, cost and selections count each of them as often as it is reached, so a fragment that
-is spread ten times counts ten times. A field costs 1. Below a list everything costs as many times as much as the list has
-pages of PAGE_DEFAULT: ⌈n / PAGE_DEFAULT⌉ with `first: n`, where a variable counts as PAGE_MAX, because the measure is kept
-with the document; n / PAGE_DEFAULT, at least 1, where the schema says that a plain list has n items (shape.py).
+Depth counts nested fields. Aliases, cost and selections count each of them as often as it is reached, so a fragment
+that is spread ten times counts ten times. A field costs 1. Below a list everything costs as many times as much as the
+list has pages of PAGE_DEFAULT: ⌈n / PAGE_DEFAULT⌉ with `first: n`, where a variable counts as PAGE_MAX, because the
+measure is kept with the document; n / PAGE_DEFAULT, at least 1, where the schema says that a plain list has n items
+(shape.py).
 
 Selections (fields, spreads and inline fragments) bound the work of this server on the document itself; cost bounds the
 work of answering it, together with `fields_max`, which the executor counts while it answers: what lists really hold.

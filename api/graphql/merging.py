@@ -1,11 +1,11 @@
 """Whether fields of one response name can be one field of the answer (GraphQL, "Field Selection Merging"). Pure.
 
-The library's rule compares each field with each, fragments with fragments: 20 fragments of 4 KB took half a second. Here
-all that one place of the answer is selected by is gathered, fragments once each, and of each response name every field is
-compared with the first: being the same field with the same arguments is an equivalence. One level deeper, their selection
-sets are one set again. So each selection is looked at as often as its place stands in the answer, at most
-`Measure.selections` times. It accepts the same documents as long as no type is an interface or a union (shape.py): then
-all fields of one place are of one type. tests/unit/api/graphql/test_merging.py holds it against the library's.
+The library's rule compares each field with each, fragments with fragments: 20 fragments of 4 KB took half a second.
+Here all that selects one place of the answer is gathered, fragments once each, and of each response name every field is
+compared with the first: being the same field with the same arguments is an equivalence. One level deeper, their
+selection sets are one set again. So each selection is looked at at most as often as it is reached, at most
+`Measure.selections` times. The same documents are accepted as long as no type is an interface or a union (shape.py):
+then all fields of one place are of one type. tests/unit/api/graphql/test_merging.py holds it against the library's.
 """
 
 from collections.abc import Iterable, Mapping

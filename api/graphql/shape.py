@@ -8,17 +8,20 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from graphql import (
+    DirectiveNode,
     GraphQLField,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     IntValueNode,
     get_named_type,
+    get_nullable_type,
     is_list_type,
     is_non_null_type,
 )
-from graphql.type import GraphQLAbstractType
 
-_PAGED: Final = "edges"
+_CONNECTION: Final = "Connection"
 
 
 class FieldShape(NamedTuple):
@@ -41,34 +44,31 @@ def read(schema: GraphQLSchema) -> Shape:
 
 def _fields(schema: GraphQLSchema) -> Iterator[tuple[tuple[str, str], FieldShape]]:
     for name, owner in schema.type_map.items():
-        if name.startswith("__"):
-            continue
-        if isinstance(owner, GraphQLAbstractType):
-            raise ValueError(f"{name}: the measure of documents (merging.py) knows no interface and no union")  # noqa: TRY004
-        if isinstance(owner, GraphQLObjectType):
+        if isinstance(owner, (GraphQLInterfaceType, GraphQLUnionType)):
+            raise ValueError(f"{name}: merging.py knows no interface and no union")  # noqa: TRY004 - the SDL is wrong
+        if isinstance(owner, GraphQLObjectType) and not name.startswith("__"):
             for field, definition in owner.fields.items():
-                yield (name, field), _shape(f"{name}.{field}", field, definition)
+                yield (name, field), _shape(name, field, definition)
 
 
-def _shape(path: str, field: str, definition: GraphQLField) -> FieldShape:
-    nullable = not is_non_null_type(definition.type)
-    size = None
-    if is_list_type(definition.type if nullable else definition.type.of_type) and field != _PAGED:
-        size = _size(definition)
-        if size is None:
-            raise ValueError(f"{path}: a list says its size: @listSize(assumedSize: n) in the SDL")
-    return FieldShape(get_named_type(definition.type).name, size, _says(definition, "signedIn"), nullable)
-
-
-def _says(definition: GraphQLField, directive: str) -> bool:
-    return definition.ast_node is not None and any(
-        one.name.value == directive for one in definition.ast_node.directives or ()
-    )
+def _shape(owner: str, field: str, definition: GraphQLField) -> FieldShape:
+    of = get_named_type(definition.type).name
+    size = _size(definition)
+    edges = field == "edges" and owner.endswith(_CONNECTION)
+    if is_list_type(get_nullable_type(definition.type)) and size is None and not edges:
+        raise ValueError(f"{owner}.{field}: a list says its size, @listSize(assumedSize: n), or is a connection")
+    if of.endswith(_CONNECTION) and "first" not in definition.args:
+        raise ValueError(f"{owner}.{field}: a connection takes `first`")
+    signed_in = _directive(definition, "signedIn") is not None
+    return FieldShape(of, size, signed_in, not is_non_null_type(definition.type))
 
 
 def _size(definition: GraphQLField) -> int | None:
-    for one in (definition.ast_node.directives if definition.ast_node else None) or ():
-        if one.name.value == "listSize":
-            value = one.arguments[0].value
-            return int(value.value) if isinstance(value, IntValueNode) else None
-    return None
+    directive = _directive(definition, "listSize")
+    value = directive.arguments[0].value if directive and directive.arguments else None
+    return int(value.value) if isinstance(value, IntValueNode) else None
+
+
+def _directive(definition: GraphQLField, name: str) -> DirectiveNode | None:
+    found = definition.ast_node.directives if definition.ast_node else None
+    return next((one for one in found or () if one.name.value == name), None)

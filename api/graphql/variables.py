@@ -16,7 +16,7 @@ _decoder = msgspec.json.Decoder(dict[str, Any] | None)
 def read(raw: msgspec.Raw) -> dict[str, Any] | None:
     """The variables in JSON. Raises BadInput for what is no object, and beyond a bound."""
     try:
-        variables = _decoder.decode(raw)
+        variables: dict[str, Any] | None = _decoder.decode(raw)
     except msgspec.ValidationError:
         raise BadInput("variables: an object or null is needed") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -16,7 +16,11 @@ LISTS = read(
     build_schema(
         """
         directive @listSize(assumedSize: Int!) on FIELD_DEFINITION
-        type Query { short: [A!]! @listSize(assumedSize: 5)  long: [A!] @listSize(assumedSize: 110)  none: [A!] @listSize(assumedSize: 0) }
+        type Query {
+          short: [A!]! @listSize(assumedSize: 5)
+          long: [A!] @listSize(assumedSize: 110)
+          none: [A!] @listSize(assumedSize: 0)
+        }
         type A { a: Int  b: Int  inner: [A] @listSize(assumedSize: 10) }
         """
     )
