@@ -29,14 +29,15 @@ SCHEMA = build_schema(SDL)
     ],
 )
 def test_fields_of_one_name(text: str, merges: bool) -> None:
-    """Failed with the arguments left out, with fragments left out, and with only the first operation looked at."""
+    """Failed with the arguments or the fragments left out, with an object's fields in their order, and with only the first
+    operation looked at."""
     assert (Merging(parse(text)).conflict() is None) == merges
 
 
 @settings(max_examples=150, deadline=None)
 @given(documents)
 def test_it_accepts_what_the_library_accepts(text: str) -> None:
-    """Failed with the sub-selections of only the first field looked at, and with an object's fields in their order."""
+    """Failed with the sub-selections of only the first field looked at."""
     document = parse(text)
     theirs = validate(SCHEMA, document, [OverlappingFieldsCanBeMergedRule])
     ours = Merging(document).conflict()
@@ -46,7 +47,8 @@ def test_it_accepts_what_the_library_accepts(text: str) -> None:
 
 @given(documents)
 def test_it_looks_at_each_selection_as_often_as_the_measure_counts_it(text: str) -> None:
-    """The bound of the measure is a bound of the work. Failed with fragments expanded at each spread of one place."""
+    """The bound of the measure is a bound of the work. Failed with sub-selections merged again for each field of
+    a name."""
     document = parse(text)
     merging = Merging(document)
     merging.conflict()
