@@ -20,6 +20,9 @@ MESSAGES_PER_S: Final = 50  # token bucket: refill rate ...
 MESSAGES_BURST: Final = 300  # ... and size
 RATE_LIMITED_CLOSE_S: Final = 10  # limited for this long: 4008
 RATE_LIMITED_PAUSE_S: Final = 1  # ... with no pause of this between two refusals
+PIECES_PER_MESSAGE: Final = 16  # so many reads that end no frame count as one: a slow link cuts where it likes
+FRAGMENTS_PER_MESSAGE_MAX: Final = 1_024  # of one message, empty ones too; then 1009
+FRAMES_PER_TURN: Final = 8  # of one socket in one turn of the loop: about 0.1 ms; the rest waits for another
 CONNECT_DEADLINE_S: Final = 5  # from accept to a valid `connect`, handshake included
 HANDSHAKE_BYTES_MAX: Final = 8 * 1024  # request line and headers together
 SOCKET_LIFE_S_MAX: Final = 12 * 3600
@@ -91,6 +94,11 @@ REVOCATIONS_KEPT_S: Final = 37 * 3600  # a socket of 12 h that a token of 24 h o
 
 # --- one gateway process
 DOOR_TURN_S: Final = 0.004  # of each turn of the loop for handshakes and `connect`s
+THROTTLE_TURN_S: Final = 0.001  # for all sockets together that are over their rate, ...
+THROTTLE_EVERY_S: Final = 0.005  # ... each time that this is over: a fifth of the process at most
+THROTTLE_SOCKETS_PER_TURN: Final = 32  # ... and so many of them: each may be read once more in the turn that follows
+CLOSING_READ_BYTES_MAX: Final = 16 * 1024  # of a closing socket in one read; then it is read in turn with those above
+TCP_RECEIVE_BYTES: Final = 64 * 1024  # the kernel keeps about this of what one socket says, and a read brings no more
 HELD_CONNECTS_MAX: Final = 10_000  # whose token names a key that is being fetched; then 1013
 HELD_MESSAGES_MAX: Final = 10  # of one of them, `connect` included; then 1013
 LOOP_LATE_S: Final = 0.002  # a loop that is late by this is busy, and ...

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import structlog
 from websockets.http11 import Request
@@ -12,7 +12,9 @@ from websockets.http11 import Request
 from config.addresses import client_address, is_lenient
 from config.limits import (
     CLOSE_WAIT_S,
+    CLOSING_READ_BYTES_MAX,
     CONNECT_DEADLINE_S,
+    FRAMES_PER_TURN,
     PING_AFTER_SILENCE_BACKGROUND_S,
     PING_AFTER_SILENCE_S,
     SILENT_CLOSE_BACKGROUND_S,
@@ -47,6 +49,8 @@ class Client(Outflow):
 
     __slots__ = ("_address", "_due", "_heard_at", "_slot", "session")
 
+    frames_per_turn: ClassVar[int] = FRAMES_PER_TURN
+
     def __init__(self, gateway: "Gateway") -> None:
         super().__init__(gateway)
         self.session: Session | None = None
@@ -71,6 +75,23 @@ class Client(Outflow):
             self.read(data)
         elif self.phase != CLOSING:
             self._gateway.door.knock(self, data)
+        elif len(data) > CLOSING_READ_BYTES_MAX:
+            self._gateway.throttle.hold(self)
+
+    def put_off(self, data: bytes, at: int) -> None:
+        """It has said more than one turn's share: it waits at the door, or longer when it is over its rate."""
+        gateway, session = self._gateway, self.session
+        if session is not None and session.is_over_rate:
+            gateway.throttle.hold(self, data, at)
+        elif self.transport is not None:
+            self.transport.pause_reading()
+            gateway.door.knock(self, data[at:])
+
+    def listen(self) -> None:
+        """Hears more, unless something that it said still waits for a turn."""
+        gateway = self._gateway
+        if self.transport is not None and not gateway.door.waits(self) and not gateway.throttle.holds(self):
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The client will say nothing more; what it said before is heard first."""
@@ -84,6 +105,7 @@ class Client(Outflow):
         gateway = self._gateway
         gateway.clients.discard(self)
         gateway.door.leave(self)
+        gateway.throttle.leave(self)
         gateway.wheel.drop(self, self._slot)
         if self._address:
             gateway.count_address(self._address, -1)
@@ -118,6 +140,8 @@ class Client(Outflow):
     def closing(self) -> None:
         """Half-closed: presence and channels end now, the socket a little later."""
         self._gateway.door.leave(self)
+        self._gateway.throttle.leave(self)
+        self.listen()  # what it still says is read away: bytes unread would reset the socket, and lose our close
         self._end_session()
         self._wake_at(monotonic() + CLOSE_WAIT_S)
 
@@ -169,15 +193,38 @@ class Client(Outflow):
         """Keeps the socket; presence it does not keep."""
         self._control()
 
+    def on_fragment(self, *, ignored: bool) -> bool:
+        """Fragments count like messages; one over the rate is refused with its message, and that is said once."""
+        session = self.session
+        if ignored or session is None or not session.expires_unix:
+            return self._control() and not ignored
+        now = monotonic()
+        self._heard_at = now
+        refusal = session.fragment(now)
+        if refusal is not None:
+            self._perform(refusal, now)
+        return refusal is None
+
+    def on_piece(self) -> None:
+        """Reads that end no frame count a little."""
+        now, session = monotonic(), self.session
+        if session is not None and not session.piece(now):
+            self._refused(session, now)
+
     def _control(self) -> bool:
         now = monotonic()
         self._heard_at = now
         session = self.session
         if session is None or session.control_frame(now):
             return True
+        self._refused(session, now)
+        return False
+
+    def _refused(self, session: Session, now: float) -> None:
+        """Something over the rate that has no answer."""
+        self._gateway.throttle.hold(self)
         if session.limited_too_long(now):
             self.close(Closing.RATE_LIMIT)
-        return False
 
     # --- at the door
 
@@ -198,7 +245,9 @@ class Client(Outflow):
                 case Send():
                     self.send(effect.frame)
                     gateway.counters.errors += effect.is_error
-                    gateway.counters.rate_limited += effect.is_limit
+                    if effect.is_limit:
+                        gateway.counters.rate_limited += 1
+                        gateway.throttle.hold(self)
                 case Admit():
                     self._admitted(effect.frame, now)
                     gateway.counters.resumed += effect.resumed

@@ -1,28 +1,39 @@
 """One socket as an asyncio.Protocol: bytes in, whole messages out to the subclass; frames and closes back.
 
-After the handshake nothing of `websockets` is kept. The common frame (whole, masked, text, up to the message limit)
-and the pong are read here; any other byte sequence goes to a fresh `websockets` object, which stays until it is at
-rest between two frames. Both ways answer every byte sequence alike; a property test and Autobahn hold them to it.
+After the handshake nothing of `websockets` is kept. Frames by which a socket goes on are read here; one by which it
+ends, a close or a mistake, is shown to a fresh `websockets` object, which says how. A whole socket read by `websockets`
+answers every byte sequence alike; a property test and Autobahn hold this to it.
+
+One read serves `frames_per_turn` frames; what comes behind them is the subclass's to `put_off`.
 """
 
 import asyncio
-from types import GeneratorType
+import sys
 from typing import ClassVar, Final, cast
 
-from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.frames import Close, CloseCode
 from websockets.http11 import Request
 from websockets.protocol import Protocol, State
 from websockets.speedups import apply_mask
 
-from config.limits import HANDSHAKE_BYTES_MAX, INBOUND_MESSAGE_BYTES_MAX
+from config.limits import FRAGMENTS_PER_MESSAGE_MAX, HANDSHAKE_BYTES_MAX, INBOUND_MESSAGE_BYTES_MAX
 from rt import handshake, upgrade
 from rt.closes import Closing
 from rt.handshake import Page, Rules
 from rt.wire.frames import close_frame
 
 _TEXT: Final = 0x81
+_BINARY: Final = 0x82
+_PING: Final = 0x89
 _PONG: Final = 0x8A
+_TEXT_BEGINS: Final = 0x01
+_BINARY_BEGINS: Final = 0x02
+_GOES_ON: Final = 0x00
+_FINAL: Final = 0x80
 _MASKED: Final = 0x80
+# First bytes of frames that may come between two messages, and inside one.
+_BETWEEN: Final = frozenset((_TEXT, _BINARY, _PING, _PONG, _TEXT_BEGINS, _BINARY_BEGINS))
+_INSIDE: Final = frozenset((_PING, _PONG, _GOES_ON, _FINAL))
 
 HANDSHAKE: Final = 0
 OPEN: Final = 1
@@ -30,13 +41,26 @@ CLOSING: Final = 2  # our close is on its way; what still comes in is ignored
 LOST: Final = 3
 
 
-class Connection(asyncio.Protocol):
-    """Framing. A subclass says what happens: `rules`, `admit`, `opened`, `on_*`, `closing`."""
+class _Message:
+    """A message that comes in fragments: what is kept of it is bounded by its size, and their number is counted."""
 
-    __slots__ = ("_fragments", "_held", "_partial", "_rare", "phase", "transport")
+    __slots__ = ("count", "data", "is_text", "size")
+
+    def __init__(self, *, is_text: bool) -> None:
+        self.is_text = is_text
+        self.data: bytearray | None = bytearray()  # None: it is ignored
+        self.size = 0
+        self.count = 0
+
+
+class Connection(asyncio.Protocol):
+    """Framing. A subclass says what happens: `rules`, `admit`, `opened`, `on_*`, `put_off`, `closing`."""
+
+    __slots__ = ("_held", "_judge", "_message", "_partial", "phase", "transport")
 
     message_bytes_max: ClassVar[int] = INBOUND_MESSAGE_BYTES_MAX
-    reads_directly: ClassVar[bool] = True  # False: one `websockets` object for all, to compare with
+    fragments_max: ClassVar[int] = FRAGMENTS_PER_MESSAGE_MAX
+    frames_per_turn: ClassVar[int] = sys.maxsize
 
     transport: asyncio.Transport | None
 
@@ -45,8 +69,8 @@ class Connection(asyncio.Protocol):
         self.phase = HANDSHAKE
         self._held: list[bytes] | None = None  # answers to what came in one read: they go out as one write
         self._partial: bytes | None = None  # of the request's head, or of a common frame
-        self._rare: Protocol | None = None
-        self._fragments: list[bytes] | None = None
+        self._message: _Message | None = None
+        self._judge: Protocol | None = None  # of a frame that ends the socket, while that is not whole
 
     # --- for the subclass
 
@@ -74,6 +98,16 @@ class Connection(asyncio.Protocol):
     def on_pong(self) -> None:
         """A pong of the client, asked for or not."""
 
+    def on_fragment(self, *, ignored: bool) -> bool:
+        """A fragment of a message that is not whole; whether it is kept. If not, its message is `ignored`."""
+        return not ignored
+
+    def on_piece(self) -> None:
+        """A read that has ended no frame."""
+
+    def put_off(self, _data: bytes, _at: int) -> None:
+        """More than one turn's share was said: `read` what begins at `_at` in another turn, and nothing before it."""
+
     def closing(self) -> None:
         """The socket is closing: `linger_over` must be called in a while."""
 
@@ -88,7 +122,7 @@ class Connection(asyncio.Protocol):
         self.phase = LOST
         self.transport = None
         self._held = self._partial = None
-        self._forget_rare()
+        self._forget()
 
     def eof_received(self) -> bool:
         """The client has closed its side."""
@@ -98,18 +132,20 @@ class Connection(asyncio.Protocol):
         """Bytes of the client."""
         self.read(data)
 
-    def read(self, data: bytes) -> None:
-        """Reads them now."""
+    def read(self, data: bytes, at: int = 0) -> None:
+        """Reads a turn's share of them now, from `at` on."""
         if self._partial is not None:
             data = self._partial + data
             self._partial = None
         if self.phase == OPEN:
-            if self._rare is not None:
-                self._read_rare(data)
-            else:
-                self._read(data)
-                if self._held is not None:
-                    self._release()
+            if self._judge is not None:
+                self._end_by_rules(data)
+                return
+            at = self._read(data, at)
+            if self._held is not None:
+                self._release()
+            if at < len(data) and self.phase == OPEN:
+                self.put_off(data, at)
         elif self.phase == HANDSHAKE:
             self._shake_hands(data)
 
@@ -144,7 +180,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, data: bytes) -> None:
         self.phase = CLOSING
-        self._forget_rare()
+        self._forget()
         if self._held is not None:
             self._release()
         if self.transport is not None:
@@ -181,39 +217,46 @@ class Connection(asyncio.Protocol):
         else:  # no request in plain HTTP begins like this
             self._end(handshake.page(Page(400, b"not an HTTP request\n")))
 
-    def _read(self, data: bytes) -> None:
-        """Whole common frames and pongs, one after another; `data` begins with a frame."""
-        at, end = 0, len(data)
+    def _read(self, data: bytes, began: int) -> int:
+        """Whole frames, one after another; where the next turn begins. `data[began]` begins a frame."""
+        at, end, left = began, len(data), self.frames_per_turn
         while end - at >= 2:
-            first, size = data[at], data[at + 1] - _MASKED
-            body = at + 6
-            if size == 126 and first == _TEXT and end - at >= 4:
-                size = data[at + 2] << 8 | data[at + 3]
-                body = at + 8
-            elif size == 126 and first == _TEXT:
-                break
-            elif size < 0 or size > 125:
-                self._read_rare(data[at:])
-                return
-            if (first != _TEXT and first != _PONG) or size > self.message_bytes_max or not self.reads_directly:
-                self._read_rare(data[at:])
-                return
+            first, size, body = data[at], data[at + 1] - _MASKED, at + 6
+            message = self._message
+            if message is None:
+                room = self.message_bytes_max if first in _BETWEEN else -1
+            else:
+                room = self.message_bytes_max - message.size if first in _INSIDE else -1
+            if size > 125 and room >= 0:
+                size, body = _long_size(data, at, end)
+                if not body:
+                    break
+                if size > 125 and (first == _PING or first == _PONG):
+                    room = -1
+            if not 0 <= size <= room:
+                self._end_by_rules(data[at:])
+                return end
             stop = body + size
             if stop > end:
                 break
+            if not left:
+                return at
+            left -= 1
             if stop < end and self._held is None:
                 self._held = []
+            payload = apply_mask(data[body:stop], data[body - 4 : body])
             if first == _TEXT:
-                self._text(apply_mask(data[body:stop], data[body - 4 : body]))
-                if self.phase != OPEN:
-                    return
+                self._text(payload)
             else:
-                self.on_pong()
-                if self.phase != OPEN:
-                    return
+                self._frame(first, payload)
+            if self.phase != OPEN:
+                return end
             at = stop
         if at < end:
             self._partial = data[at:] if at else data
+            if at == began:
+                self.on_piece()
+        return end
 
     def _text(self, payload: bytes | bytearray) -> None:
         if not payload.isascii():
@@ -224,60 +267,66 @@ class Connection(asyncio.Protocol):
                 return
         self.on_message(payload)
 
-    def _read_rare(self, data: bytes) -> None:
-        rare = self._rare
-        if rare is None:
-            rare = self._rare = handshake.open_protocol(self.message_bytes_max)
-        rare.receive_data(data)
-        ours = [written for written in rare.data_to_send() if written]
-        for event in rare.events_received():
-            if isinstance(event, Frame):
-                self._frame(event)
-            if self.phase != OPEN:
-                return
-        if rare.state is not State.OPEN:
-            # The client's close is answered with itself, also amid fragments; else the last write says what was wrong.
-            self._end(ours[-1] if rare.close_rcvd is None else _echo(rare.close_rcvd))
-        elif self.reads_directly and rare.current_size is None and not rare.reader.buffer and _at_rest(rare):
-            self._forget_rare()
-
-    def _frame(self, frame: Frame) -> None:
-        match frame.opcode:
-            case Opcode.PING:
-                if self.on_ping():
-                    self.send(bytes((_PONG, len(frame.data))) + frame.data)
-            case Opcode.PONG:
-                self.on_pong()
-            case Opcode.TEXT | Opcode.BINARY if frame.fin:
-                self._whole(frame.opcode, bytes(frame.data))
-            case Opcode.TEXT | Opcode.BINARY:
-                self._fragments = [bytes((frame.opcode,)), bytes(frame.data)]
-            case Opcode.CONT if self._fragments is not None:
-                self._fragments.append(bytes(frame.data))
-                if frame.fin:
-                    opcode, *parts = self._fragments
-                    self._fragments = None
-                    self._whole(opcode[0], b"".join(parts))
-
-    def _whole(self, opcode: int, payload: bytes) -> None:
-        if opcode == Opcode.TEXT:
-            self._text(payload)
-        else:
+    def _frame(self, first: int, payload: bytes) -> None:
+        """A frame that is no whole text."""
+        if first == _PONG:
+            self.on_pong()
+        elif first == _PING:
+            if self.on_ping():
+                self.send(bytes((_PONG, len(payload))) + payload)
+        elif first == _BINARY:
             self.on_binary(payload)
+        else:
+            if self._message is None:
+                self._message = _Message(is_text=first == _TEXT_BEGINS)
+            self._fragment(self._message, payload, is_last=first == _FINAL)
 
-    def _forget_rare(self) -> None:
-        if self._rare is not None:
-            handshake.let_go(self._rare)
-            self._rare = None
-        self._fragments = None
+    def _fragment(self, message: _Message, payload: bytes, *, is_last: bool) -> None:
+        message.count += 1
+        message.size += len(payload)
+        if is_last:
+            self._message = None
+        if message.count > self.fragments_max:
+            self.close(Closing.TOO_BIG)
+        elif is_last and message.data is not None:
+            message.data += payload
+            if message.is_text:
+                self._text(message.data)
+            else:
+                self.on_binary(message.data)
+        elif not self.on_fragment(ignored=message.data is None):
+            message.data = None
+        elif message.data is not None:
+            message.data += payload
+
+    def _end_by_rules(self, data: bytes) -> None:
+        """`websockets` says how the socket ends by the frame that begins here; it may want the rest of it first."""
+        judge = self._judge
+        if judge is None:
+            judge = self._judge = handshake.open_protocol(self.message_bytes_max)
+            judge.current_size = None if self._message is None else self._message.size
+        judge.receive_data(data)
+        ours = [written for written in judge.data_to_send() if written]
+        if judge.state is not State.OPEN:
+            # The client's close is answered with itself, also amid fragments; else the last write says what was wrong.
+            self._end(ours[-1] if judge.close_rcvd is None else _echo(judge.close_rcvd))
+        else:
+            self.on_piece()
+
+    def _forget(self) -> None:
+        if self._judge is not None:
+            handshake.let_go(self._judge)
+            self._judge = None
+        self._message = None
+
+
+def _long_size(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Of a frame whose size is written in two or eight bytes: the size, and where its payload begins; 0: not yet here."""
+    if data[at + 1] & 127 == 126:
+        return (int.from_bytes(data[at + 2 : at + 4], "big"), at + 8) if end - at >= 4 else (0, 0)
+    return (int.from_bytes(data[at + 2 : at + 10], "big"), at + 14) if end - at >= 10 else (0, 0)
 
 
 def _echo(close: Close) -> bytes:
     payload = b"" if close.code == CloseCode.NO_STATUS_RCVD else close.serialize()
     return bytes((0x88, len(payload))) + payload
-
-
-def _at_rest(protocol: Protocol) -> bool:
-    """Whether the parser waits for the first byte of a frame, and not in the middle of one."""
-    waiting = protocol.parser.gi_yieldfrom if isinstance(protocol.parser, GeneratorType) else None
-    return isinstance(waiting, GeneratorType) and waiting.__name__ == "at_eof"

@@ -1,5 +1,7 @@
 """Where those wait who are not yet anybody: for their turn, or for the key that their token names.
 
+So does whoever has said more at once than one turn's share, while it keeps to its rate.
+
 A handshake and its `connect` cost as much as twenty events for somebody who is in, and after a restart thousands come
 at once. They get DOOR_TURN_S of each turn of the loop, first come, first served: whoever is in is not held up by them.
 """
@@ -9,7 +11,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Protocol
 
-from config.limits import DOOR_TURN_S, HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
+from config.limits import DOOR_TURN_S, HANDSHAKE_BYTES_MAX, HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
 from rt.closes import Closing
 from rt.wire.inbound import Decoded
 
@@ -21,8 +23,11 @@ class Visitor(Protocol):
 
     transport: asyncio.Transport | None
 
-    def read(self, data: bytes) -> None:
+    def read(self, data: bytes, at: int = 0) -> None:
         """Its turn: this is what it has said."""
+
+    def listen(self) -> None:
+        """Hears more, unless something that it said still waits for a turn."""
 
     def go_on(self, messages: Iterable[Decoded]) -> None:
         """The keys are fresh: these messages are decided now, for good."""
@@ -55,8 +60,8 @@ class Door:
         earlier = self._waiting.get(visitor)
         if earlier is not None:
             data = earlier + data
-            if visitor.transport is not None:
-                visitor.transport.pause_reading()  # the kernel keeps what else it says
+        if (earlier is not None or len(data) > HANDSHAKE_BYTES_MAX) and visitor.transport is not None:
+            visitor.transport.pause_reading()  # the kernel keeps what else it says
         self._waiting[visitor] = data
         self._schedule()
 
@@ -72,8 +77,7 @@ class Door:
         data = self._waiting.pop(visitor, None)
         if data is not None:
             visitor.read(data)
-            if visitor.transport is not None and not visitor.transport.is_reading():
-                visitor.transport.resume_reading()
+            visitor.listen()
 
     def leave(self, visitor: Visitor) -> None:
         """It waits for nothing any more."""

@@ -19,6 +19,7 @@ from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
 from rt.pump import Pump
 from rt.session import Facts
+from rt.throttle import Throttle
 from rt.wheel import Wheel
 
 _OVERLOADED: Final = Page(503, b"restarting\n")
@@ -57,6 +58,7 @@ class Gateway:
         self.wheel: Wheel[Client] = Wheel(asyncio.get_running_loop().time())
         self.door = Door(asyncio.get_running_loop())
         self.pump = Pump(asyncio.get_running_loop(), self._unread)
+        self.throttle = Throttle(asyncio.get_running_loop())
         self.clients: set[Client] = set()
         self.slow: set[Outflow] = set()
         self.identified = 0

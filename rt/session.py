@@ -15,6 +15,7 @@ from config.limits import (
     ERRORS_PER_WINDOW_MAX,
     MESSAGES_BURST,
     MESSAGES_PER_S,
+    PIECES_PER_MESSAGE,
     RATE_LIMITED_CLOSE_S,
     RATE_LIMITED_PAUSE_S,
     SOCKET_LIFE_S_MAX,
@@ -159,6 +160,19 @@ class Session:
     def control_frame(self, now: float) -> bool:
         """Whether a ping of the client is answered; it counts like a message. Call `limited_too_long` after."""
         return self._may_speak(now)
+
+    def piece(self, now: float) -> bool:
+        """A read that ended no frame counts a little: whether that is within the rate. Call `limited_too_long` after."""
+        return self._may_speak(now, 1 / PIECES_PER_MESSAGE)
+
+    def fragment(self, now: float) -> Effects | None:
+        """A fragment counts like a message. None: it is kept; else its message is ignored, and this follows."""
+        return None if self._may_speak(now) else self._limited(None, now)
+
+    @property
+    def is_over_rate(self) -> bool:
+        """Whether the next message would be refused, but for the time that passes until then."""
+        return self._tokens < 1.0
 
     def limited_too_long(self, now: float) -> bool:
         """Whether the client has been over its rate, without a pause, for RATE_LIMITED_CLOSE_S."""
@@ -362,13 +376,13 @@ class Session:
 
     # --- limits
 
-    def _may_speak(self, now: float) -> bool:
+    def _may_speak(self, now: float, price: float = 1.0) -> bool:
         left = self._tokens + (now - self._tokens_at) * MESSAGES_PER_S
         if left > MESSAGES_BURST:
             left = float(MESSAGES_BURST)
         self._tokens_at = now
-        spoken = left >= 1.0
-        self._tokens = left - 1.0 if spoken else left
+        spoken = left >= price
+        self._tokens = left - price if spoken else left
         return spoken
 
     def _limited(self, message_id: MessageId, now: float) -> Effects:

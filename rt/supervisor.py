@@ -20,6 +20,7 @@ from config.limits import (
     RESTART_PAUSE_S,
     TCP_KEEPALIVE_S,
     TCP_NOTSENT_LOWAT_BYTES,
+    TCP_RECEIVE_BYTES,
     TCP_USER_TIMEOUT_MS,
 )
 from config.process import Lifetime, allow_open_files, configure_logging, run
@@ -50,6 +51,7 @@ def listener(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, TCP_RECEIVE_BYTES)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TCP_KEEPALIVE_S)
     made.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
     made.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, TCP_NOTSENT_LOWAT_BYTES)

@@ -15,11 +15,14 @@ _TEXT = 0x81
 
 
 class Echo(Connection):
-    """Answers every message with itself. It takes larger messages than the gateway, and binary ones, as suites do."""
+    """Answers every message with itself. It takes larger messages than the gateway, and binary ones, as suites do; but it
+    reads in turns, as the gateway does."""
 
     __slots__ = ()
 
     message_bytes_max = 16 << 20
+    fragments_max = 1 << 20
+    frames_per_turn = 2
 
     def rules(self) -> Rules:
         return Rules(path=None, origins=None, subprotocols=())
@@ -29,6 +32,16 @@ class Echo(Connection):
 
     def on_binary(self, payload: bytes | bytearray) -> None:
         self.send(_frame(_BINARY, bytes(payload)))
+
+    def put_off(self, data: bytes, at: int) -> None:
+        if self.transport is not None:
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on, data, at)
+
+    def _go_on(self, data: bytes, at: int) -> None:
+        if self.transport is not None:
+            self.transport.resume_reading()
+            self.read(data, at)
 
     def closing(self) -> None:
         asyncio.get_running_loop().call_later(CLOSE_WAIT_S, self.linger_over)

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rt.connection import CLOSING, HANDSHAKE, OPEN, Connection
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Protocol, State
+
+from rt import handshake
+from rt.closes import Closing
+from rt.connection import CLOSING, HANDSHAKE, OPEN, Connection, _echo
 
 REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -61,9 +66,63 @@ class Direct(Connection):
 
 
 class Pure(Direct):
-    """Everything through `websockets`."""
+    """Reads a whole open socket by `websockets`, to compare with."""
 
-    reads_directly: ClassVar[bool] = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole: Protocol | None = None
+        self.parts: list[bytes] = []
+        self.is_text = True
+
+    def read(self, data: bytes, at: int = 0) -> None:
+        if self.phase != OPEN:
+            super().read(data, at)
+            return
+        if self.whole is None:
+            self.whole = handshake.open_protocol(self.message_bytes_max)
+        self.whole.receive_data(data)
+        ours = [written for written in self.whole.data_to_send() if written]
+        for event in self.whole.events_received():
+            assert isinstance(event, Frame)
+            self.take(event)
+            if self.phase != OPEN:
+                return
+        if self.whole.state is not State.OPEN:
+            self._end(ours[-1] if self.whole.close_rcvd is None else _echo(self.whole.close_rcvd))
+
+    def take(self, event: Frame) -> None:
+        if event.opcode is Opcode.PING:
+            self.on_ping()
+            self.send(bytes((0x8A, len(event.data))) + event.data)
+        elif event.opcode is Opcode.PONG:
+            self.on_pong()
+        elif event.opcode is not Opcode.CLOSE:
+            if event.opcode is not Opcode.CONT:
+                self.parts, self.is_text = [], event.opcode is Opcode.TEXT
+            self.parts.append(bytes(event.data))
+            if event.fin and self.is_text:
+                self._text(b"".join(self.parts))
+            elif event.fin:
+                self.on_binary(b"".join(self.parts))
+
+
+class Turns(Direct):
+    """Reads two frames a turn; `turns` counts them."""
+
+    frames_per_turn: ClassVar[int] = 2
+    turns = 1
+
+    def put_off(self, data: bytes, at: int) -> None:
+        self.turns += 1
+        self.read(data, at)
+
+
+class Refusing(Direct):
+    """Keeps no fragment after the first three of a socket."""
+
+    def on_fragment(self, *, ignored: bool) -> bool:
+        self.events.append(("fragment", b"ignored" if ignored else b""))
+        return not ignored and len(self.events) <= 3
 
 
 def opened(kind: type[Direct]) -> tuple[Direct, Wire]:
@@ -197,15 +256,58 @@ def test_bad_frames(data: bytes, code: int) -> None:
     assert connection.events == []
 
 
-def test_websockets_is_let_go_between_frames_and_only_there() -> None:
-    """Failed when the rest of the parser was looked for one generator too high: the object stayed for good."""
-    connection, _ = opened(Direct)
-    ping = frame(0x89, b"ping")
-    kept: list[bool] = []
-    for chunk in (ping[:1], ping[1:2], ping[2:7], ping[7:], frame(0x01, b"part"), frame(0x80, b"part")):
-        connection.data_received(chunk)
-        kept.append(connection._rare is not None)
-    assert kept == [False, True, True, False, True, False]
+@given(SEQUENCES)
+def test_turns_change_nothing(frames: list[bytes]) -> None:
+    data = b"".join(frames)
+    (whole, whole_wire), (turns, turns_wire) = opened(Direct), opened(Turns)
+    whole.data_received(data)
+    turns.data_received(data)
+    assert turns.events == whole.events
+    assert turns_wire.written == whole_wire.written
+
+
+@pytest.mark.parametrize("first", [0x00, 0x81, 0x89, 0x8A])
+def test_a_turn_serves_so_many_frames_and_no_more(first: int) -> None:
+    """Failed with every frame of a read served at once, and with continuations handed to `websockets` all together."""
+    connection, _ = opened(Turns)
+    connection.data_received(frame(0x01, b"x") + frame(first, b"") * 9 if first == 0 else frame(first, b"") * 10)
+    assert connection.turns == 5
+
+
+def test_fragments_are_bounded_in_number_and_what_is_kept_of_them_in_memory() -> None:
+    """Failed with a list that had an entry for each empty one, for ever."""
+    connection, wire = opened(Direct)
+    connection.data_received(frame(0x01, b"") + frame(0x00, b"") * (Direct.fragments_max - 2))
+    assert connection._message is not None
+    assert connection._message.data == b""
+    assert (wire.written, connection.phase) == (b"", OPEN)
+    connection.data_received(frame(0x00, b"") * 2)
+    assert (close_code(wire.written), connection.phase) == (Closing.TOO_BIG.code, CLOSING)
+
+
+def test_a_message_whose_fragment_is_refused_is_ignored_to_its_end() -> None:
+    """And nothing of it is kept; what comes behind it is heard. Its end is still asked for."""
+    connection, _ = opened(Refusing)
+    connection.data_received(frame(0x01, b"a") + frame(0x00, b"b") * 4)
+    assert connection._message is not None
+    assert connection._message.data is None
+    connection.data_received(frame(0x80, b"c") + frame(0x81, b"whole"))
+    kept, ignored = ("fragment", b""), ("fragment", b"ignored")
+    assert connection.events == [kept] * 4 + [ignored] * 2 + [("text", b"whole")]
+
+
+def test_reads_that_end_no_frame_are_told() -> None:
+    """Failed: single bytes cost their sender nothing."""
+    pieces: list[int] = []
+
+    class Counting(Direct):
+        def on_piece(self) -> None:
+            pieces.append(1)
+
+    connection, _ = opened(Counting)
+    for byte in frame(0x81, b"{}") + frame(0xC1, b"bad")[:-1]:
+        connection.data_received(bytes((byte,)))
+    assert len(pieces) == 7 + 8
 
 
 def test_a_close_is_answered_with_itself() -> None:

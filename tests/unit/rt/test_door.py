@@ -31,7 +31,10 @@ class Recorder(asyncio.Transport):
     def resume_reading(self) -> None:
         self.reading = True
 
-    def read(self, data: bytes) -> None:
+    def listen(self) -> None:
+        self.reading = True
+
+    def read(self, data: bytes, at: int = 0) -> None:
         self.log.append(("read", data))
         if data == b"raise":
             raise ValueError
