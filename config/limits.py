@@ -93,6 +93,10 @@ REVOCATIONS_MAX: Final = 100_000
 REVOCATIONS_KEPT_S: Final = 37 * 3600  # a socket of 12 h that a token of 24 h opened in its last minute, and clocks
 
 # --- one gateway process
+FILES_RESERVED: Final = 128  # open files that are no client's: Redis, listener, libraries
+LOBBY_PLACES: Final = 128  # connections beyond the clients: for /health and /ready of a full gateway, and who is ending
+STRANGERS_PER_ADDRESS_MAX: Final = 64  # connections of one address that have not upgraded; then its oldest goes
+LOOPBACK_SHARE: Final = 7 / 8  # of the clients, for those that no limit by address counts: others find a place
 DOOR_TURN_S: Final = 0.004  # of each turn of the loop for handshakes and `connect`s
 THROTTLE_TURN_S: Final = 0.001  # for all sockets together that are over their rate, ...
 THROTTLE_EVERY_S: Final = 0.005  # ... each time that this is over: a fifth of the process at most

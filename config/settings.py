@@ -96,11 +96,14 @@ class Settings(BaseSettings):
     welcome_credits: int = Field(100, ge=0, le=1_000_000, description="Credits that a new account is given")
     workout_cost: int = Field(25, ge=0, le=1_000_000, description="Credits that a workout costs after the trial")
 
+    connections_max: int = Field(
+        50_000, ge=1, description="Open sockets of one gateway process; fewer where it may open fewer files"
+    )
     connections_per_user_max: int = Field(32, ge=1, description="Open sockets of one user in one gateway process")
     connections_per_address_max: int = Field(
         200,
         ge=1,
-        description="Open sockets of one address in one gateway process; loopback is exempt, see below",
+        description="Open sockets of one address (IPv6: one /64) in one gateway process; loopback is exempt, see below",
     )
     loopback_lenient: bool = Field(
         True, description="Loopback without TRUSTED_PROXIES and forwarding header is exempt from rate limits"

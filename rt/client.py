@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import structlog
 from websockets.http11 import Request
 
-from config.addresses import client_address, is_lenient
+from config.addresses import address_group, client_address, is_inside, is_lenient
 from config.limits import (
     CLOSE_WAIT_S,
     CLOSING_READ_BYTES_MAX,
@@ -24,6 +24,7 @@ from rt.closes import Closing
 from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN
 from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
 from rt.handshake import Page, Rules
+from rt.lobby import LOOPBACK
 from rt.outflow import Outflow
 from rt.presence.rules import bounds, view
 from rt.session import Session, State
@@ -47,14 +48,14 @@ _PATIENCE_S: Final = (
 class Client(Outflow):
     """See the module. One object per socket, no task, no timer: the gateway's wheel calls `on_timer`."""
 
-    __slots__ = ("_address", "_due", "_heard_at", "_slot", "session")
+    __slots__ = ("_due", "_group", "_heard_at", "_slot", "session")
 
     frames_per_turn: ClassVar[int] = FRAMES_PER_TURN
 
     def __init__(self, gateway: "Gateway") -> None:
         super().__init__(gateway)
         self.session: Session | None = None
-        self._address = ""  # empty: not counted
+        self._group = ""  # of its address, for which it counts; empty: for none
         self._heard_at = 0.0
         self._due = 0.0
         self._slot = NOWHERE
@@ -62,8 +63,9 @@ class Client(Outflow):
     # --- the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accepted: it has CONNECT_DEADLINE_S to become a client."""
+        """Accepted: it has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
         super().connection_made(transport)
+        self._gateway.lobby.enter(self, self._group_at_accept())
         self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
         self._wake_at(monotonic() + CONNECT_DEADLINE_S)
@@ -107,10 +109,35 @@ class Client(Outflow):
         gateway.door.leave(self)
         gateway.throttle.leave(self)
         gateway.wheel.drop(self, self._slot)
-        if self._address:
-            gateway.count_address(self._address, -1)
+        if self._group:
+            gateway.lobby.give_back(self._group)
         self._end_session()
+        gateway.lobby.leave(self)
         super().connection_lost(error)
+
+    def shed(self) -> None:
+        """There is no place for it: whoever has upgraded is told, and its socket waits for no answer."""
+        if self._group:
+            self._gateway.lobby.give_back(self._group)
+            self._group = ""
+        is_open = self.phase == OPEN
+        self.close(Closing.OVERLOADED)
+        if self.transport is not None:
+            if is_open:
+                self.transport.close()
+            else:
+                self.transport.abort()
+
+    def _peer(self) -> str:
+        peer = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return peer[0] if peer else ""
+
+    def _group_at_accept(self) -> str:
+        """Of a proxy's or a spared one's connections nobody knows whose they are: all places together bound them."""
+        gateway, host = self._gateway, self._peer()
+        if is_inside(host, gateway.trusted) or (gateway.lenient and is_lenient(host, False, gateway.trusted)):
+            return ""
+        return address_group(host)
 
     def rules(self) -> Rules:
         """Of this gateway."""
@@ -118,15 +145,16 @@ class Client(Outflow):
 
     def admit(self, request: Request) -> Page | None:
         """Refuses an upgrade while draining, or from an address with too many sockets."""
-        gateway = self._gateway
-        peer = self.transport.get_extra_info("peername") if self.transport else None
-        host = peer[0] if peer else ""
+        gateway, host = self._gateway, self._peer()
         forwarded = ", ".join(request.headers.get_all("X-Forwarded-For")) or None
-        spared = gateway.lenient and is_lenient(host, forwarded is not None, gateway.trusted)
-        refusal = gateway.may_upgrade(client_address(host, forwarded, gateway.trusted), spared=spared)
-        if refusal is None and not spared:
-            self._address = client_address(host, forwarded, gateway.trusted)
-            gateway.count_address(self._address, 1)
+        if gateway.lenient and is_lenient(host, forwarded is not None, gateway.trusted):
+            group = LOOPBACK
+        else:
+            group = address_group(client_address(host, forwarded, gateway.trusted))
+        refusal = gateway.may_upgrade(group)
+        if refusal is None:
+            gateway.lobby.take(group)
+            self._group = group
         return refusal
 
     def opened(self) -> None:
@@ -135,6 +163,7 @@ class Client(Outflow):
         self._heard_at = now
         self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
         self._gateway.counters.upgraded += 1
+        self._gateway.lobby.upgrade(self, self._group)
         self.session = Session(secrets.token_urlsafe(16), now)
 
     def closing(self) -> None:
@@ -273,6 +302,7 @@ class Client(Outflow):
         gateway = self._gateway
         gateway.counters.welcomes += 1
         gateway.identified += 1
+        gateway.lobby.name(self)
         access = session.access
         if access is not None:
             gateway.count_user(access.user, 1)
@@ -311,6 +341,7 @@ class Client(Outflow):
         if session is None:
             return
         gateway = self._gateway
+        gateway.lobby.end(self)
         for wire in session.subscriptions:
             gateway.hub.drop(self, wire)
         gateway.map.unwatch(self)

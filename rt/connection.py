@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
                 size, body = _long_size(data, at, end)
                 if not body:
                     break
-                if size > 125 and (first == _PING or first == _PONG):
+                if size > 125 and first in (_PING, _PONG):
                     room = -1
             if not 0 <= size <= room:
                 self._end_by_rules(data[at:])
@@ -321,7 +321,7 @@ class Connection(asyncio.Protocol):
 
 
 def _long_size(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """Of a frame whose size is written in two or eight bytes: the size, and where its payload begins; 0: not yet here."""
+    """Of a frame whose size is written in two or eight bytes: it, and where the payload begins; 0: not here yet."""
     if data[at + 1] & 127 == 126:
         return (int.from_bytes(data[at + 2 : at + 4], "big"), at + 8) if end - at >= 4 else (0, 0)
     return (int.from_bytes(data[at + 2 : at + 10], "big"), at + 14) if end - at >= 10 else (0, 0)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections import Counter
+import resource
 from typing import Final
 
 from config.addresses import Network, networks
@@ -13,6 +13,7 @@ from rt.closes import Closing
 from rt.door import Door
 from rt.handshake import Page, Rules
 from rt.hub import Hub
+from rt.lobby import Lobby, places
 from rt.metrics import Counters
 from rt.outflow import Outflow
 from rt.presence.local import LocalPresence
@@ -22,7 +23,8 @@ from rt.session import Facts
 from rt.throttle import Throttle
 from rt.wheel import Wheel
 
-_OVERLOADED: Final = Page(503, b"restarting\n")
+_RESTARTING: Final = Page(503, b"restarting\n")
+_FULL: Final = Page(503, b"no room\n")
 _TOO_MANY: Final = Page(429, b"too many connections of this address\n")
 
 _COUNTED: Final = {
@@ -37,7 +39,7 @@ _COUNTED: Final = {
 
 
 class Gateway:
-    """See the module. Its one decision is whether an address may open another socket."""
+    """See the module. Its one decision is whether another socket may open."""
 
     def __init__(
         self,
@@ -66,25 +68,21 @@ class Gateway:
         self.lenient = settings.loopback_lenient
         self.trusted: tuple[Network, ...] = networks(settings.trusted_proxies)
         self.chance = random.random
-        self._address_max = settings.connections_per_address_max
-        self._by_address: Counter[str] = Counter()
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.lobby = Lobby(places(files, settings.connections_max), settings.connections_per_address_max)
 
-    def may_upgrade(self, address: str, *, spared: bool) -> Page | None:
-        """None, or the refusal of a handshake."""
+    def may_upgrade(self, group: str) -> Page | None:
+        """None, or the refusal of a handshake of this group of addresses."""
         if self.draining:
-            refusal = _OVERLOADED
-        elif not spared and self._by_address[address] >= self._address_max:
+            refusal = _RESTARTING
+        elif not self.lobby.may_upgrade(group):
             refusal = _TOO_MANY
+        elif not self.lobby.has_place():
+            refusal = _FULL
         else:
             return None
         self.counters.refused += 1
         return refusal
-
-    def count_address(self, address: str, change: int) -> None:
-        """One socket of an address more or less."""
-        self._by_address[address] += change
-        if self._by_address[address] <= 0:
-            del self._by_address[address]
 
     def count_user(self, user: str, change: int) -> None:
         """One socket of a user more or less."""

@@ -29,6 +29,7 @@ FIGURES: Final = {
     "rt_accepted_total": "Sockets accepted",
     "rt_upgraded_total": "WebSocket handshakes",
     "rt_refused_total": "Handshakes refused",
+    "rt_shed_total": "Connections without a session ended to make room",
     "rt_welcomes_total": "Clients identified",
     "rt_resumed_total": "Clients identified by a resume ticket",
     "rt_messages_total": "Messages received",
@@ -69,6 +70,7 @@ class Counters:
     accepted: int
     upgraded: int
     refused: int
+    shed: int
     welcomes: int
     resumed: int
     messages: int

@@ -181,6 +181,7 @@ class Server:
         counters.presence_touched = presence.touched
         counters.presence_missing = presence.missing
         counters.presence_false_offline = presence.false_offline
+        counters.shed = gateway.lobby.shed
         figures = counters.figures()
         figures["rt_failures_total"] += presence.failures
         figures |= {

@@ -162,7 +162,7 @@ class Session:
         return self._may_speak(now)
 
     def piece(self, now: float) -> bool:
-        """A read that ended no frame counts a little: whether that is within the rate. Call `limited_too_long` after."""
+        """Whether a read that ended no frame, which counts a little, is within the rate. Call `limited_too_long` after."""
         return self._may_speak(now, 1 / PIECES_PER_MESSAGE)
 
     def fragment(self, now: float) -> Effects | None:

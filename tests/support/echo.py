@@ -15,7 +15,7 @@ _TEXT = 0x81
 
 
 class Echo(Connection):
-    """Answers every message with itself. It takes larger messages than the gateway, and binary ones, as suites do; but it
+    """Answers every message with itself. It takes larger messages than the gateway, and binary ones, as suites do, and
     reads in turns, as the gateway does."""
 
     __slots__ = ()

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, State
 
@@ -270,6 +269,7 @@ def test_turns_change_nothing(frames: list[bytes]) -> None:
 def test_a_turn_serves_so_many_frames_and_no_more(first: int) -> None:
     """Failed with every frame of a read served at once, and with continuations handed to `websockets` all together."""
     connection, _ = opened(Turns)
+    assert isinstance(connection, Turns)
     connection.data_received(frame(0x01, b"x") + frame(first, b"") * 9 if first == 0 else frame(first, b"") * 10)
     assert connection.turns == 5
 
@@ -279,7 +279,7 @@ def test_fragments_are_bounded_in_number_and_what_is_kept_of_them_in_memory() ->
     connection, wire = opened(Direct)
     connection.data_received(frame(0x01, b"") + frame(0x00, b"") * (Direct.fragments_max - 2))
     assert connection._message is not None
-    assert connection._message.data == b""
+    assert connection._message.data == bytearray()
     assert (wire.written, connection.phase) == (b"", OPEN)
     connection.data_received(frame(0x00, b"") * 2)
     assert (close_code(wire.written), connection.phase) == (Closing.TOO_BIG.code, CLOSING)
