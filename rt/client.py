@@ -4,17 +4,13 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from time import monotonic, time
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
-from websockets.http11 import Request
 
-from config.addresses import address_group, client_address, is_inside, is_lenient
 from config.limits import (
     CLOSE_WAIT_S,
-    CLOSING_READ_BYTES_MAX,
     CONNECT_DEADLINE_S,
-    FRAMES_PER_TURN,
     PING_AFTER_SILENCE_BACKGROUND_S,
     PING_AFTER_SILENCE_S,
     SILENT_CLOSE_BACKGROUND_S,
@@ -23,8 +19,6 @@ from config.limits import (
 from rt.closes import Closing
 from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN
 from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
-from rt.handshake import Page, Rules
-from rt.lobby import LOOPBACK
 from rt.outflow import Outflow
 from rt.presence.rules import bounds, view
 from rt.session import Session, State
@@ -48,15 +42,10 @@ _PATIENCE_S: Final = (
 class Client(Outflow):
     """See the module. One object per socket, no task, no timer: the gateway's wheel calls `on_timer`."""
 
-    __slots__ = ("_due", "_group", "_heard_at", "_slot", "session")
-
-    frames_per_turn: ClassVar[int] = FRAMES_PER_TURN
+    __slots__ = ("_due", "_slot")
 
     def __init__(self, gateway: "Gateway") -> None:
         super().__init__(gateway)
-        self.session: Session | None = None
-        self._group = ""  # of its address, for which it counts; empty: for none
-        self._heard_at = 0.0
         self._due = 0.0
         self._slot = NOWHERE
 
@@ -65,97 +54,19 @@ class Client(Outflow):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accepted: it has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
         super().connection_made(transport)
-        self._gateway.lobby.enter(self, self._group_at_accept())
+        self._enter()
         self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
         self._wake_at(monotonic() + CONNECT_DEADLINE_S)
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the client; whoever is nobody yet waits for its turn."""
-        session = self.session
-        if session is not None and session.expires_unix:  # was welcomed
-            self.read(data)
-        elif self.phase != CLOSING:
-            self._gateway.door.knock(self, data)
-        elif len(data) > CLOSING_READ_BYTES_MAX:
-            self._gateway.throttle.hold(self)
-
-    def put_off(self, data: bytes, at: int) -> None:
-        """It has said more than one turn's share: it waits at the door, or longer when it is over its rate."""
-        gateway, session = self._gateway, self.session
-        if session is not None and session.is_over_rate:
-            gateway.throttle.hold(self, data, at)
-        elif self.transport is not None:
-            self.transport.pause_reading()
-            gateway.door.knock(self, data[at:])
-
-    def listen(self) -> None:
-        """Hears more, unless something that it said still waits for a turn."""
-        gateway = self._gateway
-        if self.transport is not None and not gateway.door.waits(self) and not gateway.throttle.holds(self):
-            self.transport.resume_reading()
-
-    def eof_received(self) -> bool:
-        """The client will say nothing more; what it said before is heard first."""
-        door = self._gateway.door
-        while door.waits(self):  # what comes behind a handshake knocks again
-            door.admit(self)
-        return super().eof_received()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Gone, for whatever reason: everybody forgets it."""
         gateway = self._gateway
         gateway.clients.discard(self)
-        gateway.door.leave(self)
-        gateway.throttle.leave(self)
         gateway.wheel.drop(self, self._slot)
-        if self._group:
-            gateway.lobby.give_back(self._group)
         self._end_session()
-        gateway.lobby.leave(self)
+        self._exit()
         super().connection_lost(error)
-
-    def shed(self) -> None:
-        """There is no place for it: whoever has upgraded is told, and its socket waits for no answer."""
-        if self._group:
-            self._gateway.lobby.give_back(self._group)
-            self._group = ""
-        is_open = self.phase == OPEN
-        self.close(Closing.OVERLOADED)
-        if self.transport is not None:
-            if is_open:
-                self.transport.close()
-            else:
-                self.transport.abort()
-
-    def _peer(self) -> str:
-        peer = self.transport.get_extra_info("peername") if self.transport is not None else None
-        return peer[0] if peer else ""
-
-    def _group_at_accept(self) -> str:
-        """Of a proxy's or a spared one's connections nobody knows whose they are: all places together bound them."""
-        gateway, host = self._gateway, self._peer()
-        if is_inside(host, gateway.trusted) or (gateway.lenient and is_lenient(host, False, gateway.trusted)):
-            return ""
-        return address_group(host)
-
-    def rules(self) -> Rules:
-        """Of this gateway."""
-        return self._gateway.rules
-
-    def admit(self, request: Request) -> Page | None:
-        """Refuses an upgrade while draining, or from an address with too many sockets."""
-        gateway, host = self._gateway, self._peer()
-        forwarded = ", ".join(request.headers.get_all("X-Forwarded-For")) or None
-        if gateway.lenient and is_lenient(host, forwarded is not None, gateway.trusted):
-            group = LOOPBACK
-        else:
-            group = address_group(client_address(host, forwarded, gateway.trusted))
-        refusal = gateway.may_upgrade(group)
-        if refusal is None:
-            gateway.lobby.take(group)
-            self._group = group
-        return refusal
 
     def opened(self) -> None:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
@@ -214,14 +125,6 @@ class Client(Outflow):
         """There are none in this protocol."""
         self.close(Closing.BINARY)
 
-    def on_ping(self) -> bool:
-        """Pings count like messages."""
-        return self._control()
-
-    def on_pong(self) -> None:
-        """Keeps the socket; presence it does not keep."""
-        self._control()
-
     def on_fragment(self, *, ignored: bool) -> bool:
         """Fragments count like messages; one over the rate is refused with its message, and that is said once."""
         session = self.session
@@ -233,27 +136,6 @@ class Client(Outflow):
         if refusal is not None:
             self._perform(refusal, now)
         return refusal is None
-
-    def on_piece(self) -> None:
-        """Reads that end no frame count a little."""
-        now, session = monotonic(), self.session
-        if session is not None and not session.piece(now):
-            self._refused(session, now)
-
-    def _control(self) -> bool:
-        now = monotonic()
-        self._heard_at = now
-        session = self.session
-        if session is None or session.control_frame(now):
-            return True
-        self._refused(session, now)
-        return False
-
-    def _refused(self, session: Session, now: float) -> None:
-        """Something over the rate that has no answer."""
-        self._gateway.throttle.hold(self)
-        if session.limited_too_long(now):
-            self.close(Closing.RATE_LIMIT)
 
     # --- at the door
 

@@ -91,12 +91,9 @@ class Connection(asyncio.Protocol):
     def on_binary(self, _payload: bytes | bytearray) -> None:
         """A whole binary message."""
 
-    def on_ping(self) -> bool:
-        """Whether a ping is answered."""
-        return True
-
-    def on_pong(self) -> None:
-        """A pong of the client, asked for or not."""
+    def on_control(self, *, is_ping: bool) -> bool:
+        """A ping of the client, and whether it is answered; or a pong, asked for or not."""
+        return is_ping
 
     def on_fragment(self, *, ignored: bool) -> bool:
         """A fragment of a message that is not whole; whether it is kept. If not, its message is `ignored`."""
@@ -269,10 +266,8 @@ class Connection(asyncio.Protocol):
 
     def _frame(self, first: int, payload: bytes) -> None:
         """A frame that is no whole text."""
-        if first == _PONG:
-            self.on_pong()
-        elif first == _PING:
-            if self.on_ping():
+        if first in (_PING, _PONG):
+            if self.on_control(is_ping=first == _PING):
                 self.send(bytes((_PONG, len(payload))) + payload)
         elif first == _BINARY:
             self.on_binary(payload)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from config.limits import MAP_WRITE_BYTES_MAX
 from rt.closes import Closing
-from rt.connection import OPEN, Connection
+from rt.connection import OPEN
+from rt.peer import Peer
 from rt.presence.rounds import MapFrame, Tiles
 from rt.sendqueue import Backlog
 
@@ -19,14 +20,13 @@ __all__ = ["BUFFER_MARK_BYTES", "Outflow"]
 BUFFER_MARK_BYTES: Final = 16 * 1024  # more than this waiting: the client is behind; a part of an answer is no less
 
 
-class Outflow(Connection):
+class Outflow(Peer):
     """See the module. A subclass says what is asked for."""
 
-    __slots__ = ("_backlog", "_gateway", "_resolution", "_tiles")
+    __slots__ = ("_backlog", "_resolution", "_tiles")
 
     def __init__(self, gateway: "Gateway") -> None:
-        super().__init__()
-        self._gateway = gateway
+        super().__init__(gateway)
         self._backlog: Backlog | None = None
         self._resolution = 0  # of the viewport; 0 = none
         self._tiles: Tiles | None = None  # of the map, that it is to get as soon as it has room

@@ -15,7 +15,6 @@ from config.limits import (
     ERRORS_PER_WINDOW_MAX,
     MESSAGES_BURST,
     MESSAGES_PER_S,
-    PIECES_PER_MESSAGE,
     RATE_LIMITED_CLOSE_S,
     RATE_LIMITED_PAUSE_S,
     SOCKET_LIFE_S_MAX,
@@ -157,13 +156,9 @@ class Session:
             return self._connect(message, facts, now)
         return self.close(Closing.BAD_MESSAGE)
 
-    def control_frame(self, now: float) -> bool:
+    def control_frame(self, now: float, price: float = 1.0) -> bool:
         """Whether a ping of the client is answered; it counts like a message. Call `limited_too_long` after."""
-        return self._may_speak(now)
-
-    def piece(self, now: float) -> bool:
-        """Whether a read that ended no frame, which counts a little, is within the rate. Call `limited_too_long` after."""
-        return self._may_speak(now, 1 / PIECES_PER_MESSAGE)
+        return self._may_speak(now, price)
 
     def fragment(self, now: float) -> Effects | None:
         """A fragment counts like a message. None: it is kept; else its message is ignored, and this follows."""
