@@ -281,7 +281,7 @@ class Connection(asyncio.Protocol):
         message.size += len(payload)
         if is_last:
             self._message = None
-        if message.count > self.fragments_max:
+        if message.count > self.fragments_max and message.data is not None:
             self.close(Closing.TOO_BIG)
         elif is_last and message.data is not None:
             message.data += payload

@@ -1,5 +1,6 @@
 """One socket beneath its session: its place in the process, its turns to be read, and what counts against its rate."""
 
+from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +13,7 @@ from rt.connection import CLOSING, OPEN, Connection
 from rt.handshake import Page, Rules
 from rt.lobby import LOOPBACK
 from rt.session import Session
+from rt.wire.inbound import Decoded
 
 if TYPE_CHECKING:
     from rt.gateway import Gateway
@@ -68,11 +70,8 @@ class Peer(Connection):
     def _group_at_accept(self) -> str:
         """Of a proxy's or a spared one's connections nobody knows whose they are: all places together bound them."""
         gateway, host = self._gateway, self._peer()
-        if is_inside(host, gateway.trusted) or (
-            gateway.lenient and is_lenient(host, has_forwarding_header=False, trusted=gateway.trusted)
-        ):
-            return ""
-        return address_group(host)
+        spared = gateway.lenient and is_lenient(host, has_forwarding_header=False, trusted=gateway.trusted)
+        return "" if spared or is_inside(host, gateway.trusted) else address_group(host)
 
     def rules(self) -> Rules:
         """Of this gateway."""
@@ -125,6 +124,10 @@ class Peer(Connection):
         while door.waits(self):  # what comes behind a handshake knocks again
             door.admit(self)
         return super().eof_received()
+
+    def go_on(self, messages: Iterable[Decoded]) -> None:
+        """Its `connect` waited for a key, and these messages for it: they are decided now."""
+        raise NotImplementedError
 
     # --- its rate
 

@@ -258,11 +258,15 @@ async def test_floods_end_by_the_rate(gate: Gateway) -> None:
     """5,000 pings, pongs or messages a second: 4008 once they were over the rate for as long as the protocol says,
     and nobody else waits. Seen failing with control frames that are not counted."""
     floods = {"pings": frame(0x89, b"x"), "pongs": frame(0x8A, b"x"), "messages": frame(0x81, b'{"type":"ping"}')}
+    floods["fragments"] = frame(0x01, b'{"type":"ping"}') + frame(0x00) * 8 + frame(0x80)
+    floods["fragments of one message"] = frame(0x00)
     ends: dict[str, tuple[float, int]] = {}
 
     async def flood(name: str, one: bytes) -> None:
         async with welcomed(gate) as talk:
             began = time.monotonic()
+            if one == frame(0x00):
+                await talk.send(frame(0x01))
             ended = asyncio.ensure_future(talk.rest(3 * RATE_LIMITED_CLOSE_S))
             while not ended.done() and time.monotonic() - began < 2 * RATE_LIMITED_CLOSE_S:
                 await talk.send(one * 500)

@@ -5,7 +5,14 @@ from typing import Any
 import orjson
 import pytest
 
-from config.limits import ERRORS_PER_WINDOW_MAX, MESSAGES_BURST, SOCKET_LIFE_S_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX
+from config.limits import (
+    ERRORS_PER_WINDOW_MAX,
+    MESSAGES_BURST,
+    MESSAGES_PER_S,
+    PIECES_PER_MESSAGE,
+    SOCKET_LIFE_S_MAX,
+    SUBSCRIPTIONS_PER_CONNECTION_MAX,
+)
 from rt.closes import Closing
 from rt.effects import Admit, Beat, Close, Depart, Effect, Effects, Hold, Join, Look, Part, Send
 from rt.revoked import Revocation
@@ -327,6 +334,24 @@ def test_the_rate_and_its_burst() -> None:
     assert (refusal["code"], refusal["id"]) == ("RATE_LIMITED", MESSAGES_BURST)
     assert refusal["retry_after_ms"] >= 1
     assert content(tell(session, {"type": "ping"}, now=50.021)[0])["type"] == "pong"
+
+
+def test_fragments_and_control_frames_share_the_rate_and_pieces_count_a_little() -> None:
+    """Failed: fragments were counted nowhere, and reads that ended no frame cost nothing."""
+    session = identified()
+    for _ in range(MESSAGES_BURST // 2):
+        assert session.fragment(50.0) is None
+        assert session.control_frame(50.0)
+    assert session.is_over_rate
+    refusal = session.fragment(50.0)
+    assert refusal is not None
+    assert code(refusal) == "RATE_LIMITED"
+    rested = 50.0 + 1 / MESSAGES_PER_S
+    for _ in range(PIECES_PER_MESSAGE - 1):  # the last may miss by a rounding
+        assert session.control_frame(rested, 1 / PIECES_PER_MESSAGE)
+    assert not session.control_frame(rested)
+    limited = [session.fragment(50.1 + number / 100) for number in range(2_000)]
+    assert (Close(Closing.RATE_LIMIT),) in limited
 
 
 def test_limited_for_ten_seconds_closes_and_a_pause_forgives() -> None:
