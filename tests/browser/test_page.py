@@ -1,7 +1,6 @@
 """The page in real Chromium over the real processes: what a person does, and what everybody else sees of it."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
@@ -13,6 +12,7 @@ from redis import Redis
 
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
+from tests.support.programs import needs
 from tests.support.stores import TestStores, environment
 
 pytestmark = pytest.mark.timeout(120)
@@ -37,10 +37,7 @@ ARGUMENTS: Final = (
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    executable = next(filter(None, found), None)
-    if executable is None:
-        pytest.skip("Chromium is not installed: `apt-get install chromium`, or `bash .ci/run`, which does it")
+    executable = needs("chromium", "chromium-browser", "google-chrome")
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         yield running

@@ -19,7 +19,7 @@ from config.settings import Settings
 from rt.presence.keeper import Keeper
 from rt.presence.members import Member
 from rt.presence.store import PresenceStore, partition_keys
-from tests.support.clocks import WrongClock, needs_faketime, wrong_by
+from tests.support.clocks import WrongClock, wrong_by
 from tests.support.gateway import MINT, Gateway, Talk, make_fleet, prepared, until
 from tests.support.presence_view import Heard, hear
 from tests.support.processes import Fleet
@@ -32,11 +32,8 @@ ANNOUNCED = "rt:{musclemap:profile:*"
 CELL = "871f1d489ffffff"
 PASSWORD = secrets.token_hex(16)  # one for all: clients know no other when Redis is replaced
 
-pytestmark = [
-    needs_faketime,
-    # redis-py drops the stream of a connection that was cut without closing it.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+# redis-py drops the stream of a connection that was cut without closing it.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 class Server(ValkeyServer):

@@ -6,25 +6,21 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
-import pytest
-
 from config.embedded import child
+from tests.support.programs import lacks
 
-LIBRARY: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-
-needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing: apt-get install faketime")
+_LIBRARY: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
-_PRELOAD: Final = {
-    "LD_PRELOAD": str(LIBRARY),
-    "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    "FAKETIME_DISABLE_SHM": "1",
-}
+def _preload() -> dict[str, str]:
+    if _LIBRARY is None:
+        lacks("libfaketime is not installed")
+    return {"LD_PRELOAD": str(_LIBRARY), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1"}
 
 
 def wrong_by(seconds: int) -> dict[str, str]:
     """The environment of a process whose time of day is wrong; its monotonic clock stays right."""
-    return {**_PRELOAD, "FAKETIME": f"{seconds:+d}"}
+    return {**_preload(), "FAKETIME": f"{seconds:+d}"}
 
 
 class WrongClock:
@@ -45,5 +41,5 @@ class WrongClock:
     def of_stores(self) -> Iterator[None]:
         """Stores that are started meanwhile have this clock."""
         by_file = {"FAKETIME_TIMESTAMP_FILE": str(self._file), "FAKETIME_NO_CACHE": "1"}
-        with mock.patch.dict(child.CLEAN, _PRELOAD | by_file):
+        with mock.patch.dict(child.CLEAN, _preload() | by_file):
             yield

@@ -1,13 +1,13 @@
 """Node's own WebSocket client, for tests that must not trust a client written by the makers of the server."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.support.programs import lacks, needs
 from tests.support.stores import ROOT
 
 WS_VERSION: Final = "8.23.0"
@@ -18,12 +18,10 @@ FOLDER: Final = ROOT / ".data" / "node"
 
 def ws_module() -> Path:
     """The folder of npm's package `ws`, fetched once into .data/node. Skips the test where that cannot be had."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not installed: `bash .ci/run` installs them")
+    node, npm = needs("node"), needs("npm")
     version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     if int(version.lstrip("v").split(".")[0]) < NODE_MAJOR_MIN:
-        pytest.skip(f"node {version.strip()} is older than {NODE_MAJOR_MIN}")
+        lacks(f"node {version.strip()} is older than {NODE_MAJOR_MIN}")
     package = FOLDER / "node_modules" / "ws"
     manifest = package / "package.json"
     if manifest.exists() and json.loads(manifest.read_text("utf-8"))["version"] == WS_VERSION:

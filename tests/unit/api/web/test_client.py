@@ -1,10 +1,11 @@
 """Runs *.test.mjs in Node: the page's WebSocket client against scripted sockets, what browsers withhold, words."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.support.programs import needs
 
 RUN_S = 40
 
@@ -15,9 +16,9 @@ def test_the_client_keeps_the_protocol() -> None:
     a life reckoned from the device's clock (30 s, 12 h ahead: a `refresh` at each step), 601 sockets in a minute where
     4500 was followed by `start`, a dead page without storage, no `crypto.randomUUID`. And the community's workout said
     without its focus."""
-    node = shutil.which("node")
-    if node is None or not can_turn_the_clock(node):
-        pytest.skip("Node 20.19 or newer is not installed: `bash .ci/run` installs it")
+    node = needs("node")
+    if not can_turn_the_clock(node):
+        pytest.skip("this Node is older than 20.19")  # as Debian 12's is
     done = subprocess.run(
         [node, "--test", *(str(path) for path in sorted(Path(__file__).parent.glob("*.test.mjs")))],
         capture_output=True,
