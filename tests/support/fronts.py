@@ -17,6 +17,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,7 @@ class Front:
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A new HTTP/1.1 connection by TLS, to write requests on as no library would."""
-        return await asyncio.open_connection(HOST, self.port, ssl=_client_tls(), server_hostname=SITE)
+        return await asyncio.open_connection(HOST, self.port, ssl=trusting(), server_hostname=SITE)
 
 
 @contextmanager
@@ -143,10 +144,12 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     return certificate_file, key_file
 
 
-def _client_tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+@cache
+def trusting() -> ssl.SSLContext:
+    """TLS of a client that asks for no names: each proxy of a test has a certificate of its own making."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # each proxy of a test has a certificate of its own making
+    context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -155,7 +158,7 @@ def _serves(port: int) -> bool:
     """Whether it shakes hands by TLS: Caddy makes its certificate after it listens."""
     try:
         with socket.create_connection((HOST, port), timeout=1) as plain:
-            _client_tls().wrap_socket(plain, server_hostname=SITE).close()
+            trusting().wrap_socket(plain, server_hostname=SITE).close()
     except OSError:
         return False
     return True
