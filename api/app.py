@@ -132,6 +132,7 @@ class _Application(Starlette):
 
     def __init__(self, routes: Sequence[BaseRoute], settings: Settings) -> None:
         super().__init__(routes=routes)
+        self.router.redirect_slashes = False  # a path is one of ours or none
         self._settings = settings
 
     def build_middleware_stack(self) -> ASGIApp:

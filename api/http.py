@@ -5,13 +5,11 @@ hands the application a body that has arrived whole.
 """
 
 import asyncio
-import ipaddress
 import re
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -25,7 +23,7 @@ from api.answers import error_response
 from api.errors import ApiError, BadInput, Forbidden, Internal, MethodNotAllowed, NotFound, PayloadTooLarge, RetryLater
 from api.web.page import csp
 from config import metrics
-from config.addresses import client_address, host_name, is_inside, networks
+from config.addresses import client_address, host_name, is_inside, names_us, networks
 from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
 from config.postgres import UNAVAILABLE
 from config.settings import Settings
@@ -42,8 +40,9 @@ SECURITY_HEADERS: Final = (
     ("cross-origin-opener-policy", "same-origin"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-# Asked by machines of the operator under whatever name they know this host.
 OPERATIONS: Final = frozenset({"/health", "/ready", "/metrics"})
+# Asked by balancers under whatever name they know this host; what they are told is worth nothing to others.
+_UNDER_ANY_HOST: Final = frozenset({"/health", "/ready"})
 PAGES: Final = frozenset({"/"})
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
@@ -133,7 +132,7 @@ class Guarding:
         self._app = app
         self._origins = settings.origins
         self._allowed_headers = ", ".join((*_CORS_HEADERS, *settings.allowed_headers))
-        self._hosts = frozenset({"localhost", *(urlsplit(origin).hostname or "" for origin in settings.origins)})
+        self._hosts = settings.hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI; refusals are answers in the shape that the path has."""
@@ -142,7 +141,9 @@ class Guarding:
             return
         headers = Headers(scope=scope)
         try:
-            if scope["path"] not in OPERATIONS:
+            if not scope["path"].isprintable():
+                raise NotFound  # a route's pattern ends in `$`, which a line feed at the end passes
+            if scope["path"] not in _UNDER_ANY_HOST:
                 check_host(headers.getlist("host"), self._hosts)
             if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
                 await self._preflight(headers)(scope, receive, send)
@@ -176,18 +177,13 @@ class _ClientLeftError(Exception):
 def check_host(hosts: Sequence[str], known: frozenset[str]) -> None:
     """Raises ApiError 400 unless exactly one Host names us: a known name, or an address.
 
-    A page of another site cannot send a bare address or our name as Host after it has rebound its own name to us,
-    so this is what stops DNS rebinding.
+    This is what stops DNS rebinding, see config.addresses.names_us.
     """
     name = host_name(hosts[0]) if len(hosts) == 1 else None
     if name is None:
         raise BadInput("One well-formed Host header is needed")
-    if name in known:
-        return
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        raise BadInput("This host is not served here; ALLOWED_ORIGINS names those that are") from None
+    if not names_us(name, known):
+        raise BadInput("This host is not served here; ALLOWED_ORIGINS names those that are")
 
 
 async def _whole_body(headers: Headers, receive: Receive) -> bytes:

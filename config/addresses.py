@@ -19,6 +19,15 @@ def host_name(header: str) -> str | None:
     return match[1].strip("[]").lower()
 
 
+def names_us(name: str, known: frozenset[str]) -> bool:
+    """Whether a request for this host (`host_name`) is meant for us: a known name, or any address.
+
+    A page of another site that has pointed its own name at this machine (DNS rebinding) asks by that name. It cannot
+    ask by a bare address or by a name of ours and still read the answer.
+    """
+    return name in known or _address(name) is not None
+
+
 def networks(words: Iterable[str]) -> tuple[Network, ...]:
     """The networks that TRUSTED_PROXIES names, single addresses included. Raises ValueError for a word that is none."""
     return tuple(ipaddress.ip_network(word, strict=False) for word in words)

@@ -5,11 +5,13 @@ The README's settings table and config/env.example are held against this class b
 
 import os
 import re
+import socket
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +20,9 @@ from config.jwks import public_keys
 
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'+.^_`|~-]+")  # RFC 9110, 5.6.2, without *, which would mean any
 Words = Annotated[tuple[str, ...], NoDecode]
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Settings(BaseSettings):
@@ -61,7 +66,7 @@ class Settings(BaseSettings):
 
     allowed_origins: Words = Field(
         (),
-        description="Origins of browsers that may connect, comma-separated; the API's own address always may",
+        description="Origins of browsers that may connect, comma-separated; in development also the API's own address",
     )
     allowed_headers: Words = Field(
         (
@@ -154,8 +159,11 @@ class Settings(BaseSettings):
     def _whole(self) -> "Settings":
         if self.database_pool_min > self.database_pool_max:
             raise ValueError("DATABASE_POOL_MIN is greater than DATABASE_POOL_MAX")
-        if "*" in self.allowed_origins:
-            raise ValueError("ALLOWED_ORIGINS must name its origins; * is refused")
+        if not all(_is_origin(word) for word in self.allowed_origins):
+            raise ValueError(
+                "ALLOWED_ORIGINS must be origins as browsers send them: scheme://host or scheme://host:port, in lower"
+                " case, without path and default port; no * and no null"
+            )
         if not all(_TOKEN.fullmatch(name) for name in self.allowed_headers):
             raise ValueError("ALLOWED_HEADERS must be names of headers")
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
@@ -175,9 +183,15 @@ class Settings(BaseSettings):
 
     @property
     def origins(self) -> frozenset[str]:
-        """Exact origins whose browsers may connect, the API's own address included."""
+        """Exact origins whose browsers may connect; in development the API's own address is one of them."""
         own = {f"http://{host}:{self.api_port}" for host in {"localhost", "127.0.0.1", self.api_host}}
-        return frozenset(own | set(self.allowed_origins))
+        return frozenset(self.allowed_origins) | (own if self.environment == "development" else set())
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names under which this machine is asked for what not everybody may read: see config.addresses.names_us."""
+        named = {urlsplit(origin).hostname or "" for origin in self.origins}
+        return frozenset({"localhost", socket.gethostname().lower(), *named})
 
     def require(self, *names: str, in_production: Sequence[str] = ()) -> None:
         """Ends the process with one clear line when a setting that this role needs is empty (or false)."""
@@ -191,6 +205,15 @@ class Settings(BaseSettings):
     def _given(self, name: str) -> bool:
         value = getattr(self, name)
         return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
+def _is_origin(word: str) -> bool:
+    """Whether a browser could send it as Origin (RFC 6454, 6.2)."""
+    if _ORIGIN.fullmatch(word) is None:
+        return False
+    scheme, _, rest = word.partition("://")
+    port = int(rest.rpartition(":")[2]) if re.search(r":\d+$", rest) else None
+    return port is None or (port <= 65_535 and port != _DEFAULT_PORTS.get(scheme))
 
 
 @lru_cache(maxsize=1)

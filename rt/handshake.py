@@ -42,12 +42,12 @@ class Answer(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path, or None."""
+    """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path at a host, or None."""
 
     path: str | None = PATH
     origins: frozenset[str] | None = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
-    pages: Callable[[str], Page | None] = lambda _path: None
+    pages: Callable[[str, str], Page | None] = lambda _path, _host: None
 
 
 class _Upgrade(ServerProtocol):
@@ -85,10 +85,11 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
 def _route(protocol: ServerProtocol, request: Request, rules: Rules, admit: Callable[[Request], Page | None]) -> Answer:
     path, _, _ = request.path.partition("?")
     hosts = request.headers.get_all("Host")
-    if not path.startswith("/") or len(hosts) != 1 or host_name(hosts[0]) is None:
+    host = host_name(hosts[0]) if len(hosts) == 1 else None
+    if not path.startswith("/") or host is None:
         return Answer(page(Page(400, b"bad request\n")), upgraded=False)
     if rules.path is not None and path != rules.path:
-        found = rules.pages(path)
+        found = rules.pages(path, host)
         if found is None:
             return Answer(page(Page(404, b"not found\n")), upgraded=False)
         if request.method not in ("GET", "HEAD"):

@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 import structlog
 
+from config.addresses import names_us
 from config.limits import (
     CLOSE_WAIT_S,
     DRAIN_BATCHES_PER_S,
@@ -204,12 +205,14 @@ class Server:
         )
         self._board.write(self._row, condition, figures, os.getpid())
 
-    def _page(self, path: str) -> Page | None:
+    def _page(self, path: str, host: str) -> Page | None:
         match path:
             case "/health":
                 return Page(200, b'{"status":"alive"}', _JSON)
             case "/ready":
                 return self._ready()
+            case "/metrics" if not names_us(host, self._settings.hosts):
+                return Page(400, b"this host is not served here; ALLOWED_ORIGINS names those that are\n")
             case "/metrics":
                 self._report()
                 return Page(

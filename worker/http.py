@@ -4,18 +4,23 @@ import asyncio
 
 import asyncpg
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from api.answers import json_response
+from api.http import Answering, Guarding, on_http_exception
 from config import metrics, postgres, redis
 from config.process import Lifetime
 from config.redis import RedisClient
+from config.settings import Settings
 
 
-def application(pool: asyncpg.Pool, client: RedisClient, lifetime: Lifetime) -> Starlette:
-    """/health, /ready and /metrics. A worker that waits for the lease is ready; one without a store is not."""
+def application(settings: Settings, pool: asyncpg.Pool, client: RedisClient, lifetime: Lifetime) -> ASGIApp:
+    """/health, /ready and /metrics, in the shell that all answers of the API have. A worker that waits for the lease is
+    ready; one without a store is not."""
 
     async def health(_: Request) -> Response:
         return json_response({"status": "alive"})
@@ -33,4 +38,7 @@ def application(pool: asyncpg.Pool, client: RedisClient, lifetime: Lifetime) -> 
         body, content_type = metrics.exposition()
         return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
-    return Starlette(routes=[Route("/health", health), Route("/ready", ready), Route("/metrics", exposition)])
+    routes = [Route("/health", health), Route("/ready", ready), Route("/metrics", exposition)]
+    inner = Starlette(routes=routes, exception_handlers={HTTPException: on_http_exception})
+    inner.router.redirect_slashes = False
+    return Answering(Guarding(inner, settings), settings)

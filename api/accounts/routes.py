@@ -110,8 +110,8 @@ def _refuse_forgery(request: Request, settings: Settings) -> None:
 
 
 def _is_ours(origin: str, request: Request, settings: Settings) -> bool:
-    # The Host was checked before: an origin of the same host and port is the page that we served.
-    return origin in settings.origins or origin.partition("://")[2] == request.headers.get("host")
+    # The Host was checked before: an origin of the same scheme, host and port is the page that we served.
+    return origin in settings.origins or origin == f"{request.scope['scheme']}://{request.headers.get('host')}"
 
 
 def _name(request: Request, settings: Settings) -> str:

@@ -238,7 +238,7 @@ async def _hear_long(talk: Talk) -> dict[str, Any]:
 
 def _metrics(port: int) -> str:
     with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
-        raw.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        raw.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b""
         while part := raw.recv(65_536):
             answer += part

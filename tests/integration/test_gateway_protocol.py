@@ -180,6 +180,7 @@ async def test_requests_that_are_refused(gate: Gateway) -> None:
     rows: list[tuple[dict[str, Any], int]] = [
         ({"origin": "https://evil.example"}, 403),
         ({"origin": f"http://localhost:{gate.fleet.env['API_PORT']}.evil"}, 403),
+        ({"origin": f"https://localhost:{gate.fleet.env['API_PORT']}"}, 403),
         ({"origin": "null"}, 403),
         ({"subprotocols": ["other"]}, 400),
     ]
@@ -356,7 +357,7 @@ async def test_two_processes_hear_the_same_and_answer_for_each_other(redis_url: 
 
 def _get(port: int, path: str) -> str:
     with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
-        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         answer = b""
         while part := raw.recv(65_536):
             answer += part

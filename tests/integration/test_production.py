@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.processes import Fleet, Service
+from tests.support.raw import UPGRADE
 from tests.support.stores import ROOT, Database, environment
 
 STORES = {"DATABASE_URL": "postgresql://app@127.0.0.1:1/musclemap", "REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -25,7 +26,8 @@ def private_key() -> str:
 
 async def test_all_roles_start_with_what_the_readme_names(database: Database, redis_url: str, tmp_path: Path) -> None:
     """The gateway has no key of its own: it takes the API's from Redis. Seen failing with a check that asked every
-    role for a key and a secure cookie."""
+    role for a key and a secure cookie. No origin is allowed but the one that is named; seen failing with 204 and 101 to
+    a page at localhost, which is any program of a visitor's machine."""
     everybody = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": ORIGIN}
     stores = environment(DATABASE_URL=database.url, REDIS_URL=redis_url)
     fleet = Fleet(stores, tmp_path, settings=everybody)
@@ -34,6 +36,12 @@ async def test_all_roles_start_with_what_the_readme_names(database: Database, re
     async with fleet, httpx2.AsyncClient(trust_env=False) as client:
         keys = await client.get(fleet.api.http("/.well-known/jwks.json"))
         assert len(keys.json()["keys"]) == 1
+        for origin, allowed in ((ORIGIN, True), (f"http://localhost:{fleet.api.port}", False), ("null", False)):
+            asked = {"origin": origin, "access-control-request-method": "POST"}
+            preflight = await client.options(fleet.api.http("/api/graphql"), headers=asked)
+            assert preflight.status_code == (204 if allowed else 403), origin
+            opened = await client.get(fleet.rt.http("/ws"), headers={**UPGRADE, "Origin": origin})
+            assert opened.status_code == (101 if allowed else 403), origin
         hidden = await client.post(fleet.api.http("/api/graphql"), json={"query": "{ __schema { types { name } } }"})
         assert hidden.json()["errors"]
 

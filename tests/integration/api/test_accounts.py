@@ -247,6 +247,16 @@ def test_our_own_page_may_use_the_cookie(api: Running) -> None:
         assert refresh(api, token, **headers).status_code == 200
 
 
+def test_a_page_of_our_name_by_another_scheme_is_another_site(api: Running) -> None:
+    """Seen failing with the scheme left out: 200, and 401 for the wrong password."""
+    _, token = signed_in(api)
+    other = {"host": "10.0.0.7:8000", "origin": "https://10.0.0.7:8000"}
+    assert refresh(api, token, **other).status_code == 403
+    with api.client() as client:
+        assert client.post(LOGIN, json={"email": "a@b.example", "password": "x"}, headers=other).status_code == 403
+    assert refresh(api, token, host="10.0.0.7:8000", origin="http://10.0.0.7:8000").status_code == 200
+
+
 def test_the_gateway_finds_the_keys_in_redis(api: Running) -> None:
     """Also after Redis was wiped. Seen failing with the set written once at the start."""
     account = api.account()
