@@ -95,7 +95,7 @@ def test_a_port_in_use_is_one_line_and_nothing_starts(data_dir: Path, role: str)
     [
         ({"API_PORT": "8o"}, "bad setting API_PORT: "),
         ({"MAP_K": "0,1,1"}, "bad setting: MAP_K must be at least 1 each"),
-        ({"ALLOWED_ORIGINS": "*"}, "bad setting: ALLOWED_ORIGINS must name its origins"),
+        ({"ALLOWED_ORIGINS": "*"}, "bad setting: ALLOWED_ORIGINS must be origins as browsers send them"),
         ({"API_PORT": "18999", "RT_PORT": "18999"}, "API_PORT and RT_PORT are both 18999: set one of them"),
     ],
 )
