@@ -14,9 +14,10 @@ from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.jwks import public_keys
+from config.secret_files import SecretFileError, SecretFiles
 
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'+.^_`|~-]+")  # RFC 9110, 5.6.2, without *, which would mean any
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -26,9 +27,24 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Settings(BaseSettings):
-    """Settings of one process. Unknown environment variables are ignored; a bad value ends the process."""
+    """Settings of one process. Unknown environment variables are ignored; a bad value ends the process.
+
+    Each SecretStr may come from a file instead: config/secret_files.py.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=None)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, and files for secrets; an empty `NAME=` does not stand before a file."""
+        return init_settings, SecretFiles(settings_cls), env_settings
 
     environment: Literal["development", "production"] = Field(
         "development", description="`production` demands keys, origins and a secure cookie, and has no introspection"
@@ -221,6 +237,8 @@ def load() -> Settings:
     """The process's settings; a bad value ends the process with a line that names it and never its content."""
     try:
         return Settings()
+    except SecretFileError as error:
+        sys.exit(f"bad setting {error}")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = "".join(f"{part}" for part in first["loc"][:1]).upper()

@@ -20,6 +20,7 @@ from config.embedded import child
 from config.embedded.errors import StoreError
 from config.embedded.ports import is_free
 from config.embedded.stores import Stores
+from config.secret_files import SUFFIX
 from config.settings import Settings, load
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -61,15 +62,19 @@ class Run:
                 valkey=not settings.redis_url.get_secret_value(),
             )
             self._stores.start()
-            env |= self._stores.urls()
+            for name, url in self._stores.urls().items():
+                env[name] = url
+                env.pop(f"{name}{SUFFIX}", None)
             self._migrate(env)
+            for name in ("DATABASE_OWNER_URL", f"DATABASE_OWNER_URL{SUFFIX}"):
+                env.pop(name, None)  # nobody who serves may own the tables
             if not self._stopping.is_set():
                 self._serve(settings, env)
         finally:
             self._stop()
 
     def _migrate(self, env: Mapping[str, str]) -> None:
-        if not env.get("DATABASE_OWNER_URL"):
+        if not env.get("DATABASE_OWNER_URL") and not env.get(f"DATABASE_OWNER_URL{SUFFIX}"):
             _say("DATABASE_OWNER_URL is not set: `make migrate` is taken to have been run on DATABASE_URL")
             return
         migrate = child.start([sys.executable, "-m", "api.migrate"], folder=ROOT, env=env, at_our_death=signal.SIGTERM)

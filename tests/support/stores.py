@@ -14,6 +14,7 @@ from config.embedded.account import home, unprivileged
 from config.embedded.ports import free_port
 from config.embedded.postgres import APPLICATION, DATABASE, OWNER, SUPERUSER, Passwords, PostgresServer
 from config.embedded.valkey import ValkeyServer
+from config.secret_files import SUFFIX
 from config.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -128,7 +129,7 @@ def _execute(url: str, statement: str) -> None:
 
 def environment(**changes: str) -> dict[str, str]:
     """The environment of a process of ours: this one's, without any setting of the product, with `changes`."""
-    ours = {name.upper() for name in Settings.model_fields}
+    ours = {name.upper() + suffix for name in Settings.model_fields for suffix in ("", SUFFIX)}
     return {name: value for name, value in os.environ.items() if name.upper() not in ours} | changes
 
 

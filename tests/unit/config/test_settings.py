@@ -1,11 +1,22 @@
 """What settings are refused, and what they come to."""
 
-import pytest
-from pydantic import ValidationError
+from collections.abc import Iterator
+from pathlib import Path
 
-from config.settings import Settings
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from config.settings import Settings, load
 
 APP = "https://app.example"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_others() -> Iterator[None]:
+    """`load` remembers what it read."""
+    load.cache_clear()
+    yield
+    load.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -36,3 +47,68 @@ def test_production_allows_the_origins_that_were_named_and_no_other() -> None:
     """Seen failing with http://localhost:8000 in it: any program on a visitor's own machine."""
     assert Settings(environment="production", allowed_origins=APP).origins == {APP}
     assert "http://localhost:8000" in Settings(allowed_origins=APP).origins
+
+
+SECRETS = ("database_url", "database_owner_url", "redis_url", "jwt_private_key", "ticket_secret", "map_secret")
+
+
+def test_every_secret_has_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing (empty) without the source of files."""
+    assert {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr} == set(SECRETS)
+    for name in SECRETS:
+        (tmp_path / name).write_text(f"the {name}\nof two lines\r\n\n")
+        monkeypatch.setenv(f"{name.upper()}_FILE", str(tmp_path / name))
+    found = Settings()
+    for name in SECRETS:
+        assert getattr(found, name).get_secret_value() == f"the {name}\nof two lines"
+    assert "the " not in repr(found)
+
+
+def test_an_empty_setting_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As elsewhere: `REDIS_URL=` beside REDIS_URL_FILE, and `REDIS_URL_FILE=` beside REDIS_URL."""
+    (tmp_path / "secret").write_text("redis://from-file")
+    monkeypatch.setenv("REDIS_URL", "")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "secret"))
+    assert Settings().redis_url.get_secret_value() == "redis://from-file"
+    monkeypatch.setenv("REDIS_URL", "redis://given")
+    monkeypatch.setenv("REDIS_URL_FILE", "")
+    assert Settings().redis_url.get_secret_value() == "redis://given"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (b"canary \xff", "the file is not UTF-8"),
+        (b"canary\0", "the file is not text"),
+        (b"canary" * 20_000, "the file has more than 65536 bytes"),
+    ],
+)
+def test_a_file_that_is_no_secret_ends_the_process_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, reason: str
+) -> None:
+    """The line names the setting and the reason, and holds nothing of the file."""
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("TICKET_SECRET_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SystemExit) as ended:
+        load()
+    assert ended.value.code == f"bad setting TICKET_SECRET_FILE: {reason}"
+
+
+def test_a_secret_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing with the environment preferred in silence: a key that was replaced in one place alone."""
+    (tmp_path / "secret").write_text("new")
+    monkeypatch.setenv("jwt_private_key", "old")
+    monkeypatch.setenv("JWT_PRIVATE_KEY_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SystemExit) as ended:
+        load()
+    assert ended.value.code == "bad setting JWT_PRIVATE_KEY_FILE: JWT_PRIVATE_KEY is set too; give one of them"
+
+
+def test_a_folder_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAP_SECRET_FILE", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"^bad setting MAP_SECRET_FILE: Is a directory$"):
+        load()
