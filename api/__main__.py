@@ -2,9 +2,11 @@
 
 import socket
 
+import uvicorn
+
 from api.app import Api
 from api.server import listen, make_server
-from config.process import Lifetime, run
+from config.process import Lifetime, allow_open_files, run
 from config.settings import load
 
 
@@ -13,15 +15,16 @@ def main() -> None:
     settings = load()
     settings.require("database_url", "redis_url", in_production=("jwt_private_key", "cookie_secure", "allowed_origins"))
     listener = listen(settings.api_host, settings.api_port, "API_PORT")
+    files = allow_open_files()
 
     async def serve(lifetime: Lifetime) -> None:
-        await _serve(Api(settings), listener, lifetime)
+        api = Api(settings)
+        await _serve(api, make_server(api.application, settings, files), listener, lifetime)
 
     run("api", settings.log_level, serve)
 
 
-async def _serve(api: Api, listener: socket.socket, lifetime: Lifetime) -> None:
-    server = make_server(api.application)
+async def _serve(api: Api, server: uvicorn.Server, listener: socket.socket, lifetime: Lifetime) -> None:
     api.start(lifetime)
     served = lifetime.spawn("http", server.serve(sockets=[listener]))
 

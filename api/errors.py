@@ -102,6 +102,13 @@ class IdempotencyMismatch(ApiError):
         super().__init__("IDEMPOTENCY_MISMATCH", message, 422)
 
 
+class RateLimited(ApiError):
+    """One address asks for more at once than its share."""
+
+    def __init__(self, message: str = "Too much at once", retry_after_s: int = RETRY_AFTER_S) -> None:
+        super().__init__("RATE_LIMITED", message, 429, retry_after_s=retry_after_s)
+
+
 class Internal(ApiError):
     """A bug or an outage of ours; the log has it under the request's id."""
 
@@ -114,3 +121,7 @@ class RetryLater(ApiError):
 
     def __init__(self, message: str = "Please try again in a moment", retry_after_s: int = RETRY_AFTER_S) -> None:
         super().__init__("RETRY_LATER", message, 503, retry_after_s=retry_after_s)
+
+
+class ClientLeft(Exception):
+    """The client closed its connection: nobody is left to answer, and what was to be done for it is not begun."""

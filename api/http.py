@@ -20,13 +20,26 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import error_response
-from api.errors import ApiError, BadInput, Forbidden, Internal, MethodNotAllowed, NotFound, PayloadTooLarge, RetryLater
+from api.bodies import HalfBodies, HalfBody
+from api.errors import (
+    ApiError,
+    BadInput,
+    ClientLeft,
+    Forbidden,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    RetryLater,
+)
 from api.web.page import csp
 from config import metrics
-from config.addresses import client_address, host_name, is_inside, names_us, networks
+from config.addresses import address_group, client_address, host_name, is_inside, is_lenient, names_us, networks
 from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
 from config.postgres import UNAVAILABLE
 from config.settings import Settings
+from config.shares import Shares
 
 log = structlog.get_logger()
 
@@ -41,8 +54,9 @@ SECURITY_HEADERS: Final = (
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
 )
 OPERATIONS: Final = frozenset({"/health", "/ready", "/metrics"})
-# Asked by balancers under whatever name they know this host; what they are told is worth nothing to others.
-_UNDER_ANY_HOST: Final = frozenset({"/health", "/ready"})
+# Asked by balancers under whatever name they know this host, and also when the process is full; what they are told is
+# worth nothing to others.
+_DOORS: Final = frozenset({"/health", "/ready"})
 PAGES: Final = frozenset({"/"})
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
@@ -69,8 +83,11 @@ class Answering:
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
         state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
-        state["client"] = client_address(_peer(scope), ",".join(headers.getlist("x-forwarded-for")), self._trusted)
-        if headers.get("x-forwarded-proto") in ("http", "https") and is_inside(_peer(scope), self._trusted):
+        peer, forwarded = _peer(scope), ",".join(headers.getlist("x-forwarded-for"))
+        state["client"] = client = client_address(peer, forwarded, self._trusted)
+        spared = self._settings.loopback_lenient and is_lenient(peer, bool(forwarded), self._trusted)
+        state["holder"] = None if spared else address_group(client)
+        if headers.get("x-forwarded-proto") in ("http", "https") and is_inside(peer, self._trusted):
             scope["scheme"] = headers["x-forwarded-proto"]
         structlog.contextvars.bind_contextvars(request_id=request_id)
         origin = headers.get("origin")
@@ -126,10 +143,15 @@ class _Answer:
 
 
 class Guarding:
-    """Refuses what no handler should see: a wrong Host, a foreign preflight, a body too big or too slow."""
+    """Refuses what no handler should see: a wrong Host, a foreign preflight, a body too big or too slow.
+
+    `scope["state"]["holder"]` is whose share a request counts for: an address, or None for nobody's.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._asking = Shares(settings.connections_per_address_max)  # many may share one connection of a proxy
+        self._half = HalfBodies()
         self._origins = settings.origins
         self._allowed_headers = ", ".join((*_CORS_HEADERS, *settings.allowed_headers))
         self._hosts = settings.hosts
@@ -139,25 +161,37 @@ class Guarding:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        holder = None if scope["path"] in _DOORS else scope["state"]["holder"]
         try:
-            if not scope["path"].isprintable():
-                raise NotFound  # a route's pattern ends in `$`, which a line feed at the end passes
-            if scope["path"] not in _UNDER_ANY_HOST:
-                check_host(headers.getlist("host"), self._hosts)
-            if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-                await self._preflight(headers)(scope, receive, send)
-                return
-            body = await _whole_body(headers, receive)
+            if scope["state"].get("full") and scope["path"] not in _DOORS:
+                raise RetryLater
+            if holder is not None and not self._asking.take(holder):
+                holder = None
+                raise RateLimited
+            await self._answer(scope, receive, send)
         except ApiError as refusal:
             response = error_response(scope, refusal)
-            if refusal.status in (408, 413):
+            # Where a body was not read to its end, nothing that follows can be told from it.
+            if _has_body(Headers(scope=scope)):
                 response.headers["connection"] = "close"
             await response(scope, receive, send)
-        except _ClientLeftError:
+        except ClientLeft:
             return
-        else:
-            await self._app(scope, _replay(body, receive), send)
+        finally:
+            if holder is not None:
+                self._asking.give_back(holder)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if not scope["path"].isprintable():
+            raise NotFound  # a route's pattern ends in `$`, which a line feed at the end passes
+        if scope["path"] not in _DOORS:
+            check_host(headers.getlist("host"), self._hosts)
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await self._preflight(headers)(scope, receive, send)
+            return
+        body = await self._whole_body(headers, receive, scope["state"]["holder"])
+        await self._app(scope, _replay(body, receive), send)
 
     def _preflight(self, headers: Headers) -> Response:
         if headers.get("origin") not in self._origins:
@@ -169,9 +203,37 @@ class Guarding:
         }
         return Response(status_code=204, headers=allowed)
 
-
-class _ClientLeftError(Exception):
-    """The client closed its connection before its body was whole: nobody is left to answer."""
+    async def _whole_body(self, headers: Headers, receive: Receive, holder: str | None) -> bytes:
+        """The request's body. Raises ApiError 413 above HTTP_BODY_BYTES_MAX, 408 after HTTP_BODY_S, 503 where too many
+        are half-sent, or ClientLeft."""
+        if not _has_body(headers):
+            return b""
+        too_big = PayloadTooLarge(f"A body may have at most {HTTP_BODY_BYTES_MAX} bytes")
+        declared = headers.get("content-length", "")
+        size = int(declared) if declared.isdigit() else 0
+        # Whoever asks before sending, or announces more than we would read away, hears it at once.
+        if size > HTTP_DISCARD_BYTES_MAX or (size > HTTP_BODY_BYTES_MAX and "expect" in headers):
+            raise too_big
+        half: HalfBody | None = None
+        try:
+            async with asyncio.timeout(HTTP_BODY_S) as deadline:
+                first = await receive()
+                if first["type"] != "http.disconnect" and not first["more_body"]:
+                    chunks, size = [first["body"]], len(first["body"])
+                else:
+                    half = self._half.begin(deadline, holder)
+                    chunks, size = await _rest_of_body(first, receive, self._half, half)
+        except TimeoutError:
+            if half is not None and half.shed:
+                raise RetryLater("Too many bodies are half-sent") from None
+            late = f"The body did not arrive within {HTTP_BODY_S} seconds"
+            raise ApiError("REQUEST_TIMEOUT", late, 408) from None
+        finally:
+            if half is not None:
+                self._half.end(half)
+        if size > HTTP_BODY_BYTES_MAX:
+            raise too_big
+        return b"".join(chunks)
 
 
 def check_host(hosts: Sequence[str], known: frozenset[str]) -> None:
@@ -186,35 +248,29 @@ def check_host(hosts: Sequence[str], known: frozenset[str]) -> None:
         raise BadInput("This host is not served here; ALLOWED_ORIGINS names those that are")
 
 
-async def _whole_body(headers: Headers, receive: Receive) -> bytes:
-    """The request's body. Raises ApiError 413 above HTTP_BODY_BYTES_MAX, 408 after HTTP_BODY_S, or _ClientLeftError."""
-    declared = headers.get("content-length", "")
-    if not declared and "transfer-encoding" not in headers:
-        return b""
-    too_big = PayloadTooLarge(f"A body may have at most {HTTP_BODY_BYTES_MAX} bytes")
-    size = int(declared) if declared.isdigit() else 0
-    # Whoever asks before sending, or announces more than we would read away, hears it at once.
-    if size > HTTP_DISCARD_BYTES_MAX or (size > HTTP_BODY_BYTES_MAX and "expect" in headers):
-        raise too_big
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0").strip("0 ") != ""
+
+
+async def _rest_of_body(
+    message: Message, receive: Receive, halves: HalfBodies, half: HalfBody
+) -> tuple[list[bytes], int]:
+    """What came and its size; of a body over HTTP_BODY_BYTES_MAX nothing is kept any more, the rest is read away."""
     chunks: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(HTTP_BODY_S):
-            more = True
-            while more and size <= HTTP_DISCARD_BYTES_MAX:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _ClientLeftError
-                size += len(message["body"])
-                if size <= HTTP_BODY_BYTES_MAX:
-                    chunks.append(message["body"])
-                more = message["more_body"]
-    except TimeoutError:
-        late = f"The body did not arrive within {HTTP_BODY_S} seconds"
-        raise ApiError("REQUEST_TIMEOUT", late, 408) from None
-    if size > HTTP_BODY_BYTES_MAX:
-        raise too_big
-    return b"".join(chunks)
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        size += len(message["body"])
+        if size <= HTTP_BODY_BYTES_MAX:
+            halves.grow(half, len(message["body"]))
+            chunks.append(message["body"])
+        elif chunks:
+            chunks.clear()
+            halves.end(half)
+        if not message["more_body"] or size > HTTP_DISCARD_BYTES_MAX:
+            return chunks, size
+        message = await receive()
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -6,24 +6,24 @@ import errno
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import uvicorn
-from httptools import HttpParserError
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from config.limits import (
-    HTTP_CONNECTIONS_MAX,
-    HTTP_HEAD_BYTES_MAX,
-    HTTP_HEAD_S,
-    HTTP_HEADERS_MAX,
-    HTTP_KEEP_ALIVE_S,
-    SHUTDOWN_S_MAX,
-)
+from api.connections import Connections
+from api.protocol import HttpProtocol
+from config.addresses import networks
+from config.limits import SHUTDOWN_S_MAX, TCP_KEEPALIVE_S, TCP_NOTSENT_LOWAT_BYTES, TCP_USER_TIMEOUT_MS
+from config.settings import Settings
 
 BACKLOG: Final = 2_048
 _CLOSE_POOLS_S: Final = 2  # of SHUTDOWN_S_MAX, for what comes after the last answer
+_TICKS_PER_SWEEP: Final = 10  # uvicorn ticks every 0.1 s
+# Linux, not in the socket module of 3.11.
+_TCP_USER_TIMEOUT: Final = 18
+_TCP_NOTSENT_LOWAT: Final = 25
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:
@@ -32,6 +32,11 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     # REUSEADDR alone: a restart may take over from TIME_WAIT, and a port that somebody serves is refused.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What is accepted inherits these: a peer that is gone or takes nothing shows, and the kernel hides little of it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TCP_KEEPALIVE_S)
+    listener.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    listener.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, TCP_NOTSENT_LOWAT_BYTES)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
@@ -44,11 +49,17 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     return listener
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
-    """The server of `app`; run `serve(sockets=[…])` and end it by `should_exit`."""
+def make_server(app: ASGIApp, settings: Settings, files: int | None = None) -> uvicorn.Server:
+    """The server of `app`; run `serve(sockets=[…])` and end it by `should_exit`. `files` is how many it may open."""
+    connections = Connections(
+        settings.connections_per_address_max,
+        lenient=settings.loopback_lenient,
+        trusted=networks(settings.trusted_proxies),
+        files=files,
+    )
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=partial(HttpProtocol, connections),  # type: ignore[arg-type]  # whatever makes one is taken
         loop="uvloop",
         ws="none",
         lifespan="off",
@@ -57,65 +68,23 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,  # api/http.py has the one rule about proxies
         backlog=BACKLOG,
-        limit_concurrency=HTTP_CONNECTIONS_MAX,
-        timeout_keep_alive=HTTP_KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S_MAX - _CLOSE_POOLS_S,
     )
-    return _Server(config)
+    return _Server(config, connections)
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    async def on_tick(self, counter: int) -> bool:
+        """Looks after deadlines of connections, beside what uvicorn does here."""
+        if counter % _TICKS_PER_SWEEP == 0:
+            self._connections.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leaves the signals to config.process."""
         yield
-
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with what it lacks: a deadline and limits for the head of a request."""
-
-    _head_timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_arrived()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head_bytes = 0
-        if self._head_timer is None:
-            self._await_head()
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count(len(name) + len(value))
-
-    def on_headers_complete(self) -> None:
-        self._head_arrived()
-        super().on_headers_complete()
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > HTTP_HEAD_BYTES_MAX or len(self.headers) > HTTP_HEADERS_MAX:
-            raise HttpParserError("the head of the request is too big")
-
-    def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HTTP_HEAD_S, self._head_late)
-
-    def _head_arrived(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _head_late(self) -> None:
-        self._head_timer = None
-        self.transport.close()

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.accounts.access import Authenticator
+from api.accounts.passwords import Caller
 from api.accounts.rules import COOKIE, User, cookie_name, may_use_cookie
 from api.accounts.service import Accounts, SignedIn
 from api.accounts.tokens import Signer
@@ -43,13 +44,14 @@ def routes(accounts: Accounts, signer: Signer, authenticate: Authenticator, sett
 
     async def register(request: Request) -> Response:
         body = await _read(request, _register_decoder)
-        user = await accounts.register(body.email, body.password, body.name, _now())
+        user = await accounts.register(body.email, body.password, body.name, _now(), _caller(request))
         return json_response({"user": _shown(user)}, 201)
 
     async def login(request: Request) -> Response:
         _refuse_foreign_origin(request, settings)
         body = await _read(request, _login_decoder)
-        return _signed_in(request, await accounts.login(body.email, body.password, _now()), settings)
+        signed_in = await accounts.login(body.email, body.password, _now(), _caller(request))
+        return _signed_in(request, signed_in, settings)
 
     async def refresh(request: Request) -> Response:
         _refuse_forgery(request, settings)
@@ -93,6 +95,10 @@ async def _read(request: Request, decoder: msgspec.json.Decoder[Body]) -> Body:
         raise BadInput(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadInput("The body is not JSON") from None
+
+
+def _caller(request: Request) -> Caller:
+    return Caller(request.state.holder, request.receive)
 
 
 def _refuse_foreign_origin(request: Request, settings: Settings) -> None:

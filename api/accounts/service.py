@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 
 from api.accounts import store
-from api.accounts.passwords import Passwords
+from api.accounts.passwords import Caller, Passwords
 from api.accounts.revocations import Revocations
 from api.accounts.rules import (
     Presented,
@@ -60,10 +60,10 @@ class Accounts:
         self._passwords = passwords
         self._settings = settings
 
-    async def register(self, email: str, password: str, name: str, now: datetime) -> User:
+    async def register(self, email: str, password: str, name: str, now: datetime, caller: Caller) -> User:
         """A new user with account, trial and welcome credits, in one transaction. Raises BadInput or Conflict."""
         wish = registration(email, password, name)
-        password_hash = await self._passwords.hashed(wish.password)
+        password_hash = await self._passwords.hashed(wish.password, caller)
         user = User(uuid7(), uuid7(), wish.email, wish.name, ("user",), "free", "everyone", now)
         trial_ends_at = now + timedelta(days=self._settings.trial_days)
 
@@ -85,7 +85,7 @@ class Accounts:
         log.info("user_registered", user=str(joined.id))
         return joined
 
-    async def login(self, email: str, password: str, now: datetime) -> SignedIn:
+    async def login(self, email: str, password: str, now: datetime, caller: Caller) -> SignedIn:
         """A new session. Raises Unauthenticated, for an unknown address as for a wrong password."""
         if len(password) > PASSWORD_CHARS_MAX:
             raise BadInput(f"Password: at most {PASSWORD_CHARS_MAX} characters", "password")
@@ -95,14 +95,14 @@ class Accounts:
             found = None  # as unknown as any other address, and as slow
         user, password_hash = found or (None, None)
         typed = spellings(password)
-        fitting = await self._passwords.fits(password_hash, typed)
+        fitting = await self._passwords.fits(password_hash, typed, caller)
         if user is None or password_hash is None or fitting is None:
             metrics.SIGN_INS.labels("failed").inc()
             log.warning("sign_in_failed", user=str(user.id) if user else None)
             raise Unauthenticated("E-mail address or password is wrong")
         session_id, token = uuid7(), new_refresh_token()
         # Hashed before passwords were normalised: from now on it fits however it is typed.
-        new_hash = None if fitting == typed[0] else await self._passwords.hashed(typed[0])
+        new_hash = None if fitting == typed[0] else await self._passwords.hashed(typed[0], caller)
 
         async def work(tx: Transaction) -> list[UUID]:
             if new_hash is not None:

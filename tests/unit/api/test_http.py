@@ -99,10 +99,10 @@ def test_other_hosts_are_not(hosts: list[str]) -> None:
 
 async def test_a_head_that_dribbles_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also the second one of a connection. Seen failing (for ever) without the deadline: uvicorn has none."""
-    monkeypatch.setattr("api.server.HTTP_HEAD_S", 0.5)
+    monkeypatch.setattr("api.connections.HTTP_HEAD_S", 0.5)
     listener = listen("127.0.0.1", 0, "API_PORT")
     port = listener.getsockname()[1]
-    server = make_server(shell(crash))
+    server = make_server(shell(crash), SETTINGS)
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
     try:
         async with asyncio.timeout(20):
