@@ -1,6 +1,7 @@
 """The connections of one process: who gets in, who gives way, and who has stopped reading."""
 
 from enum import Enum, auto
+from operator import itemgetter
 from typing import Final, Protocol
 
 from config.addresses import Network, address_group, is_inside, is_lenient
@@ -75,7 +76,7 @@ class Connections:
         self._pipelined_bytes = 0
 
     def enter(self, connection: Connection, peer: str, now: float) -> Place:
-        """A newcomer's place. A full process ends its oldest idle connection for it; `leave` follows in any case."""
+        """A newcomer's place. A full process ends for it whoever has waited longest; `leave` follows in any case."""
         holder = self._holder(peer)
         if holder is not None and not self._shares.take(holder):
             return Place.REFUSED
@@ -83,8 +84,9 @@ class Connections:
         if len(self._holders) - len(self._reserve) <= self._most:
             self._heads[connection] = now
             return Place.SERVED
-        oldest = next(iter(self._idle), None) or next(iter(self._heads), None)
-        if oldest is not None:
+        waiting = [next(iter(queue.items())) for queue in (self._idle, self._heads) if queue]
+        if waiting:
+            oldest, _ = min(waiting, key=itemgetter(1))
             self.busy(oldest)
             oldest.shed()
             self._heads[connection] = now

@@ -6,6 +6,8 @@ So nothing is ever left in the parser that could become somebody's request. Head
 """
 
 import socket
+import struct
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from config import metrics
 from config.limits import HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_MAX, HTTP_UNSENT_BYTES_HIGH
 
 _HEAD_END: Final = b"\r\n\r\n"
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _LEFT: Final = frozenset({7, 8, 9})  # states of TCP_INFO: CLOSE, CLOSE_WAIT, LAST_ACK
 
 
@@ -94,6 +97,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def cut(self) -> None:
         self._stage = _Stage.OVER
+        sock: socket.socket | None = self.transport.get_extra_info("socket")
+        if sock is not None:
+            with suppress(OSError):
+                # A reset: the kernel too forgets what nobody reads.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
     def unsent(self) -> int:
