@@ -30,11 +30,7 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
     """Until `lifetime.stopping`; then the relay finishes its batch and gives its lease back."""
     pool = postgres.make_pool(settings)
     client = redis.connect(settings.redis_url.get_secret_value())
-<<<<<<< HEAD
-    server = make_server(application(settings, pool, client, lifetime))
-=======
-    server = make_server(application(pool, client, lifetime), settings)
->>>>>>> b461937 (Read one request at a time, judge heads, bound what connections, bodies and hashes one address holds)
+    server = make_server(application(settings, pool, client, lifetime), settings)
     relay = Relay(pool, client)
 
     metrics.observe_pool(pool, lambda: 0)  # the relay is the only caller

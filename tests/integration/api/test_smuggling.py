@@ -137,7 +137,6 @@ REFUSED = {
     "an authority with a user": b"GET http://127.0.0.1@other.example/health HTTP/1.1\r\n" + HOST + b"\r\n",
     "a fragment in the target": b"GET /health#x HTTP/1.1\r\n" + HOST + b"\r\n",
     "a backslash in the target": b"GET /health\\x HTTP/1.1\r\n" + HOST + b"\r\n",
-    "an escaped line feed in the path": b"GET /metrics%0a HTTP/1.1\r\n" + HOST + b"\r\n",
     "a target that is a star": b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
     "a tunnel": b"CONNECT 127.0.0.1:80 HTTP/1.1\r\n" + HOST + b"\r\n",
     "two hosts, also for operators": HEALTH + HOST + HOST + b"\r\n",
