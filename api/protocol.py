@@ -167,7 +167,11 @@ class HttpProtocol(HttpToolsProtocol):
                 self.cycle.keep_alive = False
                 self._stage = _Stage.OVER
             else:
-                why = str(error.__context__) if isinstance(error.__context__, BadHead) else "This is no well-formed request"
+                why = (
+                    str(error.__context__)
+                    if isinstance(error.__context__, BadHead)
+                    else "This is no well-formed request"
+                )
                 self._refuse(BadInput(why))
 
     def _keep(self, data: bytes, at: int) -> None:

@@ -137,6 +137,7 @@ KEEPER_LEASE_S: Final = 4  # another keeper takes over within 5 s
 KEEPER_TICK_S: Final = 0.25
 GATEWAY_LEASE_RENEW_S: Final = 2
 GATEWAY_LEASE_LATE_S: Final = 8
+MAP_SLOT_S: Final = (60, 21_600)  # what a cell has reached is shown this long: where thousands are, where a few are
 MAP_WHOLE_S: Final = 30  # each tile comes whole this often
 MAP_TILES_PER_VIEWPORT_MAX: Final = 128  # the whole world is 122 tiles; a larger view gets a coarser resolution
 MAP_CELLS_PER_MESSAGE_MAX: Final = 5_000  # cells in one Pub/Sub message: about 120 KB

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
+from h3.api import basic_str as h3
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -151,6 +152,10 @@ class Settings(BaseSettings):
     map_secret: SecretStr = Field(
         SecretStr(""), description="Key that varies the map's thresholds; empty: made once and kept in Redis"
     )
+    map_hidden: Words = Field(
+        (),
+        description="Places that the map never shows: H3 cells or circles `lat,lng,radius-km`, separated by semicolons",
+    )
 
     @field_validator(
         "allowed_origins", "allowed_headers", "trusted_proxies", "rt_open_namespaces", "feed_rate", mode="before"
@@ -165,6 +170,11 @@ class Settings(BaseSettings):
         if value:
             public_keys(value)
         return value
+
+    @field_validator("map_hidden", mode="before")
+    @classmethod
+    def _split_places(cls, value: object) -> object:
+        return tuple(word.strip() for word in value.split(";") if word.strip()) if isinstance(value, str) else value
 
     @field_validator("map_k", "map_tick_s", mode="before")
     @classmethod
@@ -185,6 +195,10 @@ class Settings(BaseSettings):
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
             raise ValueError("MAP_K must be at least 1 each and MAP_TICK_S at least 0.1 each")
         try:
+            _ = self.hidden_places
+        except ValueError:
+            raise ValueError("MAP_HIDDEN must be H3 cells or circles lat,lng,radius-km (at most 1000 km)") from None
+        try:
             usable = all(rate == 0 or 2 <= rate <= 1000 for rate in self.feed_rates.values())
         except ValueError:
             usable = False
@@ -196,6 +210,11 @@ class Settings(BaseSettings):
     def feed_rates(self) -> dict[str, float]:
         """FEED_RATE as a mapping; raises ValueError where a rate is no number."""
         return {name: float(rate) for name, _, rate in (word.rpartition("=") for word in self.feed_rate)}
+
+    @property
+    def hidden_places(self) -> tuple[str | tuple[float, float, float], ...]:
+        """MAP_HIDDEN as H3 cells (hexadecimal) and circles (degrees, km); raises ValueError where one is neither."""
+        return tuple(_place(word) for word in self.map_hidden)
 
     @property
     def origins(self) -> frozenset[str]:
@@ -230,6 +249,15 @@ def _is_origin(word: str) -> bool:
     scheme, _, rest = word.partition("://")
     port = int(rest.rpartition(":")[2]) if re.search(r":\d+$", rest) else None
     return port is None or (port <= 65_535 and port != _DEFAULT_PORTS.get(scheme))
+
+
+def _place(word: str) -> str | tuple[float, float, float]:
+    if h3.is_valid_cell(word):
+        return word
+    lat, lng, radius_km = map(float, word.split(","))
+    if not (-90 <= lat <= 90 and -180 <= lng <= 180 and 0 < radius_km <= 1_000):  # NaN is none of these
+        raise ValueError("no place")
+    return lat, lng, radius_km
 
 
 @lru_cache(maxsize=1)

@@ -7,17 +7,22 @@ comes back is newer than what a client remembers of it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Final, NamedTuple
 from zlib import crc32
 
 from h3.api import basic_int as h3
 
 from config.limits import CELL_RESOLUTION, MAP_WHOLE_S
-from rt.presence.privacy import DAY_S, Rule, band_of
+from rt.presence.hidden import Hidden
+from rt.presence.privacy import Rule
 from rt.presence.rules import RESOLUTIONS, tile_resolution
+from rt.presence.surroundings import FINEST, Agenda, Surroundings
 
 BANDS: Final[tuple[tuple[int, ...], ...]] = ((3, 2), (5, 4), (7, 6))  # finest first: a parent looks at its children
 _LIVE_RESOLUTION_MAX: Final = 3
+# Whose surroundings each band looks at: the finest cells at those of their parents.
+_GATES: Final[tuple[tuple[int, ...], ...]] = ((2, 3), (4, 5), (FINEST,))
 
 
 class TileKey(NamedTuple):
@@ -51,28 +56,37 @@ class TileChange(NamedTuple):
 class Aggregate:
     """See the module. Feed it with `update` or `load`, ask it with `tick`, `wholes`, `everything`."""
 
-    def __init__(self, rule: Rule, partitions: int, cool_s: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> None:
+    def __init__(self, rule: Rule, partitions: int, hidden: Hidden | None = None) -> None:
         self.tiles: dict[TileKey, TileState] = {}
         self._rule = rule
-        self._cool_s = cool_s  # by band: how long a cell that fell does not rise
+        self._hidden = hidden or Hidden()
+        self._around = Surroundings(rule)
         self._parts: list[dict[int, tuple[int, int]]] = [{} for _ in range(partitions)]
         self._counts: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}
         self._changed: dict[int, set[int]] = {r: set() for r in RESOLUTIONS}
         self._levels: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}
         self._bases: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}  # of shown cells only
         self._shown_below: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}  # sums of the bases of children
-        self._fell_s: dict[int, dict[int, int]] = {r: {} for r in RESOLUTIONS}  # slow bands, within a day
+        self._held: dict[int, dict[int, dict[int, int]]] = {r: {} for r in RESOLUTIONS}  # steps that cells have reached
+        self._agenda: dict[int, Agenda] = {r: Agenda() for r in RESOLUTIONS}
         self._whole_until_s: int | None = None
 
-    def restore(self, tiles: Mapping[TileKey, TileState]) -> None:
-        """Takes over what another keeper published: versions go on, hysteresis keeps its memory."""
+    def restore(self, tiles: Mapping[TileKey, TileState], unix_s: float) -> None:
+        """Takes over what another keeper published: versions go on, what is shown stays to the end of its slot.
+
+        But for what meets a hidden place: that is decided anew.
+        """
         self.tiles = dict(tiles)
         for key, state in tiles.items():
+            resolution = key.resolution
             for name, level in state.cells.items():
                 cell = int(name, 16)
-                self._levels[key.resolution][cell] = self._bases[key.resolution][cell] = level
-                self._changed[key.resolution].add(cell)
-                self._tell_parent(cell, key.resolution, level)
+                self._levels[resolution][cell] = self._bases[resolution][cell] = level
+                self._changed[resolution].add(cell)
+                self._tell_parent(cell, resolution, level)
+                if self._rule.guards(resolution) and not (self._hidden and self._hidden.meets(cell)):
+                    self._held[resolution][cell] = {level: self._rule.end_s(cell, level, unix_s)}
+                    self._around.restore(cell, resolution, unix_s)
 
     def load(self, partition: int, counts: Mapping[int, tuple[int, int]]) -> None:
         """The whole of a partition: cell -> (users, settled users)."""
@@ -80,7 +94,9 @@ class Aggregate:
         self.update(partition, {**gone, **counts})
 
     def update(self, partition: int, counts: Mapping[int, tuple[int, int]]) -> None:
-        """The counts of these cells in one partition are now these."""
+        """The counts of these cells in one partition are now these. Those of hidden places are left out."""
+        if self._hidden:
+            counts = {cell: new for cell, new in counts.items() if not self._hidden.holds(cell)}
         part = self._parts[partition]
         live: dict[int, int] = {}
         settled: dict[int, int] = {}
@@ -94,6 +110,9 @@ class Aggregate:
                 part[cell] = new
             live[cell] = new[0] - old[0]
             settled[cell] = new[1] - old[1]
+        known = self._counts[CELL_RESOLUTION]
+        before = {cell: known.get(cell, 0) for cell, by in settled.items() if by}
+        self._around.update({cell: (had, had + settled[cell]) for cell, had in before.items()})
         for resolution in range(CELL_RESOLUTION, _LIVE_RESOLUTION_MAX, -1):
             self._add(resolution, settled)
             settled = _rolled_up(settled, resolution - 1)
@@ -104,6 +123,7 @@ class Aggregate:
 
     def tick(self, band: int, unix_s: float) -> list[TileChange]:
         """Applies the rule to what changed in the band's resolutions and returns the tiles that now look otherwise."""
+        self._turn(self._around.look(_GATES[band], unix_s))
         changes: list[TileChange] = []
         for resolution in BANDS[band]:
             changes += self._into_tiles(resolution, self._evaluate(resolution, unix_s), unix_s)
@@ -112,10 +132,6 @@ class Aggregate:
     def wholes(self, unix_s: float) -> tuple[list[TileChange], list[TileKey]]:
         """The tiles whose turn it is to come whole (each every MAP_WHOLE_S), and those that are empty and may go."""
         now = int(unix_s)
-        if self._whole_until_s is not None and now // DAY_S != self._whole_until_s // DAY_S:
-            self._fell_s = {
-                r: {c: at for c, at in fell.items() if now - at < DAY_S} for r, fell in self._fell_s.items()
-            }
         since = now - 1 if self._whole_until_s is None else max(self._whole_until_s, now - MAP_WHOLE_S)
         self._whole_until_s = now
         slots = {second % MAP_WHOLE_S for second in range(since + 1, now + 1)}
@@ -143,24 +159,25 @@ class Aggregate:
                 if not counts[cell]:
                     del counts[cell]
 
+    def _turn(self, turned: Iterable[tuple[int, int]]) -> None:
+        """These surroundings pass from now on, or no longer: what depends on them must be looked at again."""
+        for gate, resolution in turned:
+            self._changed[resolution].add(gate)
+            for finer in range(FINEST + 1, CELL_RESOLUTION + 1) if resolution == FINEST else ():
+                counts, levels = self._counts[finer], self._levels[finer]
+                self._changed[finer].update(
+                    cell for cell in h3.cell_to_children(gate, finer) if cell in counts or cell in levels
+                )
+
     def _evaluate(self, resolution: int, unix_s: float) -> list[tuple[int, int]]:
         """(cell, new level) of those that look otherwise."""
         changed, self._changed[resolution] = self._changed[resolution], set()
         counts, levels, bases = self._counts[resolution], self._levels[resolution], self._bases[resolution]
-        k, fell_s, cool_s = (
-            self._rule.k[band_of(resolution)],
-            self._fell_s[resolution],
-            self._cool_s[band_of(resolution)],
-        )
+        below = self._shown_below[resolution]
         result: list[tuple[int, int]] = []
-        for cell in changed:
-            shown = levels.get(cell, 0)
-            base = self._rule.base(resolution, counts.get(cell, 0), self._shown_below[resolution].get(cell, 0))
-            fell = fell_s.get(cell, 0)
-            level = self._rule.level(cell, resolution, base, shown, unix_s, fell) if base >= k else 0
-            if level > shown and unix_s - fell < cool_s:
-                level = shown
-                self._changed[resolution].add(cell)  # to be looked at again
+        for cell in changed | self._agenda[resolution].take(unix_s):
+            base = self._rule.base(resolution, counts.get(cell, 0), below.get(cell, 0))
+            level = self._level(cell, resolution, base, unix_s)
             before = bases.get(cell, 0)
             after = base if level else 0
             if after != before:
@@ -168,14 +185,28 @@ class Aggregate:
                 if not after:
                     del bases[cell]
                 self._tell_parent(cell, resolution, after - before)
-            if level != shown:
+            if level != levels.get(cell, 0):
                 levels[cell] = level
-                if level < shown and cool_s:
-                    fell_s[cell] = int(unix_s)
                 if not level:
                     del levels[cell]
                 result.append((cell, level))
         return result
+
+    def _level(self, cell: int, resolution: int, base: int, unix_s: float) -> int:
+        """What is shown of a cell that counts so many."""
+        all_held = self._held[resolution]
+        if cell not in all_held and base < self._rule.least(resolution):
+            return 0
+        if not self._around.around(cell, resolution) or (self._hidden and self._hidden.holds(cell)):
+            all_held.pop(cell, None)
+            return 0
+        held = all_held.setdefault(cell, {})
+        level, due_s = self._rule.look(cell, resolution, base, held, unix_s)
+        if not held:
+            del all_held[cell]
+        if due_s < inf:
+            self._agenda[resolution].add(cell, due_s)
+        return level
 
     def _tell_parent(self, cell: int, resolution: int, by: int) -> None:
         """The parent's shown children hold so many people more: it must be looked at again."""

@@ -29,9 +29,10 @@ from config.process import set_within
 from config.redis import AWAY, RedisClient
 from config.settings import Settings
 from rt.presence.aggregate import Aggregate
+from rt.presence.hidden import Hidden
 from rt.presence.metrics import GHOST, REAP_LATE, observe
 from rt.presence.now import MINUTE_S, NowStore
-from rt.presence.privacy import COOL_TICKS, Rule
+from rt.presence.privacy import Rule
 from rt.presence.recount import compare
 from rt.presence.rules import ClockGuard
 from rt.presence.upkeep import ClockError, FencedError, KeeperStore
@@ -181,19 +182,14 @@ class Keeper:
                 self._settings.map_k,
                 await self._store.secret(self._settings.map_secret.get_secret_value()),
             )
-            self._aggregate = Aggregate(rule, self._settings.presence_partitions, self._cool_s())
-            self._aggregate.restore(tiles)
+            hidden = Hidden(self._settings.hidden_places)
+            self._aggregate = Aggregate(rule, self._settings.presence_partitions, hidden)
+            self._aggregate.restore(tiles, self._unix_s())
         else:
             self._map_from_s = max(self._map_from_s, now_s + MAP_HOLD_S)
         self._loaded = False
         self._due_s = [now_s] * len(self._duties)
         log.info("keeper_leads", term=self._store.term, tiles=len(tiles))
-
-    def _cool_s(self) -> tuple[float, float, float]:
-        """How long a cell that fell stays down: in the live band not at all, nor where everybody is shown anyway."""
-        bands = zip(self._settings.map_tick_s, self._settings.map_k, strict=True)
-        _, medium, fine = (COOL_TICKS * tick_s if k > 1 else 0.0 for tick_s, k in bands)
-        return 0.0, medium, fine
 
     def _redis_ms(self) -> int:
         """Redis' time as it should be by our own clock."""

@@ -1,25 +1,52 @@
 """What the map may tell: who is shown, from how many people on, in which steps. Pure.
 
-Coarse is live, fine is slow: three bands of resolutions (2-3, 4-5, 6-7), each with its own k and its own tick. A cell
-is shown from k distinct people, as a step at or below the true count. Where a step begins varies by cell and day by a
-secret key, so that somebody who adds made-up people one by one does not know how many others there are; and it ends
-below where it begins, so that one person coming and going does not make it flicker. In the slow bands it is drawn
-again whenever the cell has fallen, and a fallen cell does not rise for COOL_TICKS: who has measured a threshold by
-filling and emptying a cell has measured one that is gone (`make attack`). People of young accounts and those who
-travel faster than a plane are not in the counts of the two slower bands to begin with.
+Three bands of resolutions (2-3, 4-5, 6-7), each with its own k and its own tick. A cell is shown as a step below the
+count of its people. Whether it reaches a step is one question for each slot of time: the secret draws an edge above
+the step, and who reaches the edge within the slot is shown for the rest of it. So within a slot a cell only rises, and
+what one slot tells is on which side of one edge the most people of the slot were. One person more or less moves that
+by at most 1 in `_width / 2`, however somebody fills and empties the cell with made-up people, and the next slot has
+another edge. The smaller a step, the longer its slots: hours where a person counts, a minute where a thousand are.
 
-A parent must not give away by subtraction what its shown children do not: a difference of fewer than k people
-between a parent and its shown children is left out of the parent.
+Whether a cell may be shown at all depends on the people around it (`surroundings`): a group that is alone for
+hundreds of kilometres is in no cell, however large it is. People of young accounts and those who travel faster than
+a plane are in the counts of the live band only, and in no surroundings.
+
+A parent must not give away by subtraction what its shown children do not: of those in none of its shown children,
+k - 1 are left out.
+
+Where k is 1 (one person's own machine) everybody is shown at once, and nothing is drawn.
 """
 
 from bisect import bisect_right
+from collections.abc import MutableMapping, Sequence
 from hashlib import blake2b
-from typing import Final
+from math import inf
+from typing import Final, NamedTuple
 
-DAY_S: Final = 86_400
+from config.limits import MAP_SLOT_S
+
 # 5, 10, 20, 50, 100 ... up to more people than there are.
 STEPS: Final = tuple(base * int(10**power) for power in range(10) for base in (1, 2, 5))
-COOL_TICKS: Final = 10  # of a slow band
+GATE: Final = 8  # what the surroundings are drawn as: no resolution of a cell
+_DRAWS: Final = 0xFFFF
+
+# Steps that a cell has reached, and until when (Unix seconds) they are shown.
+Held = MutableMapping[int, int]
+
+
+class Step(NamedTuple):
+    """Shown from an edge of `people` + 1 ... `people` + 1 + `width` on, mostly in the middle; drawn every `slot_s`."""
+
+    people: int
+    width: int
+    slot_s: int
+
+
+class Look(NamedTuple):
+    """What is shown (0: nothing), and when (Unix seconds) it may change although nobody comes or goes."""
+
+    level: int
+    due_s: float
 
 
 def band_of(resolution: int) -> int:
@@ -30,59 +57,102 @@ def band_of(resolution: int) -> int:
 class Rule:
     """The rule with an installation's k per band and its secret."""
 
-    __slots__ = ("_key", "_levels", "k")
+    __slots__ = ("_gate", "_key", "_ladders", "_plain", "gate_step", "k", "place_people")
 
     def __init__(self, k: tuple[int, int, int], secret: bytes) -> None:
         self.k = k
+        self.place_people = max(k[2] // 4, 1)  # of one place (a cell of resolution 7) that count as surroundings
         self._key = blake2b(secret).digest()
-        self._levels = tuple((least, *(step for step in STEPS if step > least and step >= 5)) for least in k)
+        self._plain = tuple((least, *(step for step in STEPS if step > least and step >= 5)) for least in k)
+        narrowest = 2 * max(k)
+        self._ladders = tuple(tuple(_step(people, narrowest) for people in steps) for steps in self._plain)
+        # Forty made-up people and a group in three places where cells meet stay below it: 40 + 3 x 5 < 60.
+        self.gate_step = 3 * max(k)
+        self._gate = (_step(self.gate_step, narrowest),)
+
+    def guards(self, resolution: int) -> bool:
+        """Whether anything is hidden at this resolution: not where k is 1."""
+        return self.k[band_of(resolution)] > 1
+
+    def least(self, resolution: int) -> int:
+        """The fewest people that a cell may be shown for."""
+        return self.k[band_of(resolution)]
 
     def base(self, resolution: int, count: int, shown_in_children: int) -> int:
-        """The people that a cell may count: all, or only those in its shown children where the rest is a few.
+        """The people that a cell may count: those in its shown children, and of the others what goes beyond k - 1.
 
         The difference counts in both directions: children are up to a minute older than their parent, and fewer
-        than k people who left since are as private as fewer than k who came.
+        than k people who left since are as private as fewer than k who came. One person is never more than one.
         """
-        if shown_in_children and abs(count - shown_in_children) < self.k[band_of(resolution)]:
-            return shown_in_children
-        return count
+        if not shown_in_children:
+            return count
+        few = self.k[band_of(resolution)] - 1
+        others = count - shown_in_children
+        return count - max(min(others, few), -few)
 
-    def level(self, cell: int, resolution: int, count: int, shown: int, unix_s: float, draw: int = 0) -> int:
-        """What is shown for `count` people, where `shown` (0: nothing) was until now. Never more than `count`.
+    def look(self, cell: int, resolution: int, count: int, held: Held, unix_s: float) -> Look:
+        """What is shown of `count` people in a cell that has reached the steps in `held`, which is brought up to date.
 
-        Step L (but 1) begins somewhere in 1.1 L + 1 ... 1.5 L, mostly in the middle, so that the ends, where one person
-        more is a proof, are rare, and k - 1 made-up people with one or two others never are enough. It ends a fifth
-        of L (at least one person) below that, but not below L itself.
-        Another `draw` is another beginning.
+        A step is reached by more than its people, and kept to the end of its slot.
         """
-        levels = self._levels[band_of(resolution)]
-        at = bisect_right(levels, count) - 1
-        if at < 0:
-            return 0
-        noise = self._noise(cell, unix_s, draw)
-        if shown in levels:
-            now = levels.index(shown)
-            if now >= at and count >= self._end(levels[now], noise[now % len(noise)]):
-                return shown
-        if count >= _begin(levels[at], noise[at % len(noise)]):
-            return levels[at]
-        return levels[at - 1] if at else 0
+        band = band_of(resolution)
+        if self.k[band] > 1:
+            return self._climb(self._ladders[band], cell, resolution, count, held, unix_s)
+        at = bisect_right(self._plain[band], count)
+        return Look(self._plain[band][at - 1] if at else 0, inf)
 
-    def _end(self, level: int, noise: int) -> int:
-        return max(level, _begin(level, noise) - max(level // 5, 1))
+    def surrounded(self, cell: int, people: int, held: Held, unix_s: float) -> Look:
+        """Whether (level > 0) a cell of resolution 2-5 is peopled enough for it, and what is in it, to be shown.
 
-    def _noise(self, cell: int, unix_s: float, draw: int) -> list[int]:
-        """0-510 for each step, likelier in the middle; the same for one cell, day and draw.
-
-        Each cell's day begins at another time.
+        `people`: settled ones, at most `place_people` of each cell of resolution 7.
         """
-        day = int(unix_s + cell * 2_654_435_761 % DAY_S) // DAY_S
-        digest = blake2b(b"%d %d %d" % (cell, day, draw), key=self._key, digest_size=64).digest()
-        return [one + other for one, other in zip(digest[:32], digest[32:], strict=True)]
+        return self._climb(self._gate, cell, GATE, people, held, unix_s)
+
+    def end_s(self, cell: int, people: int, unix_s: float) -> int:
+        """When the slot of a step of so many people ends in this cell."""
+        return self._slot(_step(people, 2 * max(self.k)), cell, unix_s)[1]
+
+    def gate_end_s(self, cell: int, unix_s: float) -> int:
+        """When the slot of a cell's surroundings ends."""
+        return self._slot(self._gate[0], cell, unix_s)[1]
+
+    def _climb(
+        self, ladder: Sequence[Step], cell: int, salt: int, count: int, held: Held, unix_s: float
+    ) -> Look:
+        for people in [people for people, until_s in held.items() if until_s <= unix_s]:
+            del held[people]
+        due_s = inf
+        for step in ladder:
+            if step.people >= count:
+                break
+            if step.people in held:
+                due_s = inf
+                continue
+            slot, end_s = self._slot(step, cell, unix_s)
+            if count > step.people + step.width or count >= self._edge(step, cell, salt, slot):
+                held[step.people] = end_s
+                due_s = inf  # only what is above the highest step may rise by time alone
+            else:
+                due_s = min(due_s, end_s)
+        level = max(held, default=0)
+        return Look(level, min(due_s, held[level]) if level else due_s)
+
+    @staticmethod
+    def _slot(step: Step, cell: int, unix_s: float) -> tuple[int, int]:
+        """The number of the slot and its end; each cell's begin at another time."""
+        phase = cell * 2_654_435_761 % step.slot_s
+        slot = (int(unix_s) + phase) // step.slot_s
+        return slot, (slot + 1) * step.slot_s - phase
+
+    def _edge(self, step: Step, cell: int, salt: int, slot: int) -> int:
+        """The fewest people who reach the step in this slot, by the secret; likelier in the middle of its width."""
+        drawn = blake2b(b"%d %d %d %d" % (salt, cell, step.people, slot), key=self._key, digest_size=4).digest()
+        noise = int.from_bytes(drawn[:2], "big") + int.from_bytes(drawn[2:], "big")
+        return step.people + 1 + noise * step.width // (2 * _DRAWS)
 
 
-def _begin(level: int, noise: int) -> int:
-    if level == 1:  # an installation with k = 1, one person's own machine, shows everybody
-        return 1
-    least = level + 1 + level // 10
-    return least + noise * (level + level // 2 + 1 - least) // 511
+def _step(people: int, narrowest: int) -> Step:
+    """Its edge spreads over as many people as it has. What n slots tell grows with the root of n, by the width."""
+    width = max(people, narrowest)
+    shortest_s, longest_s = MAP_SLOT_S
+    return Step(people, width, max(longest_s * narrowest**2 // width**2, shortest_s))

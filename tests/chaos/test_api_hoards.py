@@ -188,7 +188,9 @@ async def test_busy_connections_leave_health_its_door(api: Fleet) -> None:
         took_s = time.monotonic() - began
         worst_s = await health(api)
         status, _, _ = await answer(api.api.port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    print(f"{HTTP_CONNECTIONS_MAX + 20} half-sent bodies within {took_s:.1f} s; /health {worst_s:.2f} s; others {status}")
+    print(
+        f"{HTTP_CONNECTIONS_MAX + 20} half-sent bodies within {took_s:.1f} s; /health {worst_s:.2f} s; others {status}"
+    )
     assert worst_s < HEALTH_S_MAX
 
 
