@@ -4,7 +4,7 @@ Three bands of resolutions (2-3, 4-5, 6-7), each with its own k and its own tick
 count of its people. Whether it reaches a step is one question for each slot of time: the secret draws an edge above
 the step, and who reaches the edge within the slot is shown for the rest of it. So within a slot a cell only rises, and
 what one slot tells is on which side of one edge the most people of the slot were. One person more or less moves that
-by at most 1 in `_width / 2`, however somebody fills and empties the cell with made-up people, and the next slot has
+by at most π/2 in the edge's width, however somebody fills and empties the cell with made-up people, and the next slot has
 another edge. The smaller a step, the longer its slots: hours where a person counts, a minute where a thousand are.
 
 Whether a cell may be shown at all depends on the people around it (`surroundings`): a group that is alone for
@@ -20,7 +20,7 @@ Where k is 1 (one person's own machine) everybody is shown at once, and nothing 
 from bisect import bisect_right
 from collections.abc import MutableMapping, Sequence
 from hashlib import blake2b
-from math import inf
+from math import asin, inf, pi, sqrt
 from typing import Final, NamedTuple
 
 from config.limits import MAP_SLOT_S
@@ -28,14 +28,14 @@ from config.limits import MAP_SLOT_S
 # 5, 10, 20, 50, 100 ... up to more people than there are.
 STEPS: Final = tuple(base * int(10**power) for power in range(10) for base in (1, 2, 5))
 GATE: Final = 8  # what the surroundings are drawn as: no resolution of a cell
-_DRAWS: Final = 0xFFFF
+_DRAWS: Final = 2**32
 
 # Steps that a cell has reached, and until when (Unix seconds) they are shown.
 Held = MutableMapping[int, int]
 
 
 class Step(NamedTuple):
-    """Shown from an edge of `people` + 1 ... `people` + 1 + `width` on, mostly in the middle; drawn every `slot_s`."""
+    """Shown from an edge of `people` + 1 ... `people` + `width` on, mostly in the middle; drawn every `slot_s`."""
 
     people: int
     width: int
@@ -57,18 +57,18 @@ def band_of(resolution: int) -> int:
 class Rule:
     """The rule with an installation's k per band and its secret."""
 
-    __slots__ = ("_gate", "_key", "_ladders", "_plain", "gate_step", "k", "place_people")
+    __slots__ = ("_gate", "_key", "_ladders", "_narrowest", "_plain", "gate_step", "k", "place_people")
 
     def __init__(self, k: tuple[int, int, int], secret: bytes) -> None:
         self.k = k
         self.place_people = max(k[2] // 4, 1)  # of one place (a cell of resolution 7) that count as surroundings
         self._key = blake2b(secret).digest()
         self._plain = tuple((least, *(step for step in STEPS if step > least and step >= 5)) for least in k)
-        narrowest = 2 * max(k)
-        self._ladders = tuple(tuple(_step(people, narrowest) for people in steps) for steps in self._plain)
+        narrowest = self._narrowest = 9 * max(k) // 5
+        self._ladders = tuple(tuple(step_of(people, narrowest) for people in steps) for steps in self._plain)
         # Forty made-up people and a group in three places where cells meet stay below it: 40 + 3 x 5 < 60.
         self.gate_step = 3 * max(k)
-        self._gate = (_step(self.gate_step, narrowest),)
+        self._gate = (step_of(self.gate_step, narrowest),)
 
     def guards(self, resolution: int) -> bool:
         """Whether anything is hidden at this resolution: not where k is 1."""
@@ -108,17 +108,15 @@ class Rule:
         """
         return self._climb(self._gate, cell, GATE, people, held, unix_s)
 
+    def step(self, people: int) -> Step:
+        """The step of so many people (`gate_step`: that of surroundings)."""
+        return step_of(people, self._narrowest)
+
     def end_s(self, cell: int, people: int, unix_s: float) -> int:
         """When the slot of a step of so many people ends in this cell."""
-        return self._slot(_step(people, 2 * max(self.k)), cell, unix_s)[1]
+        return self._slot(self.step(people), cell, unix_s)[1]
 
-    def gate_end_s(self, cell: int, unix_s: float) -> int:
-        """When the slot of a cell's surroundings ends."""
-        return self._slot(self._gate[0], cell, unix_s)[1]
-
-    def _climb(
-        self, ladder: Sequence[Step], cell: int, salt: int, count: int, held: Held, unix_s: float
-    ) -> Look:
+    def _climb(self, ladder: Sequence[Step], cell: int, salt: int, count: int, held: Held, unix_s: float) -> Look:
         for people in [people for people, until_s in held.items() if until_s <= unix_s]:
             del held[people]
         due_s = inf
@@ -145,13 +143,17 @@ class Rule:
         return slot, (slot + 1) * step.slot_s - phase
 
     def _edge(self, step: Step, cell: int, salt: int, slot: int) -> int:
-        """The fewest people who reach the step in this slot, by the secret; likelier in the middle of its width."""
+        """The fewest people who reach the step in this slot, by the secret.
+
+        Its density is half a wave of a sine: of all that are as wide, the one by which slots tell least, whatever
+        count somebody arranges, and it begins and ends at nought: no count but the ends' own is a proof.
+        """
         drawn = blake2b(b"%d %d %d %d" % (salt, cell, step.people, slot), key=self._key, digest_size=4).digest()
-        noise = int.from_bytes(drawn[:2], "big") + int.from_bytes(drawn[2:], "big")
-        return step.people + 1 + noise * step.width // (2 * _DRAWS)
+        share = int.from_bytes(drawn, "big") / _DRAWS
+        return step.people + 1 + int(step.width * asin(sqrt(share)) * 2 / pi)
 
 
-def _step(people: int, narrowest: int) -> Step:
+def step_of(people: int, narrowest: int) -> Step:
     """Its edge spreads over as many people as it has. What n slots tell grows with the root of n, by the width."""
     width = max(people, narrowest)
     shortest_s, longest_s = MAP_SLOT_S

@@ -57,7 +57,7 @@ class Surroundings:
     def restore(self, cell: int, resolution: int, unix_s: float) -> None:
         """Something in this cell was shown by the last keeper: it has passed, until its slot ends."""
         gate = _gate_of(cell, resolution)
-        until_s = self._rule.gate_end_s(gate, unix_s)
+        until_s = self._rule.end_s(gate, self._rule.gate_step, unix_s)
         self._held[gate] = {self._rule.gate_step: until_s}
         self._agenda[min(resolution, FINEST)].add(gate, until_s)
 

@@ -1,0 +1,185 @@
+"""Is one person in this cell? Attacks on the edge of a step, by somebody who fills and empties the cell.
+
+The person is in the cell or in another one of the region, as a coin says. The attacker has AGED aged accounts there
+and any number of young ones, and a day.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from math import log, pi, sin
+from random import Random
+from typing import Final
+
+from loadtest.attack.world import AGED, CELLS, PARENTS, World
+from rt.presence.privacy import Step
+
+DAY_S: Final = 86_400
+TRIES: Final = 3  # to get near an edge; each waits for another slot
+MINUTE_S: Final = 60
+STEP_BY_STEP_S: Final = 10  # filling a cell one by one
+LATE_S: Final = 20  # after the end of a slot the map has been drawn
+OVER: Final = 4  # accounts taken away again once a cell is shown, as the old rule's steps ended a fifth below
+FIRST: Final = 20  # the step that a fine cell shows first
+
+
+def falls(chance: Random, *, moving: bool, usual: float) -> tuple[bool, bool]:
+    """Fill the cell until it is shown, take OVER away, see whether it falls when the person goes."""
+    world, cell, place, here = _scene(chance, usual, moving=moving)
+    for _ in range(TRIES):
+        own = 0
+        while not world.seen(cell) and own < AGED:
+            world.put(cell, 1)
+            own += 1
+            _wait(world)
+        taken = min(OVER, own)
+        world.put(cell, -taken)
+        _wait(world, 2)
+        if own < AGED and world.seen(cell):
+            world.put(place, -1)
+            _wait(world, 3)
+            return not world.seen(cell), here
+        world.put(cell, taken - own)
+        _next_slot(world, cell, FIRST)
+    return chance.random() < 0.5, here
+
+
+def rises(chance: Random, *, moving: bool, usual: float) -> tuple[bool, bool]:
+    """Fill the cell as far as its edge is likely, see whether it rises when the person comes."""
+    world, cell, place, here = _scene(chance, usual, moving=moving)
+    world.put(place, -1)
+    step = world.rule.step(FIRST)
+    target = min(step.people + round(0.63 * step.width), round(usual) + AGED)
+    for _ in range(TRIES):
+        own = 0
+        while not world.seen(cell) and (world.counts[cell][0] if not moving else round(usual) + own) < target:
+            world.put(cell, 1)
+            own += 1
+            _wait(world)
+        if not world.seen(cell):
+            world.put(place, 1)
+            _wait(world, 2)
+            return world.seen(cell) > 0, here
+        world.put(cell, -own)
+        _next_slot(world, cell, FIRST)
+    return chance.random() < 0.5, here
+
+
+def measured(chance: Random, *, resolution: int, usual: float) -> tuple[bool, bool]:
+    """Fill the cell one by one in every slot of a day, by somebody who is told how many others there are."""
+    world, cell, place, here = _scene(chance, usual, moving=False)
+    if PARENTS[place][resolution] == PARENTS[cell][resolution] and place != cell:  # would be neither
+        world.put(place, -1)
+        place = next(one for one in CELLS if PARENTS[one][resolution] != PARENTS[cell][resolution])
+        world.put(place, 1)
+    inside = [one for one in CELLS if PARENTS[one][resolution] == PARENTS[cell][resolution]]
+    others = sum(world.counts[one][0] for one in inside) - here
+    level = next(level for level in (500, 200, 100, 50, FIRST) if level <= max(others, FIRST))
+    fill = partial(world.put, cell, 1)
+    evidence = _measure(world, PARENTS[cell][resolution], resolution, world.rule.step(level), others, AGED, fill)
+    return _answer(chance, evidence), here
+
+
+def measured_surroundings(chance: Random, *, places: int) -> tuple[bool, bool]:
+    """The same, of the number of peopled places around: is the person anywhere in the region?"""
+    world, cell, place, here = _scene(chance, 0.0, moving=False)
+    world.put(place, -1)
+    for one in CELLS[: places - 1]:
+        world.put(one, 1)
+    world.put(CELLS[places - 1], int(here))
+    empty = iter([*CELLS[places:], *CELLS[places:], *CELLS[places:], *CELLS[places:], *CELLS[places:]])
+    step = world.rule.step(world.rule.gate_step)
+    # Who is there counts once, whether the map would show the cell by its own count or not.
+    evidence = _measure(
+        world, PARENTS[cell][5], 5, step, places - 1, AGED, lambda: world.put(next(empty, CELLS[0]), 1), least=1
+    )
+    return _answer(chance, evidence), here
+
+
+def measured_live(chance: Random, *, resolution: int) -> tuple[bool, bool]:
+    """The same by young accounts in the live band: is the person online in this region of 12,000 km²?"""
+    world, cell, place, here = _scene(chance, 3.0, moving=False)
+    if not here:
+        world.put(place, -1)
+    others = sum(world.counts[one][0] for one in CELLS) - here
+    level = next(level for level in (200, 100, 50, FIRST) if level <= others)
+    fill = partial(world.put, cell, 1, settled=False)
+    step = world.rule.step(level)
+    return _answer(chance, _measure(world, PARENTS[cell][resolution], resolution, step, others, 2 * level, fill)), here
+
+
+def _measure(
+    world: World,
+    shown: int,
+    resolution: int,
+    step: Step,
+    others: int,
+    accounts: int,
+    fill: Callable[[], None],
+    least: int | None = None,
+) -> float:
+    """Logarithm of how much likelier the person is here, after a day of filling once a slot."""
+    evidence, end_s = 0.0, world.now_s + DAY_S
+    before = {cell: list(counts) for cell, counts in world.counts.items()}
+    while True:
+        for cell, counts in before.items():
+            world.put(cell, counts[1] - world.counts[cell][1])
+            world.put(cell, counts[0] - world.counts[cell][0], settled=False)
+        slot_end_s = world.rule.end_s(shown, step.people, world.now_s) + LATE_S
+        if slot_end_s > end_s:
+            return evidence
+        world.rest(slot_end_s - world.now_s)
+        own, wanted = 0, least or step.people
+        while world.seen_cell(shown, resolution) < wanted and own < accounts:
+            fill()
+            own += 1
+            world.rest(STEP_BY_STEP_S)
+        if world.seen_cell(shown, resolution) >= wanted:
+            first = own == 0
+            with_ = _reached(step, others + 1 + own) - (0.0 if first else _reached(step, others + own))
+            without = _reached(step, others + own) - (0.0 if first else _reached(step, others + own - 1))
+        else:
+            with_ = 1 - _reached(step, others + 1 + own)
+            without = 1 - _reached(step, others + own)
+        evidence += log(max(with_, 1e-6)) - log(max(without, 1e-6))
+
+
+def _reached(step: Step, people: int) -> float:
+    """How often so many people reach a step: what the attacker knows of the rule."""
+    return sin(pi / 2 * min(max((people - step.people) / step.width, 0.0), 1.0)) ** 2
+
+
+def _answer(chance: Random, evidence: float) -> bool:
+    return evidence > 0 or (evidence == 0 and chance.random() < 0.5)
+
+
+def _scene(chance: Random, usual: float, *, moving: bool) -> tuple[World, int, int, bool]:
+    """A world, the cell in question, where the person is, and whether that is the cell."""
+    world = World(chance, dict.fromkeys(CELLS, usual), moving)
+    cell = chance.choice(CELLS)
+    here = chance.random() < 0.5
+    place = cell if here else chance.choice([one for one in CELLS if one != cell])
+    world.put(place, 1)
+    world.minute()
+    return world, cell, place, here
+
+
+def _wait(world: World, minutes: int = 1) -> None:
+    for _ in range(minutes):
+        if world.moving:
+            world.minute()
+        else:
+            world.rest(MINUTE_S)
+
+
+def _next_slot(world: World, cell: int, people: int) -> None:
+    left_s = world.rule.end_s(cell, people, world.now_s) + LATE_S - world.now_s
+    if world.moving:
+        _wait(world, int(left_s // MINUTE_S) + 1)
+    else:
+        world.rest(left_s)
+
+
+def spread(cells: Iterable[int], accounts: int) -> list[int]:
+    """Where so many accounts go, one after the other, over these cells again and again."""
+    order = list(cells)
+    return [order[number % len(order)] for number in range(accounts)]
