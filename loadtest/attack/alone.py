@@ -1,4 +1,4 @@
-"""Is a group here that is alone for hundreds of kilometres? A base, a ship, a night shift, or nobody, as a coin says.
+"""Is a group here that is alone for hundreds of kilometres? A base, a ship, a night shift, or nobody.
 
 The attacker looks at every resolution everywhere, first as it is, then with AGED aged accounts in as many places
 around and YOUNG young ones. Whatever the map shows anywhere, of any resolution, is a proof.
@@ -17,18 +17,18 @@ LOOKS: Final = 3
 LOOK_EVERY_S: Final = 8 * 3_600
 
 
-def group(chance: Random, *, people: int) -> tuple[bool, bool]:
+def group(chance: Random, here: bool, *, people: int) -> bool:
     """In one place, or in three that meet at a corner."""
-    world, here = World(chance, {}, moving=False), chance.random() < 0.5
+    world = World(chance, {}, moving=False)
     home = chance.choice(CELLS)
     for cell, some in _places(chance, home, people):
         world.put(cell, some * here)
-    return _anything(world, home), here
+    return _anything(world, home)
 
 
-def quiet(chance: Random, *, people: int) -> tuple[bool, bool]:
+def quiet(chance: Random, gone: bool, *, people: int) -> bool:
     """A group that everybody knew of: has it gone? The attacker sees the map before and after."""
-    world, gone = World(chance, {}, moving=False), chance.random() < 0.5
+    world = World(chance, {}, moving=False)
     home = chance.choice(CELLS)
     places = _places(chance, home, people)
     for cell, some in places:
@@ -37,12 +37,12 @@ def quiet(chance: Random, *, people: int) -> tuple[bool, bool]:
     for cell, some in places:
         world.put(cell, -some * gone)
     after = _anything(world, home)
-    return (chance.random() < 0.5 if before == after else before and not after), gone
+    return before and not after
 
 
-def ship(chance: Random, *, people: int) -> tuple[bool, bool]:
+def ship(chance: Random, here: bool, *, people: int) -> bool:
     """It sails through a cell every few minutes for half a day; the accounts go with it."""
-    world, here = World(chance, {}, moving=False), chance.random() < 0.5
+    world = World(chance, {}, moving=False)
     place = chance.choice(CELLS)
     course = h3.grid_path_cells(place, h3.latlng_to_cell(53.9, 13.40, 7))
     seen = False
@@ -56,7 +56,7 @@ def ship(chance: Random, *, people: int) -> tuple[bool, bool]:
         for account in around:
             world.put(account, -(number % 2))
         world.put(cell, -people * here)
-    return seen, here
+    return seen
 
 
 def _places(chance: Random, home: int, people: int) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """The attacks of `make attack`, and what blind guessing gets at each.
 
 Where: which of the 49 cells of a region is somebody in who comes online; blind guessing names the cell that most
-people are in. Whether: yes or no, as a coin says; blind guessing is right half of the time.
+people are in. Whether: yes or no, in every second trial; blind guessing is right half of the time.
 """
 
 from collections.abc import Callable
@@ -60,17 +60,20 @@ class Where:
 
 @dataclass(frozen=True)
 class Whether:
-    """One row: a question of yes or no. `play` returns the attacker's answer and the truth."""
+    """One row: a question of yes or no. `play` returns the attacker's answer, "no" where the map tells nothing."""
 
     name: str
-    play: Callable[[Random], tuple[bool, bool]]
+    play: Callable[[Random, bool], bool]
     times: int = 1  # so many times more trials than asked for: half of them are right by chance
 
     def run(self, trials: int, seed: int) -> Outcome:
         """Plays it; the same worlds for the same seed."""
         trials *= self.times
-        played = [self.play(Random(f"{seed} {self.name} {number}")) for number in range(trials)]
-        return Outcome(sum(answer == truth for answer, truth in played) / trials, 0.5, trials)
+        truths = [number % 2 == 0 for number in range(trials)]
+        hits = sum(
+            self.play(Random(f"{seed} {self.name} {number}"), truth) == truth for number, truth in enumerate(truths)
+        )
+        return Outcome(hits / trials, 0.5, trials)
 
 
 def _usual(chance: Random, *, town: bool) -> float:

@@ -64,7 +64,9 @@ def drawn(cities: list[list[int]], seed: int) -> list[Shown]:
     """By the rule that serves, once."""
     chance = Random(f"{seed} cost")
     aggregate = Aggregate(Rule(K, chance.randbytes(16)), 1)
-    aggregate.load(0, {cell: (count, count) for cell, count in Counter(sum(cities, [])).items()})
+    aggregate.load(
+        0, {cell: (count, count) for cell, count in Counter(cell for city in cities for cell in city).items()}
+    )
     now_s = 1_700_000_000.0 + chance.randrange(_LOOK_EVERY_S)
     for band in (2, 1, 0):
         aggregate.tick(band, now_s)

@@ -1,11 +1,12 @@
 """Is one person in this cell? Attacks on the edge of a step, by somebody who fills and empties the cell.
 
-The person is in the cell or in another one of the region, as a coin says. The attacker has AGED aged accounts there
+The person is in the cell, or in another one of the region. The attacker has AGED aged accounts there
 and any number of young ones, and a day.
 """
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import cycle
 from math import log, pi, sin
 from random import Random
 from typing import Final
@@ -22,10 +23,10 @@ OVER: Final = 4  # accounts taken away again once a cell is shown, as the old ru
 FIRST: Final = 20  # the step that a fine cell shows first
 
 
-def falls(chance: Random, *, moving: bool, usual: float) -> tuple[bool, bool]:
+def falls(chance: Random, here: bool, *, moving: bool, usual: float) -> bool:
     """Fill the cell until it is shown, take OVER away, see whether it falls when the person goes."""
-    world, cell, place, here = _scene(chance, usual, moving=moving)
-    for _ in range(TRIES):
+    world, cell, place = _scene(chance, here, usual, moving=moving)
+    for _ in range(1 if moving else TRIES):
         own = 0
         while not world.seen(cell) and own < AGED:
             world.put(cell, 1)
@@ -37,19 +38,19 @@ def falls(chance: Random, *, moving: bool, usual: float) -> tuple[bool, bool]:
         if own < AGED and world.seen(cell):
             world.put(place, -1)
             _wait(world, 3)
-            return not world.seen(cell), here
+            return not world.seen(cell)
         world.put(cell, taken - own)
         _next_slot(world, cell, FIRST)
-    return chance.random() < 0.5, here
+    return False
 
 
-def rises(chance: Random, *, moving: bool, usual: float) -> tuple[bool, bool]:
+def rises(chance: Random, here: bool, *, moving: bool, usual: float) -> bool:
     """Fill the cell as far as its edge is likely, see whether it rises when the person comes."""
-    world, cell, place, here = _scene(chance, usual, moving=moving)
+    world, cell, place = _scene(chance, here, usual, moving=moving)
     world.put(place, -1)
     step = world.rule.step(FIRST)
     target = min(step.people + round(0.63 * step.width), round(usual) + AGED)
-    for _ in range(TRIES):
+    for _ in range(1 if moving else TRIES):
         own = 0
         while not world.seen(cell) and (world.counts[cell][0] if not moving else round(usual) + own) < target:
             world.put(cell, 1)
@@ -58,15 +59,15 @@ def rises(chance: Random, *, moving: bool, usual: float) -> tuple[bool, bool]:
         if not world.seen(cell):
             world.put(place, 1)
             _wait(world, 2)
-            return world.seen(cell) > 0, here
+            return world.seen(cell) > 0
         world.put(cell, -own)
         _next_slot(world, cell, FIRST)
-    return chance.random() < 0.5, here
+    return False
 
 
-def measured(chance: Random, *, resolution: int, usual: float) -> tuple[bool, bool]:
+def measured(chance: Random, here: bool, *, resolution: int, usual: float) -> bool:
     """Fill the cell one by one in every slot of a day, by somebody who is told how many others there are."""
-    world, cell, place, here = _scene(chance, usual, moving=False)
+    world, cell, place = _scene(chance, here, usual, moving=False)
     if PARENTS[place][resolution] == PARENTS[cell][resolution] and place != cell:  # would be neither
         world.put(place, -1)
         place = next(one for one in CELLS if PARENTS[one][resolution] != PARENTS[cell][resolution])
@@ -74,37 +75,34 @@ def measured(chance: Random, *, resolution: int, usual: float) -> tuple[bool, bo
     inside = [one for one in CELLS if PARENTS[one][resolution] == PARENTS[cell][resolution]]
     others = sum(world.counts[one][0] for one in inside) - here
     level = next(level for level in (500, 200, 100, 50, FIRST) if level <= max(others, FIRST))
-    fill = partial(world.put, cell, 1)
-    evidence = _measure(world, PARENTS[cell][resolution], resolution, world.rule.step(level), others, AGED, fill)
-    return _answer(chance, evidence), here
+    places = cycle(inside)  # so that no child is shown, and nothing is left out of the parent
+    step = world.rule.step(level)
+    shown = PARENTS[cell][resolution]
+    return _measure(world, shown, resolution, step, others, AGED, lambda: world.put(next(places), 1)) > 0
 
 
-def measured_surroundings(chance: Random, *, places: int) -> tuple[bool, bool]:
+def measured_surroundings(chance: Random, here: bool, *, places: int) -> bool:
     """The same, of the number of peopled places around: is the person anywhere in the region?"""
-    world, cell, place, here = _scene(chance, 0.0, moving=False)
+    world, cell, place = _scene(chance, here, 0.0, moving=False)
     world.put(place, -1)
     for one in CELLS[: places - 1]:
         world.put(one, 1)
     world.put(CELLS[places - 1], int(here))
-    empty = iter([*CELLS[places:], *CELLS[places:], *CELLS[places:], *CELLS[places:], *CELLS[places:]])
+    empty = cycle(CELLS[places:])
     step = world.rule.step(world.rule.gate_step)
-    # Who is there counts once, whether the map would show the cell by its own count or not.
-    evidence = _measure(
-        world, PARENTS[cell][5], 5, step, places - 1, AGED, lambda: world.put(next(empty, CELLS[0]), 1), least=1
-    )
-    return _answer(chance, evidence), here
+    return _measure(world, PARENTS[cell][5], 5, step, places - 1, AGED, lambda: world.put(next(empty), 1), least=1) > 0
 
 
-def measured_live(chance: Random, *, resolution: int) -> tuple[bool, bool]:
+def measured_live(chance: Random, here: bool, *, resolution: int) -> bool:
     """The same by young accounts in the live band: is the person online in this region of 12,000 km²?"""
-    world, cell, place, here = _scene(chance, 3.0, moving=False)
+    world, cell, place = _scene(chance, here, 3.0, moving=False)
     if not here:
         world.put(place, -1)
     others = sum(world.counts[one][0] for one in CELLS) - here
     level = next(level for level in (200, 100, 50, FIRST) if level <= others)
     fill = partial(world.put, cell, 1, settled=False)
     step = world.rule.step(level)
-    return _answer(chance, _measure(world, PARENTS[cell][resolution], resolution, step, others, 2 * level, fill)), here
+    return _measure(world, PARENTS[cell][resolution], resolution, step, others, 2 * level, fill) > 0
 
 
 def _measure(
@@ -148,19 +146,14 @@ def _reached(step: Step, people: int) -> float:
     return sin(pi / 2 * min(max((people - step.people) / step.width, 0.0), 1.0)) ** 2
 
 
-def _answer(chance: Random, evidence: float) -> bool:
-    return evidence > 0 or (evidence == 0 and chance.random() < 0.5)
-
-
-def _scene(chance: Random, usual: float, *, moving: bool) -> tuple[World, int, int, bool]:
-    """A world, the cell in question, where the person is, and whether that is the cell."""
+def _scene(chance: Random, here: bool, usual: float, *, moving: bool) -> tuple[World, int, int]:
+    """A world, the cell in question, and where the person is."""
     world = World(chance, dict.fromkeys(CELLS, usual), moving)
     cell = chance.choice(CELLS)
-    here = chance.random() < 0.5
     place = cell if here else chance.choice([one for one in CELLS if one != cell])
     world.put(place, 1)
     world.minute()
-    return world, cell, place, here
+    return world, cell, place
 
 
 def _wait(world: World, minutes: int = 1) -> None:

@@ -5,7 +5,7 @@ from functools import cache
 from math import exp, lgamma, log
 from typing import Final
 
-from loadtest.attack.world import CELLS, FINE_STEPS, K, NEIGHBOURS, PARENTS, World
+from loadtest.attack.world import CELLS, FINE_STEPS, NEIGHBOURS, PARENTS, K, World
 from rt.presence.privacy import Rule
 
 YOUNG: Final = 36  # accounts made today: they count in the live band only
@@ -153,8 +153,13 @@ def _try(world: World, cell: int, suspects: dict[int, Suspect], aged: int, *, he
 @cache
 def _rises(people: int) -> float:
     """How often so many people lift a cell of resolution 7 over its first threshold, over many keys."""
-    rules = [Rule(K, b"%d" % number) for number in range(400)]
+    rules = _rules()
     return sum(rule.look(CELLS[0], 7, people, {}, 0.0).level > 0 for rule in rules) / len(rules)
+
+
+@cache
+def _rules() -> list[Rule]:
+    return [Rule(K, b"%d" % number) for number in range(400)]
 
 
 def _risen(world: World, before: Sequence[dict[int, int]]) -> Weights:

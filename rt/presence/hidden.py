@@ -68,4 +68,5 @@ class Hidden:
 def _reach_km(cell: int) -> float:
     """From the centre of a cell to its farthest corner."""
     centre = h3.cell_to_latlng(cell)
-    return max(h3.great_circle_distance(centre, corner, unit="km") for corner in h3.cell_to_boundary(cell))
+    farthest: float = max(h3.great_circle_distance(centre, corner, unit="km") for corner in h3.cell_to_boundary(cell))
+    return farthest

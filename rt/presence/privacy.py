@@ -4,7 +4,7 @@ Three bands of resolutions (2-3, 4-5, 6-7), each with its own k and its own tick
 count of its people. Whether it reaches a step is one question for each slot of time: the secret draws an edge above
 the step, and who reaches the edge within the slot is shown for the rest of it. So within a slot a cell only rises, and
 what one slot tells is on which side of one edge the most people of the slot were. One person more or less moves that
-by at most π/2 in the edge's width, however somebody fills and empties the cell with made-up people, and the next slot has
+by at most π/2 in the edge's width, however somebody fills and empties the cell with made-up people; the next slot has
 another edge. The smaller a step, the longer its slots: hours where a person counts, a minute where a thousand are.
 
 Whether a cell may be shown at all depends on the people around it (`surroundings`): a group that is alone for
