@@ -1,7 +1,7 @@
 """Is a group here that is alone for hundreds of kilometres? A base, a ship, a night shift, or nobody.
 
 The attacker looks at every resolution everywhere, first as it is, then with AGED aged accounts in as many places
-around and YOUNG young ones. Whatever the map shows anywhere, of any resolution, is a proof.
+around and YOUNG young ones. More than the accounts themselves, anywhere in any resolution, is a proof.
 """
 
 from random import Random
@@ -49,12 +49,13 @@ def ship(chance: Random, here: bool, *, people: int) -> bool:
     for number, cell in enumerate(course):
         world.put(cell, people * here)
         around = spread(sorted(set(h3.grid_disk(cell, 4)) - {cell}), AGED)
+        around = around if number % 2 else []
         for account in around:
-            world.put(account, number % 2)
+            world.put(account, 1)
         world.rest(12 * 3_600 / len(course))
-        seen = seen or world.anything()
+        seen = seen or world.more_than(around)
         for account in around:
-            world.put(account, -(number % 2))
+            world.put(account, -1)
         world.put(cell, -people * here)
     return seen
 
@@ -80,7 +81,7 @@ def _anything(world: World, home: int) -> bool:
             world.put(cell, 1, settled=False)
         for _ in range(LOOKS):
             world.rest(LOOK_EVERY_S)
-            seen = seen or world.anything()
+            seen = seen or world.more_than([*around, *young])
         for cell in around:
             world.put(cell, -1)
         for cell in young:

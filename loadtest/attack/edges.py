@@ -21,6 +21,7 @@ STEP_BY_STEP_S: Final = 10  # filling a cell one by one
 LATE_S: Final = 20  # after the end of a slot the map has been drawn
 OVER: Final = 4  # accounts taken away again once a cell is shown, as the old rule's steps ended a fifth below
 FIRST: Final = 20  # the step that a fine cell shows first
+LEVELS: Final = (FIRST, 50, 100, 200, 500, 1_000)
 
 
 def falls(chance: Random, here: bool, *, moving: bool, usual: float) -> bool:
@@ -74,11 +75,12 @@ def measured(chance: Random, here: bool, *, resolution: int, usual: float) -> bo
         world.put(place, 1)
     inside = [one for one in CELLS if PARENTS[one][resolution] == PARENTS[cell][resolution]]
     others = sum(world.counts[one][0] for one in inside) - here
-    level = next(level for level in (500, 200, 100, 50, FIRST) if level <= max(others, FIRST))
+    level = next(level for level in LEVELS if level + OVER >= others)
     places = cycle(inside)  # so that no child is shown, and nothing is left out of the parent
     step = world.rule.step(level)
     shown = PARENTS[cell][resolution]
-    return _measure(world, shown, resolution, step, others, AGED, lambda: world.put(next(places), 1)) > 0
+    told = partial(_counted, world, shown, resolution, here)
+    return _measure(world, shown, resolution, step, told, AGED, lambda: world.put(next(places), 1)) > 0
 
 
 def measured_surroundings(chance: Random, here: bool, *, places: int) -> bool:
@@ -90,7 +92,8 @@ def measured_surroundings(chance: Random, here: bool, *, places: int) -> bool:
     world.put(CELLS[places - 1], int(here))
     empty = cycle(CELLS[places:])
     step = world.rule.step(world.rule.gate_step)
-    return _measure(world, PARENTS[cell][5], 5, step, places - 1, AGED, lambda: world.put(next(empty), 1), least=1) > 0
+    told = partial(_settled, world, here)
+    return _measure(world, PARENTS[cell][5], 5, step, told, AGED, lambda: world.put(next(empty), 1), least=1) > 0
 
 
 def measured_live(chance: Random, here: bool, *, resolution: int) -> bool:
@@ -99,10 +102,19 @@ def measured_live(chance: Random, here: bool, *, resolution: int) -> bool:
     if not here:
         world.put(place, -1)
     others = sum(world.counts[one][0] for one in CELLS) - here
-    level = next(level for level in (200, 100, 50, FIRST) if level <= others)
+    level = next(level for level in LEVELS if level + OVER >= others)
     fill = partial(world.put, cell, 1, settled=False)
     step = world.rule.step(level)
-    return _measure(world, PARENTS[cell][resolution], resolution, step, others, 2 * level, fill) > 0
+    told = partial(_counted, world, PARENTS[cell][resolution], resolution, here)
+    return _measure(world, PARENTS[cell][resolution], resolution, step, told, 2 * level, fill) > 0
+
+
+def _counted(world: World, cell: int, resolution: int, here: bool) -> int:
+    return world.counted(cell, resolution) - here
+
+
+def _settled(world: World, here: bool) -> int:
+    return sum(counts[1] for counts in world.counts.values()) - here
 
 
 def _measure(
@@ -110,12 +122,15 @@ def _measure(
     shown: int,
     resolution: int,
     step: Step,
-    others: int,
+    told: Callable[[], int],
     accounts: int,
     fill: Callable[[], None],
     least: int | None = None,
 ) -> float:
-    """Logarithm of how much likelier the person is here, after a day of filling once a slot."""
+    """Logarithm of how much likelier the person is here, after a day of filling once a slot.
+
+    The attacker is `told` how many people the rule counts but for the person, at every moment.
+    """
     evidence, end_s = 0.0, world.now_s + DAY_S
     before = {cell: list(counts) for cell, counts in world.counts.items()}
     while True:
@@ -127,17 +142,17 @@ def _measure(
             return evidence
         world.rest(slot_end_s - world.now_s)
         own, wanted = 0, least or step.people
+        before_that, there = 0, told()
         while world.seen_cell(shown, resolution) < wanted and own < accounts:
             fill()
             own += 1
             world.rest(STEP_BY_STEP_S)
+            before_that, there = there, told()
         if world.seen_cell(shown, resolution) >= wanted:
-            first = own == 0
-            with_ = _reached(step, others + 1 + own) - (0.0 if first else _reached(step, others + own))
-            without = _reached(step, others + own) - (0.0 if first else _reached(step, others + own - 1))
+            with_ = _reached(step, there + 1) - (_reached(step, before_that + 1) if own else 0.0)
+            without = _reached(step, there) - (_reached(step, before_that) if own else 0.0)
         else:
-            with_ = 1 - _reached(step, others + 1 + own)
-            without = 1 - _reached(step, others + own)
+            with_, without = 1 - _reached(step, there + 1), 1 - _reached(step, there)
         evidence += log(max(with_, 1e-6)) - log(max(without, 1e-6))
 
 

@@ -4,6 +4,7 @@ A world is a town whose people come and go, the same town at rest (nobody but vi
 case), the country (nearly nobody, at rest), or nobody at all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp
 from random import Random
@@ -82,9 +83,18 @@ class World:
         self.steps += FINE_STEPS - self.steps % FINE_STEPS
         self._draw()
 
-    def anything(self) -> bool:
-        """Whether the map shows any cell, of any resolution, anywhere."""
-        return any(state.cells for state in self._aggregate.tiles.values())
+    def counted(self, cell: int, resolution: int) -> int:
+        """How many people the rule counts in a cell of that resolution: what no attacker can know so well."""
+        return self._aggregate.counted(cell, resolution)
+
+    def more_than(self, own: Sequence[int]) -> bool:
+        """Whether the map shows more people anywhere, in any resolution, than those in `own` (a cell for each)."""
+        for key, state in self._aggregate.tiles.items():
+            for name, level in state.cells.items():
+                cell = int(name, 16)
+                if level > sum(h3.cell_to_parent(one, key.resolution) == cell for one in own):
+                    return True
+        return False
 
     def seen(self, cell: int, resolution: int = 7) -> int:
         """What the map shows of the cell's parent of that resolution (7: of the cell)."""

@@ -121,6 +121,11 @@ class Aggregate:
             self._add(resolution, live)
             live = _rolled_up(live, resolution - 1)
 
+    def counted(self, cell: int, resolution: int) -> int:
+        """The people by whom it is decided what is shown of a cell."""
+        below = self._shown_below[resolution].get(cell, 0)
+        return self._rule.base(resolution, self._counts[resolution].get(cell, 0), below)
+
     def tick(self, band: int, unix_s: float) -> list[TileChange]:
         """Applies the rule to what changed in the band's resolutions and returns the tiles that now look otherwise."""
         self._turn(self._around.look(_GATES[band], unix_s))
@@ -172,11 +177,10 @@ class Aggregate:
     def _evaluate(self, resolution: int, unix_s: float) -> list[tuple[int, int]]:
         """(cell, new level) of those that look otherwise."""
         changed, self._changed[resolution] = self._changed[resolution], set()
-        counts, levels, bases = self._counts[resolution], self._levels[resolution], self._bases[resolution]
-        below = self._shown_below[resolution]
+        levels, bases = self._levels[resolution], self._bases[resolution]
         result: list[tuple[int, int]] = []
         for cell in changed | self._agenda[resolution].take(unix_s):
-            base = self._rule.base(resolution, counts.get(cell, 0), below.get(cell, 0))
+            base = self.counted(cell, resolution)
             level = self._level(cell, resolution, base, unix_s)
             before = bases.get(cell, 0)
             after = base if level else 0
