@@ -50,7 +50,7 @@ def test_the_attacks_succeed_where_the_map_tells_every_change(monkeypatch: pytes
     ("name", "width", "hits"),
     [
         ("edge by a rise, 10 a cell, at rest", 2, 0.6),
-        ("edge measured a day, resolution 7", 1, 0.9),
+        ("edge measured a day, resolution 7", 1, 0.8),
         ("edge measured a day, resolution 6", 1, 0.7),
         ("edge of the surroundings, a day", 1, 0.9),
         ("edge by young accounts, resolution 3", 1, 0.9),
