@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from h3.api import basic_str as h3
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -252,6 +251,8 @@ def _is_origin(word: str) -> bool:
 
 
 def _place(word: str) -> str | tuple[float, float, float]:
+    from h3.api import basic_str as h3  # here: it takes a tenth of a second, and most processes need none of it
+
     if h3.is_valid_cell(word):
         return word
     lat, lng, radius_km = map(float, word.split(","))

@@ -1,9 +1,10 @@
-"""python -m loadtest.attack [--trials N] [--seed N]: a line for each attack, then what the rule costs."""
+"""python -m loadtest.attack [--trials N] [--seed N]: a line for each attack, what the rule costs, then unique workouts."""
 
 import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
+from loadtest import fingerprints
 from loadtest.attack.cases import CASES, MARGIN, SEED, TRIALS, Outcome
 from loadtest.attack.cost import CITIES, PEOPLE, lines
 from loadtest.attack.world import K
@@ -15,7 +16,7 @@ def play(number: int, trials: int, seed: int) -> Outcome:
 
 
 def main() -> int:
-    """Exit code 1 where an attack is more than MARGIN over blind guessing."""
+    """Exit code 1 where an attack is more than MARGIN over blind guessing, or workouts tell too much."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--seed", type=int, default=SEED)
@@ -36,8 +37,10 @@ def main() -> int:
             )
     print(f"worst: {worst * 100:+.1f} points; at most {MARGIN * 100:g} are allowed\n")
     print(f"what it costs, {PEOPLE:,} people in {CITIES} cities:")
-    print("\n".join(lines(options.seed)))
-    return 0 if worst <= MARGIN else 1
+    print("\n".join([*lines(options.seed), ""]))
+    alike = fingerprints.run(options.seed)
+    print(fingerprints.show(alike))
+    return 0 if worst <= MARGIN and alike.holds else 1
 
 
 if __name__ == "__main__":

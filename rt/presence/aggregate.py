@@ -110,9 +110,9 @@ class Aggregate:
                 part[cell] = new
             live[cell] = new[0] - old[0]
             settled[cell] = new[1] - old[1]
-        known = self._counts[CELL_RESOLUTION]
-        before = {cell: known.get(cell, 0) for cell, by in settled.items() if by}
-        self._around.update({cell: (had, had + settled[cell]) for cell, had in before.items()})
+        known, most = self._counts[CELL_RESOLUTION], self._rule.place_people
+        had = ((cell, known.get(cell, 0), by) for cell, by in settled.items() if by)
+        self._around.update({cell: (n, n + by) for cell, n, by in had if n < most or n + by < most})
         for resolution in range(CELL_RESOLUTION, _LIVE_RESOLUTION_MAX, -1):
             self._add(resolution, settled)
             settled = _rolled_up(settled, resolution - 1)
