@@ -33,9 +33,6 @@ class Connection(Protocol):
     def unsent(self) -> int:
         """Bytes of answers that wait for their reader."""
 
-    def is_ending(self) -> bool:
-        """Whether it is closed and only its last bytes are on their way."""
-
     def has_left(self) -> bool:
         """Whether the peer has closed, as the kernel knows it; for one that is not being read."""
 

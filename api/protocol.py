@@ -167,12 +167,8 @@ class HttpProtocol(HttpToolsProtocol):
                 self.cycle.keep_alive = False
                 self._stage = _Stage.OVER
             else:
-                why = (
-                    str(error.__context__)
-                    if isinstance(error.__context__, BadHead)
-                    else "This is no well-formed request"
-                )
-                self._refuse(BadInput(why))
+                why = error.__context__
+                self._refuse(BadInput(str(why) if isinstance(why, BadHead) else "This is no well-formed request"))
 
     def _keep(self, data: bytes, at: int) -> None:
         """Lays aside what was sent before the answer had left; who sends too much of it gets no answer to that."""

@@ -124,7 +124,8 @@ class Settings(BaseSettings):
     connections_per_address_max: int = Field(
         200,
         ge=1,
-        description="Open connections of one address (IPv6: one /64) in one process of gateway or API; loopback is exempt, see below",
+        description="Open connections of one address (IPv6: one /64) in one process, gateway or API;"
+        " loopback is exempt, see below",
     )
     loopback_lenient: bool = Field(
         True, description="Loopback without TRUSTED_PROXIES and forwarding header is exempt from rate limits"

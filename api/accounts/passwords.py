@@ -23,7 +23,7 @@ _NEWEST: Final = 0.2  # the weight of the last hash in what one is said to take
 
 
 class Caller(NamedTuple):
-    """Who asks: whose share it takes (an address, or None for nobody's), and ASGI's `receive`, which tells of an end."""
+    """Who asks: whose share it takes (an address, or None for nobody's), and ASGI's `receive`, which says who left."""
 
     holder: str | None
     receive: Receive
@@ -43,8 +43,7 @@ class Passwords:
         self._of_holder: dict[str, int] = {}
         began = time.perf_counter()
         self._nobody = _hasher.hash("nobody's password")
-        # Alone it has all cores; several at once take as much longer each.
-        self._hash_s = (time.perf_counter() - began) * ARGON2_CONCURRENCY
+        self._hash_s = time.perf_counter() - began  # what one takes, as the last ones did
 
     async def hashed(self, password: str, caller: Caller) -> str:
         """The hash to store."""

