@@ -75,7 +75,8 @@ def load_signer(settings: Settings) -> Signer:
 
     Ends the process with one line when the key is none of P-256.
     """
-    given = settings.jwt_private_key.get_secret_value()
+    # On one line, as environment files and pipelines hold it, a PEM has `\\n` for each line's end.
+    given = settings.jwt_private_key.get_secret_value().replace("\\r", "").replace("\\n", "\n")
     try:
         key = serialization.load_pem_private_key(given.encode() if given else _development_key(settings), None)
     except (ValueError, TypeError):

@@ -35,6 +35,13 @@ SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
+    # DETAIL quotes a refused row, STATEMENT what was asked: no name, e-mail or password becomes a line of a log.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_min_duration_statement": "-1",
+    "log_statement": "none",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
 }
 # For tests that end with the cluster: what only guards against a crash of the machine costs most of their time.
 NOT_DURABLE: Final = {"fsync": "off", "full_page_writes": "off"}

@@ -7,21 +7,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.processes import Fleet, Service
 from tests.support.raw import UPGRADE
 from tests.support.stores import ROOT, Database, environment
+from tests.support.tokens import private_key
 
 STORES = {"DATABASE_URL": "postgresql://app@127.0.0.1:1/musclemap", "REDIS_URL": "redis://127.0.0.1:1/0"}
 ORIGIN = "https://example.com"
-
-
-def private_key() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    kind = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()).decode()
 
 
 async def test_all_roles_start_with_what_the_readme_names(database: Database, redis_url: str, tmp_path: Path) -> None:

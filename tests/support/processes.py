@@ -25,8 +25,10 @@ LOG_CHARS_SHOWN: Final = 4_000
 class Service:
     """One role on one port. It may be started again after `stop` and `kill`; its port and its log stay."""
 
-    def __init__(self, role: str, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, role: str, env: Mapping[str, str], folder: Path, under: Sequence[str] = ()) -> None:
+        """`under`: a command that runs the role's."""
         self.role = role
+        self._under = under
         self.port = int(env[f"{role.upper()}_PORT"])
         self.log = folder / f"{role}.log"
         self._env = dict(env)
@@ -54,7 +56,7 @@ class Service:
         """Starts the process and returns at once."""
         assert not self.running, f"{self.role} runs already"
         self._process = child.start(
-            [sys.executable, "-m", self.role],
+            [*self._under, sys.executable, "-m", self.role],
             folder=ROOT,
             env=self._env,
             log=self.log,

@@ -6,6 +6,7 @@ from typing import Any
 
 import jwt
 import orjson
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 ISSUER = AUDIENCE = "musclemap"
@@ -48,3 +49,10 @@ class Mint:
         now = int(self._clock())
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "channel": channel, "iat": now, "exp": now + 600}
         return self.sign(claims | changes, typ="channel+jwt")
+
+
+def private_key() -> str:
+    """A new key for JWT_PRIVATE_KEY, as PEM."""
+    key = generate_private_key(SECP256R1())
+    kind = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()).decode()

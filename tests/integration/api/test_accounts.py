@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from redis.asyncio import Redis
@@ -13,6 +14,7 @@ from redis.asyncio import Redis
 from rt.tokens import Keys, verify_access
 from rt.wire.bus import CONTROL_CHANNEL, JWKS_KEY
 from tests.integration.api.conftest import PASSWORD, Account, Running
+from tests.support.stores import TestStores
 
 REGISTER, LOGIN, REFRESH, LOGOUT = (f"/api/v1/auth/{word}" for word in ("register", "login", "refresh", "logout"))
 
@@ -255,6 +257,26 @@ def test_a_page_of_our_name_by_another_scheme_is_another_site(api: Running) -> N
     with api.client() as client:
         assert client.post(LOGIN, json={"email": "a@b.example", "password": "x"}, headers=other).status_code == 403
     assert refresh(api, token, host="10.0.0.7:8000", origin="http://10.0.0.7:8000").status_code == 200
+
+
+async def test_the_log_of_the_database_names_nobody(api: Running, stores: TestStores) -> None:
+    """A second sign-up with one address, one with a row that a check refuses, one by a broken statement. Seen failing
+    with `DETAIL:  Key (lower(email))=(…) already exists.`, `Failing row contains (…)` and the statement's text."""
+    person = body(email="log-canary@example.com", name="Log Canary")
+    with api.client() as client:
+        assert [client.post(REGISTER, json=person).status_code for _ in range(2)] == [201, 409]
+    connection = await asyncpg.connect(api.database.url)
+    try:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute("UPDATE users SET name = '' WHERE lower(email) = $1", person["email"])
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await connection.execute("SELECT 'log-canary' FROM nowhere")
+    finally:
+        await connection.close()
+    log = stores.postgres.log.read_text("utf-8")
+    assert "duplicate key value" in log
+    assert "violates check constraint" in log
+    assert not [line for line in log.splitlines() if "log-canary" in line.lower()]
 
 
 def test_the_gateway_finds_the_keys_in_redis(api: Running) -> None:

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr
 
 from api.accounts.access import Authenticator
 from api.accounts.rules import User
@@ -17,6 +18,7 @@ from api.accounts.tokens import Signer, load_signer, public_jwk
 from api.errors import Unauthenticated
 from config.settings import Settings
 from rt.tokens import Access, Keys, TokenExpired, verify_access
+from tests.support.tokens import private_key
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADA = User(uuid4(), uuid4(), "ada@example.com", "Ada", ("user", "coach"), "premium", "followers", NOW)
@@ -63,6 +65,16 @@ def test_a_key_is_named_by_its_thumbprint() -> None:
     assert jwk == public_jwk(key)
     assert len(jwk["kid"]) == 43
     assert "d" not in jwk
+
+
+def test_a_key_may_stand_on_one_line() -> None:
+    """With `\\n` for the ends of its lines. Seen failing with "not an unencrypted private key in PEM form"."""
+    pem = private_key()
+    kids = {
+        load_signer(Settings(jwt_private_key=SecretStr(given))).kid
+        for given in (pem, pem.replace("\n", "\\n"), pem.strip().replace("\n", "\r\n"), pem.replace("\n", "\\r\\n"))
+    }
+    assert len(kids) == 1
 
 
 def test_the_development_key_is_made_once_and_kept_to_its_owner(settings: Settings) -> None:
