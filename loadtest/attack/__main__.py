@@ -1,4 +1,4 @@
-"""python -m loadtest.attack [--trials N] [--seed N]: a line for each attack, what the rule costs, then unique workouts."""
+"""python -m loadtest.attack [--trials N] [--seed N]: each attack, what the rule costs, then unique workouts."""
 
 import argparse
 import sys
