@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 _AWAY_PAUSE_S: Final = 0.1
 _PATIENCE_S: Final = 0.5
+_LATE_AT_ONCE: Final = 8  # clients in one turn of the loop; each may have ANSWERS_WAITING_MAX asks in line
 
 
 class Loader:
@@ -178,33 +179,35 @@ class Loader:
                 self._hub.answer(topic, join.reader, join.id, recovered, place, ())
         return True
 
-    def _expire(self, topic: Topic) -> None:
-        """Whoever has waited for too long is told so."""
+    def _expire(self, topic: Topic) -> bool:
+        """Whoever has waited for too long is told so, _LATE_AT_ONCE clients in one go; whether there are more."""
         now = asyncio.get_running_loop().time()
-        for reader, join in list(topic.recovering.items()):
-            if not join.told and join.deadline <= now:
-                self._hub.recoveries.leave(topic, reader)
-                self._hub.waited(reader, 1)
-                text = "earlier answers have not been read yet"
-                reader.send(outbound.error(join.id, "RATE_LIMITED", text, 1000))
+        unread = [join for join in topic.recovering.values() if not join.told and join.deadline <= now]
+        for join in unread[:_LATE_AT_ONCE]:
+            self._hub.recoveries.leave(topic, join.reader)
+            self._hub.waited(join.reader, 1)
+            text = "earlier answers have not been read yet"
+            join.reader.send(outbound.error(join.id, "RATE_LIMITED", text, 1000))
         late = [
-            reader for reader, entries in topic.waiting.items() if (first := _first(entries)) and first.deadline <= now
+            reader
+            for reader, entries in topic.waiting.items()
+            if reader not in topic.recovering and (first := _first(entries)) and first.deadline <= now
         ]
-        for reader in late:
+        for reader in late[:_LATE_AT_ONCE]:
             entries = topic.waiting.pop(reader, [])
-            if reader not in topic.recovering:
-                self._hub.recoveries.leave(topic, reader)
+            self._hub.recoveries.leave(topic, reader)
             self._hub.waited(reader, len(entries))
-            for entry in entries:
-                if isinstance(entry, Part):
-                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
-                elif entry.told:
-                    reader.send(outbound.gap(topic.wire))
-                else:
-                    self._counters.unavailable += 1
-                    text = "the channel cannot be read now"
-                    reader.send(outbound.error(entry.id, "UNAVAILABLE", text, 1000))
+            reader.send(b"".join([self._too_late(topic, entry) for entry in entries]))
         self._hub.release(topic)
+        return max(len(unread), len(late)) > _LATE_AT_ONCE
+
+    def _too_late(self, topic: Topic, entry: Join | Part) -> bytes:
+        if isinstance(entry, Part):
+            return outbound.unsubscribed(entry.id, topic.wire)
+        if entry.told:
+            return outbound.gap(topic.wire)
+        self._counters.unavailable += 1
+        return outbound.error(entry.id, "UNAVAILABLE", "the channel cannot be read now", 1000)
 
     async def _lose_patience(self) -> None:
         """While Redis is away or slow nothing else looks at those who wait, for the bus or in the queue."""
@@ -212,7 +215,10 @@ class Loader:
             await asyncio.sleep(_PATIENCE_S)
             if self._hub.waiting:
                 for topic in [topic for topic in self._hub.topics.values() if topic.waiting or topic.recovering]:
-                    self._expire(topic)
+                    more = True
+                    while more:
+                        more = self._expire(topic)
+                        await asyncio.sleep(0)
             for topic in list(self._unheard):
                 if topic.heard or topic.idle:
                     del self._unheard[topic]
