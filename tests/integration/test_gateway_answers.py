@@ -88,8 +88,8 @@ async def test_a_long_recovery_comes_in_frames_that_every_client_takes(gate: Gat
 
 
 async def test_an_event_near_the_bound_is_sent_alone(gate: Gateway) -> None:
-    """As large as a frame may be with it: it does not fit into `subscribed`, so nothing does. Seen failing with a part
-    that has one event at least: a frame of 262,3xx bytes."""
+    """As large as a frame may be with it: it does not fit into `subscribed`, so nothing does; a larger one is a gap.
+    Seen failing with all four in one frame of 564 KB."""
     channel = app_channel("open", "near-the-bound")
     largest = FRAME_BYTES_MAX - 10 - len(b'{"type":"event","channel":"%b","offset":1,"event":}' % channel.wire.encode())
     gate.feeds.bodies[channel] = [body(1, largest), body(2, 1_000), body(3, 300_000), body(4, 1_000)]
@@ -109,7 +109,7 @@ async def test_an_event_near_the_bound_is_sent_alone(gate: Gateway) -> None:
 async def test_who_leaves_or_joins_again_amid_a_recovery(gate: Gateway) -> None:
     """After `unsubscribed` nothing more comes; a new `since` counts from its `subscribed` on.
 
-    Seen failing with a recovery that is not dropped where its reader parts or joins again.
+    Seen failing (no answer) with an `unsubscribe` that stood alone behind a `subscribe` under way.
     """
     channel = await lay(gate, "amid")
     async with gate.client() as talk:
@@ -139,8 +139,7 @@ async def test_who_leaves_or_joins_again_amid_a_recovery(gate: Gateway) -> None:
 
 
 async def test_several_recoveries_of_one_client_come_one_after_another(gate: Gateway) -> None:
-    """Each whole; no two mixed. Seen failing with answers that were built when their histories were read: 4 frames of
-    1.3 MB in memory at once."""
+    """Each whole; no two mixed. Seen failing with a client that lost its place in line whenever more was read."""
     channels = [await lay(gate, f"several-{number}") for number in range(4)]
     heard: list[str] = []
     at: dict[str, int] = {}
