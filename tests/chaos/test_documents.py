@@ -1,7 +1,7 @@
 """A search for documents and variables that take the API's loop: many shapes, by tier, the worst CPU of each stage.
 
-What is refused must cost at most 20 ms of CPU, and what is accepted no more before it is executed. Run it on a machine at
-rest: the figures are times.
+What is refused must cost at most 20 ms of CPU, and what is accepted no more before it is executed. Run it on a machine
+at rest: the figures are times.
 """
 
 import itertools
@@ -81,7 +81,8 @@ def test_no_document_takes_the_loop() -> None:
     count = 0
     documents = Documents(SCHEMA, introspection=True, kept_max=0)
     for tier in ("anonymous", "free", "premium"):
-        for text in shapes():
+        # Whoever may ask for more has more validated: the others are refused earlier.
+        for text in shapes() if tier == "premium" else [text for _, text in bombs()]:
             outcome = ["accepted"]
 
             def prepare(text: str = text, tier: str = tier, outcome: list[str] = outcome) -> None:
@@ -95,8 +96,8 @@ def test_no_document_takes_the_loop() -> None:
             if took > worst.get((tier, outcome[0]), (0.0, ""))[0]:
                 worst[tier, outcome[0]] = (took, text)
     print(f"{count} documents")
-    for (tier, outcome), (took, text) in sorted(worst.items()):
-        print(f"{tier:10} {outcome:9} {took * 1e3:6.1f} ms  {len(text)} bytes: {text[:90]}")
+    for (tier, ended), (took, text) in sorted(worst.items()):
+        print(f"{tier:10} {ended:9} {took * 1e3:6.1f} ms  {len(text)} bytes: {text[:90]}")
     assert max(took for took, _ in worst.values()) <= CPU_S_MAX
 
 

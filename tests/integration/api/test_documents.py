@@ -8,10 +8,10 @@ from typing import Any
 import asyncpg
 import httpx2
 import orjson
-import pytest
 
 from config.limits import GRAPHQL_ANSWER_BYTES_MAX, VARIABLES_MAX
 from tests.integration.api.conftest import Account, Running
+from tests.support.gateway import until
 
 GRAPHQL = "/api/graphql"
 LOG = "mutation($i: LogWorkoutInput!, $k: String!) { logWorkout(input: $i, idempotencyKey: $k) { charged } }"
@@ -35,7 +35,8 @@ def workout(sets: int) -> dict[str, Any]:
 
 def test_who_must_sign_in_is_told_so_before_variables_are_looked_at(api: Running, client: httpx2.Client) -> None:
     """Failed with variables coerced first: 20,000 sets cost 88 ms, and wrong ones were BAD_INPUT."""
-    for variables in (workout(20_000), {"i": 5}, [], None):
+    given: list[Any] = [workout(20_000), {"i": 5}, [], None]
+    for variables in given:
         status, answer = ask(client, LOG, variables)
         assert (status, answer["data"], codes(answer)) == (200, None, ["UNAUTHENTICATED"])
         assert answer["errors"][0]["path"] == ["logWorkout"]
@@ -110,24 +111,20 @@ async def test_strangers_leave_half_of_the_pool(api: Running) -> None:
     await owner.execute("LOCK TABLE feed_positions IN ACCESS EXCLUSIVE MODE")
     watcher = await asyncpg.connect(api.database.url)
 
-    async def standing() -> int:
+    async def stand(backends: int) -> bool:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        return int(await watcher.fetchval(query))
+        return int(await watcher.fetchval(query)) == backends
 
     async with httpx2.AsyncClient(base_url=api.url, timeout=20) as client:
         try:
             asked = [asyncio.create_task(client.post(GRAPHQL, json={"query": PAGES})) for _ in range(2)]
-            async with asyncio.timeout(5):
-                while await standing() < 2:
-                    await asyncio.sleep(0.01)
+            await until(lambda: stand(2))
             asked += [asyncio.create_task(client.post(GRAPHQL, json={"query": PAGES})) for _ in range(18)]
-            async with asyncio.timeout(5):
-                while await standing() < 10:
-                    await asyncio.sleep(0.01)
+            await until(lambda: stand(10))
             headers = {"authorization": f"Bearer {ada.token}"}
             mine = await client.post(GRAPHQL, json={"query": "{ me { id } }"}, headers=headers)
             assert mine.json()["data"]["me"]["id"] == ada.id
-            assert await standing() == 10
+            assert await stand(10)
         finally:
             await lock.rollback()
             await owner.close()

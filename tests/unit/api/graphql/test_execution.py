@@ -1,6 +1,7 @@
 """The meter of answers: what is too large is not made, not nulled, and nothing goes on behind it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from graphql import ExecutionResult, GraphQLSchema, build_schema, execute, parse
 
 from api.errors import AnswerTooLarge, RetryLater
 from api.graphql.execution import Meter, MeteredExecutor
+from tests.support.gateway import until
 
 SDL = """
 scalar JSON
@@ -23,10 +25,11 @@ class World:
         self.made = 0
         self.cancelled = 0
         self.schema = build_schema(SDL)
-        for owner, fields in {
+        resolvers: dict[str, dict[str, Callable[..., Any]]] = {
             "Query": {"now": self._now, "later": self._later, "slow": self._slow, "broken": self._broken},
             "A": {"text": self._text, "data": lambda *_: {"x": "y" * 93}, "inner": lambda *_: [1, 2]},
-        }.items():
+        }
+        for owner, fields in resolvers.items():
             for name, resolve in fields.items():
                 self.schema.type_map[owner].fields[name].resolve = resolve  # type: ignore[attr-defined]
 
@@ -91,7 +94,5 @@ async def test_nothing_goes_on_behind_a_refusal() -> None:
     assert (result.data, len(result.errors or ())) == (None, 1)
     with pytest.raises(AnswerTooLarge):
         await answer(world.schema, "{ slow later(size: 1000) { text } }", Meter(100))
-    async with asyncio.timeout(5):
-        while world.cancelled < 3:
-            await asyncio.sleep(0)
+    await until(lambda: world.cancelled == 3)
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -29,8 +29,8 @@ SCHEMA = build_schema(SDL)
     ],
 )
 def test_fields_of_one_name(text: str, merges: bool) -> None:
-    """Failed with the arguments or the fragments left out, with an object's fields in their order, and with only the first
-    operation looked at."""
+    """Failed with the arguments or the fragments left out, with an object's fields in their order, and with only the
+    first operation looked at."""
     assert (Merging(parse(text)).conflict() is None) == merges
 
 
