@@ -73,12 +73,12 @@ class Client:
                     writer.write(data)
                     return await _answer(reader)
             except (OSError, asyncio.IncompleteReadError):
-                self.close()
+                await self.close()
         raise AssertionError("no answer")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._streams is not None:
-            self._streams[1].close()
+            await _close(self._streams[1])
         self._streams = None
 
 
@@ -98,15 +98,21 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
 
 async def attack(proxy: Front, parts: tuple[bytes, ...]) -> None:
     """Sends the parts one by one and hears what comes; a refusal is as good as an answer."""
+    reader, writer = await proxy.open()
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(3):
-            reader, writer = await proxy.open()
             for part in parts:
                 writer.write(part)
                 await writer.drain()
                 await asyncio.sleep(0.003)  # so that they reach the API in packets of their own, as an attacker would
             await reader.read(65_536)
-            writer.close()
+    await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def attacks() -> list[tuple[bytes, ...]]:
@@ -151,7 +157,7 @@ async def test_nobody_hears_anothers_answer(proxy: Front, product: Fleet, tokens
         await asyncio.gather(*(attack(proxy, parts) for parts in attacks()), *(honest(name) for name in clients))
     assert counts == {f"{name} own": len(attacks()) + ROUNDS for name in clients}
     for client in clients.values():
-        client.close()
+        await client.close()
 
 
 def upstream_connections(port: int) -> int:
