@@ -119,8 +119,8 @@ def test_each_event_once_in_order_and_in_frames_that_fit(
 ) -> None:
     """Clients come at different times, the bus is behind Redis, histories are given up between two parts.
 
-    Failed with: a part of up to a whole frame in `subscribed` (262,273 bytes); one that joins behind what is pending, and
-    gets that too; a history that was given up and not read again.
+    Failed with: a part of up to a whole frame in `subscribed` (262,273 bytes); one that joins behind what is pending,
+    and gets that too; a history that was given up and not read again.
     """
     scene = Scene(sizes)
     clients: list[tuple[Client, int]] = []
