@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
 
     @property
-    def held_bytes(self) -> int:
+    def _held_bytes(self) -> int:
         """What waits to go out with all else that the same read is answered with."""
         return sum(map(len, self._held or ()))
 

@@ -67,7 +67,7 @@ class Outflow(Peer):
         self._resolution, self._tiles = resolution, None
         self._gateway.map.watch(self, resolution, tiles, frames.append)
         joined = b"".join(frames)
-        if self._backlog is None and len(joined) + self.held_bytes <= MAP_WRITE_BYTES_MAX:
+        if self._backlog is None and len(joined) + self._held_bytes <= MAP_WRITE_BYTES_MAX:
             self.send(joined)
         else:
             self.send(answer)
