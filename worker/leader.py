@@ -98,12 +98,23 @@ def surely_dead(holder: str, me: str) -> bool:
     machine, _, rest = holder.rpartition("/")[0].rpartition("/")
     if not machine or machine != me.rpartition("/")[0].rpartition("/")[0] or not rest.isdigit():
         return False
-    return _started(int(rest)) != holder.rpartition("/")[2]
+    return _started(int(rest)) != holder.rpartition("/")[2] and not _is_hidden(int(rest))
 
 
 def _machine() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether it is there for another account and /proc may not show it (systemd's ProtectProc=invisible)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not Path(f"/proc/{pid}").exists()
+    except OSError:
+        return False
+    return False
 
 
 def _started(pid: int) -> str:

@@ -55,7 +55,7 @@ async def pooled(
 
 async def test_the_product_works_behind_pgbouncer(pooled: Fleet) -> None:
     """Accounts and a workout, whose function demands SERIALIZABLE, which the role brings. Seen failing with
-    `pool_mode = statement`, and without `ignore_startup_parameters`."""
+    `pool_mode = statement`."""
     exercises = "{ exercises { id } }"
     log = """mutation($exercise: ID!, $at: DateTime!) { logWorkout(idempotencyKey: "k", input: {performedAt: $at,
         exercises: [{exerciseId: $exercise, sets: [{reps: 10}]}]}) { existing } }"""

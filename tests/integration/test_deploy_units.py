@@ -102,7 +102,7 @@ def told(pid: int) -> bytes:
 
 async def test_each_role_serves_within_its_unit(confined: Fleet, values: dict[str, str]) -> None:
     """Ready and stopped with the unit's system calls alone, and no secret in an environment or a command line. Seen
-    failing (the gateway ended at once) with `SystemCallFilter=~@resources`, which has the limit of open files."""
+    failing (the worker ended at once) with `@network-io` taken out of them."""
     private = [re.sub(r".*:([^:@]+)@.*", r"\1", url) for url in values.values() if "@" in url]
     private.append(values["JWT_PRIVATE_KEY"].splitlines()[1])
     assert len(private) == len(values)
