@@ -1,5 +1,6 @@
 """What settings are refused, and what they come to."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from config.settings import Settings, load
+from tests.support.stores import ROOT
 
 APP = "https://app.example"
 
@@ -112,3 +114,9 @@ def test_a_folder_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("MAP_SECRET_FILE", str(tmp_path))
     with pytest.raises(SystemExit, match=r"^bad setting MAP_SECRET_FILE: Is a directory$"):
         load()
+
+
+def test_the_readme_names_the_files() -> None:
+    """Seen failing with MAP_SECRET_FILE left out."""
+    named = re.findall(r"`([A-Z_]+)_FILE`", (ROOT / "README.md").read_text("utf-8"))
+    assert set(named) == {name.upper() for name in SECRETS}
