@@ -28,8 +28,10 @@ async def test_one_that_floods_holds_nobody_up(gate: Gateway, one: bytes) -> Non
     pings and pongs: 0.4 s and more each."""
     async with AsyncExitStack() as stack:
         talk = await stack.enter_async_context(welcomed(gate))
-        pressing = asyncio.ensure_future(press(talk, frame(0x01, b"{") + one * (ONCE // len(one))))
+        await talk.send(frame(0x01, b"{"))
+        pressing = asyncio.ensure_future(press(talk, one * (ONCE // len(one))))
         try:
+            await asyncio.sleep(0.3)  # the flood has arrived
             worst = []
             for _ in range(5):
                 began = time.monotonic()
