@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from config.process import allow_open_files
@@ -13,8 +14,12 @@ from tests.support.stores import Cluster, Database, TestStores, environment
 
 
 def pytest_configure() -> None:
-    """Some tests hold more sockets than a shell's default allows."""
+    """Some tests hold more sockets than a shell's default allows, and a busy machine makes no example wrong."""
     allow_open_files()
+    hypothesis.settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
