@@ -45,6 +45,7 @@ def test_it_accepts_what_the_library_accepts(text: str) -> None:
     assert (ours is None) == (not theirs) or validate(SCHEMA, document, RULES)  # refused for another reason
 
 
+@settings(deadline=None)
 @given(documents)
 def test_it_looks_at_each_selection_as_often_as_the_measure_counts_it(text: str) -> None:
     """The bound of the measure is a bound of the work. Failed with sub-selections merged again for each field of
