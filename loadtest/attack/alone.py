@@ -14,7 +14,7 @@ from loadtest.attack.world import AGED, CELLS, NEIGHBOURS, World
 
 YOUNG: Final = 500
 LOOKS: Final = 3
-LOOK_EVERY_S: Final = 8 * 3_600
+LOOK_EVERY_S: Final = 12 * 3_600
 
 
 def group(chance: Random, here: bool, *, people: int) -> bool:

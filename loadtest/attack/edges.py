@@ -7,8 +7,9 @@ and any number of young ones, and a day.
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import cycle
-from math import log, pi, sin
+from math import log
 from random import Random
+from statistics import NormalDist
 from typing import Final
 
 from loadtest.attack.world import AGED, CELLS, PARENTS, World
@@ -21,6 +22,9 @@ STEP_BY_STEP_S: Final = 10  # filling a cell one by one
 LATE_S: Final = 20  # after the end of a slot the map has been drawn
 OVER: Final = 4  # accounts taken away again once a cell is shown, as the old rule's steps ended a fifth below
 FIRST: Final = 20  # the step that a fine cell shows first
+BELL: Final = NormalDist()  # where edges are, up to REACH deviations: what anybody can read in the rule
+TAIL: Final = 0.01
+REACH: Final = -BELL.inv_cdf(TAIL)
 LEVELS: Final = (FIRST, 50, 100, 200, 500, 1_000)
 
 
@@ -158,7 +162,8 @@ def _measure(
 
 def _reached(step: Step, people: int) -> float:
     """How often so many people reach a step: what the attacker knows of the rule."""
-    return sin(pi / 2 * min(max((people - step.people) / step.width, 0.0), 1.0)) ** 2
+    share = min(max((people - step.people) / step.width, 0.0), 1.0)
+    return (BELL.cdf((2 * share - 1) * REACH) - TAIL) / (1 - 2 * TAIL)
 
 
 def _scene(chance: Random, here: bool, usual: float, *, moving: bool) -> tuple[World, int, int]:

@@ -4,8 +4,8 @@ Three bands of resolutions (2-3, 4-5, 6-7), each with its own k and its own tick
 count of its people. Whether it reaches a step is one question for each slot of time: the secret draws an edge above
 the step, and who reaches the edge within the slot is shown for the rest of it. So within a slot a cell only rises, and
 what one slot tells is on which side of one edge the most people of the slot were. One person more or less moves that
-by at most π/2 in the edge's width, however somebody fills and empties the cell with made-up people; the next slot has
-another edge. The smaller a step, the longer its slots: hours where a person counts, a minute where a thousand are.
+by at most a twentieth, however somebody fills and empties the cell with made-up people; the next slot has another
+edge. The smaller a step, the longer its slots: half a day where a person counts, a minute where a thousand are.
 
 Whether a cell may be shown at all depends on the people around it (`surroundings`): a group that is alone for
 hundreds of kilometres is in no cell, however large it is. People of young accounts and those who travel faster than
@@ -20,7 +20,8 @@ Where k is 1 (one person's own machine) everybody is shown at once, and nothing 
 from bisect import bisect_right
 from collections.abc import MutableMapping, Sequence
 from hashlib import blake2b
-from math import asin, inf, pi, sqrt
+from math import inf
+from statistics import NormalDist
 from typing import Final, NamedTuple
 
 from config.limits import MAP_SLOT_S
@@ -29,6 +30,9 @@ from config.limits import MAP_SLOT_S
 STEPS: Final = tuple(base * int(10**power) for power in range(10) for base in (1, 2, 5))
 GATE: Final = 8  # what the surroundings are drawn as: no resolution of a cell
 _DRAWS: Final = 2**32
+_TAIL: Final = 0.01  # of the bell at each end, cut off
+_BELL: Final = NormalDist()
+_REACH: Final = -_BELL.inv_cdf(_TAIL)  # half its width, in standard deviations
 
 # Steps that a cell has reached, and until when (Unix seconds) they are shown.
 Held = MutableMapping[int, int]
@@ -64,7 +68,7 @@ class Rule:
         self.place_people = max(k[2] // 4, 1)  # of one place (a cell of resolution 7) that count as surroundings
         self._key = blake2b(secret).digest()
         self._plain = tuple((least, *(step for step in STEPS if step > least and step >= 5)) for least in k)
-        narrowest = self._narrowest = 9 * max(k) // 5
+        narrowest = self._narrowest = 2 * max(k)
         self._ladders = tuple(tuple(step_of(people, narrowest) for people in steps) for steps in self._plain)
         # Forty made-up people and a group in three places where cells meet stay below it: 40 + 3 x 5 < 60.
         self.gate_step = 3 * max(k)
@@ -145,12 +149,13 @@ class Rule:
     def _edge(self, step: Step, cell: int, salt: int, slot: int) -> int:
         """The fewest people who reach the step in this slot, by the secret.
 
-        Its density is half a wave of a sine: of all that are as wide, the one by which slots tell least, whatever
-        count somebody arranges, and it begins and ends at nought: no count but the ends' own is a proof.
+        A bell: who finds the edges of n slots, one by one, learns as little as can be of so narrow ones, and the ends,
+        where one person is a proof, are rare.
         """
         drawn = blake2b(b"%d %d %d %d" % (salt, cell, step.people, slot), key=self._key, digest_size=4).digest()
         share = int.from_bytes(drawn, "big") / _DRAWS
-        return step.people + 1 + int(step.width * asin(sqrt(share)) * 2 / pi)
+        bell = _BELL.inv_cdf(_TAIL + (1 - 2 * _TAIL) * share) / _REACH  # -1 to 1
+        return step.people + 1 + int(step.width * min((bell + 1) / 2, 0.999_999))
 
 
 def step_of(people: int, narrowest: int) -> Step:

@@ -23,7 +23,7 @@ BOX = rules.bounds(LNG - 1, LAT - 1, LNG + 1, LAT + 1)
 TOWN = [cell for cell in h3.cell_to_children(h3.cell_to_parent(CELL, 5), 7) if cell != CELL]
 OTHERS = 15  # in the cell, beside the attacker's accounts
 DRAWN_S = 0.3  # from a look of the keeper to what it publishes, at most
-ACCOUNTS = 40
+ACCOUNTS = 45
 OLD_WIDTH = 14  # accounts that are added one by one
 
 

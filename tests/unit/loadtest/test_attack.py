@@ -60,7 +60,7 @@ def test_the_edges_are_found_where_they_are_sharp(
     monkeypatch: pytest.MonkeyPatch, name: str, width: int, hits: float
 ) -> None:
     """Where an edge is at the count that is one more than its step, or at the next."""
-    monkeypatch.setattr(privacy, "step_of", lambda people, _: Step(people, width, 28_800))
+    monkeypatch.setattr(privacy, "step_of", lambda people, _: Step(people, width, 43_200))
     assert BY_NAME[name].run(2, attack.SEED).hits > hits
 
 

@@ -76,7 +76,7 @@ def test_nobody_is_seen_leaving_within_a_slot_and_the_next_one_looks_anew(cell: 
 
 @given(_resolutions, _cells, _times)
 def test_three_times_k_people_are_always_shown(resolution: int, cell: int, unix_s: float) -> None:
-    assert level(57, resolution=resolution, cell=cell, at_s=unix_s) >= 20
+    assert level(60, resolution=resolution, cell=cell, at_s=unix_s) >= 20
 
 
 def test_an_edge_varies_by_cell_by_slot_and_by_secret() -> None:
@@ -85,16 +85,16 @@ def test_an_edge_varies_by_cell_by_slot_and_by_secret() -> None:
     slots = {edge(at_s=SLOT_S * n) for n in range(200)}
     keys = {edge(Rule(K, b"%d" % n)) for n in range(200)}
     for seen in (cells, slots, keys):
-        assert 21 <= min(seen) < 27
-        assert 51 < max(seen) <= 56
+        assert 21 <= min(seen) < 28
+        assert 54 < max(seen) <= 60
         assert len(seen) >= 25
 
 
 def test_no_edge_is_likelier_than_the_bound_that_is_promised() -> None:
-    """What one person more changes in a slot: at most π/2 in the width of 36; and k + 1 people are nearly no proof."""
+    """What one person more changes in a slot: fewer than one in twenty; and k + 1 people are nearly no proof."""
     edges = [edge(at_s=SLOT_S * n) for n in range(1_500)]
-    assert max(_shares(edges)) < 1.57 / 36 + 0.016
-    assert edges.count(21) / len(edges) < 0.006
+    assert max(_shares(edges)) < 0.0475 + 0.016
+    assert edges.count(21) / len(edges) < 0.01
 
 
 def _shares(edges: list[int]) -> Iterable[float]:
@@ -103,7 +103,7 @@ def _shares(edges: list[int]) -> Iterable[float]:
 
 def test_small_steps_have_long_slots_and_thousands_are_nearly_live() -> None:
     slots = [RULE.step(people).slot_s for people in (5, 20, 50, 100, 500, 1_000, 100_000)]
-    assert slots == [28_800, 28_800, 14_929, 3_732, 149, 60, 60]
+    assert slots == [43_200, 43_200, 27_648, 6_912, 276, 69, 60]
 
 
 def test_a_few_who_are_not_in_a_shown_child_are_left_out_of_the_parent() -> None:
@@ -139,4 +139,4 @@ def test_where_k_is_one_everybody_is_shown_at_once_and_nothing_is_drawn() -> Non
     assert not held
     assert not rule.guards(3)
     assert rule.look(CELL, 7, 30, held, 0.0).level == 0
-    assert rule.look(CELL, 7, 85, held, 0.0).level == 30
+    assert rule.look(CELL, 7, 90, held, 0.0).level in (30, 50)
