@@ -155,6 +155,8 @@ NOW_PEOPLE_PER_TICK_MAX: Final = 5_000  # told in one go: 20,000 people of a pro
 
 # --- relay
 RELAY_BATCH: Final = 50
+RELAY_BATCH_BACKLOG: Final = 200  # of the oldest that wait, where more waits than a batch, and ...
+RELAY_OVERTAKING: Final = 200  # ... of the newest: new events are not behind old ones, at up to 1,500 a second
 RELAY_POLL_S: Final = 0.05
 RELAY_IDLE_AFTER_S: Final = 2  # without an event, and with the wake-up channel open ...
 RELAY_IDLE_POLL_S: Final = 0.25  # ... it looks this often: a wake-up can be lost, and a look costs half a millisecond
@@ -162,6 +164,7 @@ RELAY_LEASE_S: Final = 4  # a second relay takes over within 5 s
 RELAY_RENEW_S: Final = 1
 RELAY_TAKE_S: Final = 0.4  # how often a relay that waits looks at the lease
 RELAY_QUEUE_BATCHES: Final = 4  # numbered and not yet published; then numbering waits, or PostgreSQL keeps them
+RELAY_WALK: Final = 2_000  # channels looked at between two batches while comparing: some 4 ms
 RELAY_PAGE: Final = 500  # channels or positions read at once while catching up
 RELAY_REFILLS: Final = 100  # channels refilled between two batches: about 20 ms
 RELAY_RETRY_S: Final = 0.2  # between tries while a store is away

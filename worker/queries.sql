@@ -31,14 +31,25 @@ UPDATE leases SET until = clock_timestamp() - interval '1 second' WHERE name = $
 SELECT EXISTS (SELECT FROM outbox);
 
 -- name: claim
--- $1 lease, $2 holder, $3 term, $4 number of rows. The lease stays locked to the end of the transaction: whoever takes
--- it over waits, so a relay that was paused here cannot commit behind its successor; the server ends the transaction of
--- one that stays paused for 2 s. Nothing is claimed without the lease.
+-- $1 lease, $2 holder, $3 term, $4 number of the oldest rows, $5 number of the newest that are looked at. The lease stays
+-- locked to the end of the transaction: whoever takes it over waits, so a relay that was paused here cannot commit behind
+-- its successor; the server ends the transaction of one that stays paused for 2 s. Nothing is claimed without the lease.
+-- Of the newest come those before which nothing of the same person waits between the two ends: nobody waits behind the
+-- events of others, and each person's keep their order.
 WITH held AS MATERIALIZED (
   SELECT set_config('idle_in_transaction_session_timeout', '2s', true) FROM leases
-  WHERE name = $1 AND holder = $2 AND term = $3 FOR UPDATE)
-DELETE FROM outbox WHERE id = ANY (ARRAY(
-  SELECT id FROM outbox WHERE EXISTS (SELECT FROM held) ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED))
+  WHERE name = $1 AND holder = $2 AND term = $3 FOR UPDATE
+), oldest AS MATERIALIZED (
+  SELECT id FROM outbox WHERE EXISTS (SELECT FROM held) ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED
+), newest AS MATERIALIZED (
+  SELECT id, event #>> '{user,id}' AS person FROM outbox WHERE EXISTS (SELECT FROM held) ORDER BY id DESC LIMIT $5
+), ends AS MATERIALIZED (
+  SELECT (SELECT max(id) FROM oldest) AS first, (SELECT min(id) FROM newest) AS last
+), overtaking AS (
+  SELECT id FROM newest AS n CROSS JOIN ends AS e WHERE NOT EXISTS (
+    SELECT FROM outbox AS o WHERE o.event #>> '{user,id}' = n.person AND o.id > e.first AND o.id < e.last)
+)
+DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM oldest UNION SELECT id FROM overtaking))
 RETURNING id, event::text AS event;
 
 -- name: number
@@ -53,7 +64,7 @@ WITH given AS (
   INSERT INTO feed_channels AS c (namespace, channel, last_offset)
   SELECT namespace, channel, size FROM counted ORDER BY namespace, channel
   ON CONFLICT (namespace, channel) DO UPDATE SET last_offset = c.last_offset + excluded.last_offset
-  RETURNING namespace, channel, last_offset
+  RETURNING namespace, channel, last_offset, published_through
 ), stored AS (
   INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
   SELECT namespace, channel,
@@ -61,7 +72,7 @@ WITH given AS (
          g.event_id, g.event_at, g.body::json
   FROM given AS g JOIN counted AS c USING (namespace, channel) JOIN heads AS h USING (namespace, channel)
 )
-SELECT namespace, channel, h.last_offset - c.size + 1 AS first
+SELECT namespace, channel, h.last_offset - c.size + 1 AS first, h.published_through
 FROM counted AS c JOIN heads AS h USING (namespace, channel);
 
 -- name: mark_published
@@ -71,15 +82,28 @@ FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (namespace, channel, thro
 WHERE c.namespace = g.namespace AND c.channel = g.channel AND c.published_through < least(g.through, c.last_offset);
 
 -- name: unpublished
--- $1 namespace and $2 channel of the last row of the page before, $3 size of a page.
-SELECT namespace, channel FROM feed_channels
-WHERE (namespace, channel) > ($1, $2) AND published_through < last_offset
-ORDER BY namespace, channel LIMIT $3;
+-- $1 namespace and $2 channel of the last row of the page before, $3 channels that a page looks at. Those of them that
+-- lack something, and the last one whatever it lacks: the next page begins behind it. No row = there are no more.
+SELECT namespace, channel, behind FROM (
+  SELECT namespace, channel, published_through < last_offset AS behind,
+         lead(channel) OVER (ORDER BY namespace, channel) IS NULL AS ends
+  FROM (SELECT * FROM feed_channels WHERE (namespace, channel) > ($1, $2) ORDER BY namespace, channel LIMIT $3) AS page
+) AS looked WHERE behind OR ends ORDER BY namespace, channel;
 
 -- name: streams
--- $1 namespace and $2 channel of the last row of the page before, $3 size of a page. Channels that live in streams.
-SELECT namespace, channel FROM feed_channels
-WHERE (namespace, channel) > ($1, $2) AND (namespace <> 'musclemap' OR channel = 'community')
+-- $1 namespace and $2 channel of the last row of the page before, $3 size of a page. Channels that live in streams: of
+-- our own namespace one among two of each person, so each part begins where its rows do.
+(SELECT namespace, channel FROM feed_channels
+ WHERE namespace = $1 AND channel > $2 AND $1 <> 'musclemap' ORDER BY channel LIMIT $3)
+UNION ALL
+(SELECT namespace, channel FROM feed_channels
+ WHERE namespace > $1 AND namespace < 'musclemap' ORDER BY namespace, channel LIMIT $3)
+UNION ALL
+(SELECT namespace, channel FROM feed_channels
+ WHERE namespace = 'musclemap' AND channel = 'community' AND ($1, $2) < ('musclemap', 'community'))
+UNION ALL
+(SELECT namespace, channel FROM feed_channels
+ WHERE namespace > greatest($1, 'musclemap') ORDER BY namespace, channel LIMIT $3)
 ORDER BY namespace, channel LIMIT $3;
 
 -- name: heads

@@ -16,13 +16,16 @@ SELECT w.id, w.performed_at, w.note, w.total_tu,
  WHERE w.id = $2 AND w.user_id = $1;
 
 -- name: my_workouts
--- $1 user, $2 performed at and $3 id before which the page begins, or both null, $4 number of rows
+-- $1 user, $2 performed at and $3 id before which the page begins, or both null, $4 number of rows. One comparison, so
+-- that the index begins where the page does.
 SELECT w.id, w.performed_at, w.note, w.total_tu,
        (SELECT json_agg(json_build_array(e.exercise_id, e.sets) ORDER BY e.position)
           FROM workout_exercises AS e WHERE e.workout_id = w.id) AS exercises,
        (SELECT json_agg(json_build_array(m.muscle_id, m.training_units))
           FROM workout_muscles AS m WHERE m.workout_id = w.id) AS muscles
   FROM workouts AS w
- WHERE w.user_id = $1 AND ($2::timestamptz IS NULL OR (w.performed_at, w.id) < ($2, $3::uuid))
+ WHERE w.user_id = $1
+   AND (w.performed_at, w.id)
+     < (coalesce($2::timestamptz, 'infinity'), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
  ORDER BY w.performed_at DESC, w.id DESC
  LIMIT $4;

@@ -1,0 +1,188 @@
+"""What a statement reads does not grow with the tables: each one is explained on a database as years leave it, with the
+plan that suits every parameter (PostgreSQL's choice from the sixth call on) and with the one for these parameters."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from config.ids import uuid7
+from config.limits import (
+    FEED_LIST_EVENTS,
+    FEED_STREAM_EVENTS,
+    FEED_STREAM_EVENTS_MAX,
+    FEED_STREAM_S,
+    PAGE_MAX,
+    RELAY_BATCH,
+    RELAY_BATCH_BACKLOG,
+    RELAY_DEPTH_MAX,
+    RELAY_OVERTAKING,
+    RELAY_PAGE,
+    RELAY_REFILLS,
+    RELAY_WALK,
+    REVOCATIONS_MAX,
+)
+from tests.support.ledger import connection
+from tests.support.plans import inline_statements, named_statements, pages_read
+from tests.support.stores import Database, TestStores
+from tests.support.years import make_years
+
+MODES: Final = ("force_generic_plan", "force_custom_plan")
+PAGES_MAX: Final = 400  # buffers: of 8 KB; an index is three high here, and a page of a feed has 101 rows
+# What reads more, and why it may.
+MORE: Final = {
+    "api/credits/queries.sql: open_account": 700,  # the first call of its functions in a session reads the catalog
+    "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
+    "worker/queries.sql: claim": 4_000,  # some ten for each of at most 400 rows: found, compared, deleted
+    "worker/queries.sql: unpublished": 2_500,  # one for each channel that a page looks at
+    "worker/queries.sql: outbox_depth": 1_500,  # counts to RELAY_DEPTH_MAX rows of the outbox
+    "worker/queries.sql: stream_from": 1_500,  # looks at FEED_STREAM_EVENTS_MAX positions, once for a Redis that is new
+    "worker/queries.sql: newest_positions": 5_000,  # 50 rows of each of 100 channels
+}
+# Read whole tables, and are meant to: the auditor's; or tables that do not grow with use.
+WHOLE: Final = ("api/credits/audit.sql: ",)
+# Statements in the code: of `make migrate`, of the embedded server, and the look whether the server answers.
+INLINE: Final = {"api/migrate.py", "config/embedded/postgres.py", "config/postgres.py"}
+
+NOW: Final = datetime.now(UTC)
+LATER: Final = NOW + timedelta(days=7)
+HASH: Final = bytes(32)
+MANY: Final = 2**53
+
+
+@pytest.fixture(scope="module")
+def years(stores: TestStores) -> Iterator[Database]:
+    """Shared by the tests here: what they write is rolled back."""
+    made = make_years(stores)
+    yield made
+    stores.drop_database(made)
+
+
+async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """For each statement the parameters of the pages that differ: the first, a deep one, the last."""
+    heavy, account = await app.fetchrow("SELECT id, account_id FROM users WHERE name = 'User 1'")
+    session = await app.fetchval("SELECT id FROM sessions WHERE user_id = $1 ORDER BY id LIMIT 1", heavy)
+    token = await app.fetchval("SELECT token_hash FROM refresh_tokens WHERE session_id = $1", session)
+    workouts = await app.fetch("SELECT id, performed_at FROM workouts WHERE user_id = $1 ORDER BY performed_at", heavy)
+    channels = [row["channel"] for row in await app.fetch("SELECT channel FROM feed_channels LIMIT $1", RELAY_REFILLS)]
+    namespaces = ["musclemap"] * len(channels)
+    ours = "musclemap"
+    mine = f"user:{heavy}"
+    positions = [(ours, channel, at, PAGE_MAX + 1) for channel, depths in (
+        ("community", (None, MANY, 99_000, 50_000, 100, 1)), (mine, (None, 2_500, 10)), ("user:nobody", (None, 5))
+    ) for at in depths]
+    ends = [None, 4_990, 2_500, 20, 1, MANY]
+    return {
+        **_accounts(heavy, session, token),
+        **_reference(),
+        **_relay(channels, namespaces),
+        "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
+        "api/credits/queries.sql: balance": [(heavy,)],
+        "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],
+        "api/entitlements/queries.sql: entitlements": [(heavy, NOW)],
+        "api/feed/queries.sql: page": positions,
+        "api/operations.sql: newest_migration": [()],
+        "api/outbox.sql: append_event": [
+            (uuid7(), NOW, ours, "workout_completed", 1, account, heavy, "Ann", ["PUBLIC_ANON"], "{}")
+        ],
+        "api/workouts/queries.sql: log_workout": [_workout(heavy)],
+        "api/workouts/queries.sql: workout": [(heavy, workouts[0]["id"]), (heavy, uuid7())],
+        "api/workouts/queries.sql: my_workouts": [
+            (heavy, None, None, PAGE_MAX + 1),
+            *((heavy, workouts[n]["performed_at"], workouts[n]["id"], PAGE_MAX + 1) for n in (4_990, 2_500, 10, 0)),
+        ],
+    }
+
+
+def _accounts(user: UUID, session: UUID, token: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    file = "api/accounts/queries.sql: "
+    return {
+        file + "insert_user": [(uuid7(), UUID("00000000-0000-7000-8000-000000000001"), "new@example.org", "Ann", "", NOW, NOW)],
+        file + "user_by_id": [(user,), (uuid7(),)],
+        file + "user_by_email": [("u1@example.org",), ("nobody@example.org",)],
+        file + "insert_session": [(uuid7(), user, NOW, LATER)],
+        file + "drop_old_sessions": [(user, NOW, 99), (user, NOW, 10)],
+        file + "insert_refresh_token": [(HASH, session, 9, NOW, LATER)],
+        file + "lock_refresh_token": [(token,), (HASH,)],
+        file + "mark_rotated": [(token, NOW)],
+        file + "advance_session": [(session, 9, LATER)],
+        file + "drop_expired_tokens": [(session, NOW)],
+        file + "sessions_ended_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(days=2), REVOCATIONS_MAX)],
+        file + "end_session": [(session, NOW, "logout")],
+    }
+
+
+def _reference() -> dict[str, list[tuple[Any, ...]]]:
+    """Tables of some hundred rows."""
+    file = "api/reference/queries.sql: "
+    nothing: list[Any] = []
+    return {
+        file + "upsert_muscles": [(nothing,) * 4],
+        file + "upsert_equipment": [(nothing,) * 3],
+        file + "upsert_exercises": [(nothing,) * 4],
+        file + "upsert_activations": [(nothing,) * 3],
+        file + "delete_other_activations": [(nothing,) * 2],
+        **{file + f"all_{name}": [()] for name in ("muscles", "equipment", "exercises", "activations")},
+    }
+
+
+def _workout(user: UUID) -> tuple[Any, ...]:
+    ids = (uuid7(), uuid7(), uuid7())
+    return (user, "a key", HASH, NOW, 25, *ids, NOW, None, ["PUBLIC_ANON"], 1.0, [uuid7()], ["[]"], [uuid7()], [1.0], "{}")
+
+
+def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[Any, ...]]]:
+    file = "worker/queries.sql: "
+    heads = [0] * len(channels)
+    some = channels[:RELAY_BATCH]
+    ids = [uuid7() for _ in some]
+    given = (["musclemap"] * len(some), some, ids, [NOW] * len(some), ['{"id":"x"}'] * len(some))
+    pages = [("", ""), ("musclemap", "community"), ("musclemap", channels[50]), ("musclemap", "user:z"), ("z", "z")]
+    return {
+        file + "epoch": [()],
+        file + "look_at_lease": [("relay",)],
+        file + "take_lease": [("relay", "other", 4.0, None), ("relay", "me", 4.0, "me")],
+        file + "renew_lease": [("relay", "me", 1, 4.0)],
+        file + "release_lease": [("relay", "me", 1)],
+        file + "pending": [()],
+        file + "claim": [("relay", "me", 1, RELAY_BATCH, 0), ("relay", "other", 7, RELAY_BATCH, 0), ("relay", "me", 1, RELAY_BATCH_BACKLOG, RELAY_OVERTAKING)],
+        file + "number": [given],
+        file + "mark_published": [(namespaces, channels, heads)],
+        file + "unpublished": [(*page, RELAY_WALK) for page in pages],
+        file + "streams": [(*page, RELAY_REFILLS) for page in pages],
+        file + "heads": [(namespaces, channels)],
+        file + "positions_after": [("musclemap", "community", at, RELAY_PAGE) for at in (0, 50_000, 99_990)],
+        file + "missing_positions": [(["musclemap"] * 2, ["community", channels[0]], [50_000, 0], RELAY_BATCH)],
+        file + "newest_positions": [(namespaces, channels, FEED_LIST_EVENTS)],
+        file + "stream_from": [
+            ("musclemap", "community", FEED_STREAM_EVENTS, float(FEED_STREAM_S), FEED_STREAM_EVENTS_MAX)
+        ],
+        file + "outbox_depth": [(RELAY_DEPTH_MAX,)],
+        file + "ensure_partitions": [(1,)],
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_a_statement_reads_is_bounded(years: Database, mode: str) -> None:
+    """Seen failing with `$3 IS NULL OR "offset" < $3`."""
+    over = []
+    async with connection(years.owner_url) as owner:
+        of = await parameters(owner)
+        for name, sql in named_statements().items():
+            for args in of.get(name, ()):
+                read = await pages_read(owner, sql, args, mode)
+                if read > MORE.get(name, PAGES_MAX):
+                    over.append(f"{name} {str(args)[:120]}: {read} pages, at most {MORE.get(name, PAGES_MAX)}")
+    assert not over, "\n".join(over)
+
+
+async def test_every_statement_has_parameters_here(years: Database) -> None:
+    """Seen failing with a statement added to api/feed/queries.sql, and with a SELECT in api/feed/service.py."""
+    async with connection(years.owner_url) as owner:
+        known = set(await parameters(owner))
+    named = {name for name in named_statements() if not name.startswith(WHOLE)}
+    assert named == known, f"give them parameters above, or drop them: {sorted(named ^ known)}"
+    assert {file for file, _ in inline_statements()} == INLINE, "a statement belongs into a .sql file"
