@@ -8,7 +8,7 @@ comes, and page by page beside them every channel that may lack something is com
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Sequence
 
 import structlog
 from redis.exceptions import RedisError
@@ -155,17 +155,27 @@ class Publisher:
             await self._compare(self._comparing)
 
     async def _publish(self, batch: Numbered) -> None:
-        answers = await self._feed.append_many(self._epoch, batch.appends, term=self._term())
-        odd = []
-        for append, expected in zip(batch.appends, answers, strict=True):
+        appends = [part for append in batch.appends for part in self._parts(append)]
+        answers = await self._feed.append_many(self._epoch, appends, term=self._term())
+        odd = {}
+        for append, expected in zip(appends, answers, strict=True):
             if expected is None or expected > append.last:  # the latter: an earlier try or a comparison has brought it
                 self._mark(append.channel, append.last)
             else:
-                odd.append(append.channel)
+                odd[append.channel] = None
         if odd:
-            await self._settle(odd, "append")
+            await self._settle(list(odd), "append")
         metrics.PUBLISHED.inc(sum(len(append.bodies) for append in batch.appends))
         metrics.DELAY_S.observe(max(0.0, time.time() - batch.oldest_at))
+
+    def _parts(self, append: Append) -> Iterator[Append]:
+        """An append in messages of a bounded size; the first one may begin a list that Redis does not have."""
+        begins = append.begins or (
+            not append.channel.is_stream and self.published.get(append.channel, 0) >= append.first - 1
+        )
+        for at in range(0, len(append.bodies), RELAY_BATCH):
+            bodies = append.bodies[at : at + RELAY_BATCH]
+            yield Append(append.channel, append.first + at, bodies, begins=begins and not at)
 
     async def _compare(self, pages: AsyncIterator[list[Channel]]) -> None:
         page = await anext(pages, None)
@@ -181,8 +191,9 @@ class Publisher:
         metrics.BEHIND.set(1)
         async for page in self._store.streams():
             yield page
-        async for page in self._store.unpublished():
-            yield page
+        async for channels in self._store.unpublished():
+            for at in range(0, max(1, len(channels)), RELAY_REFILLS):
+                yield channels[at : at + RELAY_REFILLS]
         if self._replaced:
             async for page in self._scan():
                 yield page
@@ -190,16 +201,13 @@ class Publisher:
 
     async def _scan(self) -> AsyncIterator[list[Channel]]:
         """Personal channels that this Redis has: one that took over may have them older than they were."""
-        page: list[Channel] = []
-        async for key in self._redis.scan_iter(match=META_PATTERN, count=RELAY_PAGE):
-            channel = of_meta_key(key.decode("utf-8", "replace"))
-            if channel is not None and not channel.is_stream:
-                page.append(channel)
-            if len(page) >= RELAY_REFILLS:
-                yield page
-                page = []
-        if page:
-            yield page
+        cursor = -1
+        while cursor:
+            cursor, keys = await self._redis.scan(max(cursor, 0), match=META_PATTERN, count=RELAY_PAGE)
+            found = [of_meta_key(key.decode("utf-8", "replace")) for key in keys]
+            lists = [channel for channel in found if channel is not None and not channel.is_stream]
+            for at in range(0, max(1, len(lists)), RELAY_REFILLS):  # a page without any lets batches pass too
+                yield lists[at : at + RELAY_REFILLS]
 
     async def _answer_requests(self) -> None:
         names = await self._redis.rpop(REFILL_LIST, RELAY_REFILLS)
@@ -209,18 +217,29 @@ class Publisher:
         asked = {channel for text in texts if (channel := of_tag(text)) is not None}
         if asked:
             self._requests_at = 0.0  # there may be more
-            await self._feed.announce(self._epoch, await self._settle(list(asked), "asked"))
+            partial = await self._feed.partial(list(asked))
+            await self._feed.announce(self._epoch, await self._settle(list(asked), "asked", partial))
 
-    async def _settle(self, channels: Sequence[Channel], why: str) -> dict[Channel, int]:
-        """Makes these channels in Redis equal to PostgreSQL, publishing what was never published; their heads."""
+    async def _settle(
+        self, channels: Sequence[Channel], why: str, partial: Container[Channel] = ()
+    ) -> dict[Channel, int]:
+        """Makes these channels in Redis equal to PostgreSQL, publishing what was never published; their heads. Of what
+        is `partial` the older events are put back too."""
+        if not channels:
+            return {}
         heads = await self._store.heads(channels)
         behind: dict[Channel, int] = {}
         lists: list[Channel] = []
         for channel, in_redis in zip(channels, await self._feed.heads(channels), strict=True):
             last = heads[channel].last
-            match need(channel, last, self._epoch, in_redis):
+            wanted = need(channel, last, self._epoch, in_redis)
+            if in_redis is not None and wanted is not Need.REPLACE:
+                self._mark(channel, in_redis.offset)  # what Redis has was published with it
+            match wanted:
+                case _ if channel in partial:
+                    lists.append(channel)
                 case Need.NOTHING:
-                    self._mark(channel, last)
+                    pass
                 case Need.APPEND if in_redis is not None:
                     behind[channel] = in_redis.offset
                 case _ if channel.is_stream:

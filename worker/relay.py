@@ -114,14 +114,15 @@ class Relay:
 
     async def _number(self, lease: Lease, publisher: Publisher, stopping: asyncio.Event) -> None:
         marked_at = active_at = time.monotonic()
-        look_first = False
+        look_first = backlog = False
         while not stopping.is_set():
             self._wake.clear()
             marks = dict(publisher.published)
             events = 0
             if not look_first or await self._store.pending():
-                batch = await self._store.number(lease, marks, renditions_of)
+                batch = await self._store.number(lease, marks, renditions_of, backlog=backlog)
                 events = batch.events
+                backlog = events >= RELAY_BATCH  # more may wait than came
                 if events:
                     publisher.settled(marks)
                     marked_at = active_at = time.monotonic()

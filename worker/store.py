@@ -20,9 +20,12 @@ from config.limits import (
     FEED_STREAM_S,
     PARTITION_MONTHS_AHEAD,
     RELAY_BATCH,
+    RELAY_BATCH_BACKLOG,
     RELAY_DEPTH_MAX,
+    RELAY_OVERTAKING,
     RELAY_PAGE,
     RELAY_REFILLS,
+    RELAY_WALK,
 )
 from rt.feed.store import Append
 from rt.wire.channels import COMMUNITY, Channel, ChannelKind, parse_stored
@@ -31,6 +34,7 @@ from worker.translate import Rendition
 _QUERIES: Final = load_queries(__file__)
 _EPOCH: Final = _QUERIES["epoch"]
 _PENDING: Final = _QUERIES["pending"]
+_PLAN_ANEW: Final = _QUERIES["plan_anew"]
 _CLAIM: Final = _QUERIES["claim"]
 _NUMBER: Final = _QUERIES["number"]
 _MARK_PUBLISHED: Final = _QUERIES["mark_published"]
@@ -107,14 +111,20 @@ class RelayStore:
         async with committed(self._pool) as tx:
             return bool(await tx.fetchval(_PENDING))
 
-    async def number(self, lease: Held, published: Mapping[Channel, int], translate: Translate) -> Numbered:
-        """Takes at most RELAY_BATCH events from the outbox and gives their renditions the next offsets, in one commit.
+    async def number(
+        self, lease: Held, published: Mapping[Channel, int], translate: Translate, *, backlog: bool = False
+    ) -> Numbered:
+        """Takes events from the outbox and gives their renditions the next offsets, in one commit: the oldest
+        RELAY_BATCH, or with a `backlog` more of them, and new ones of other people beside.
 
         Nothing is taken where the lease is held no more. `published` is marked in the same transaction, if any was
         taken. `translate` gets the events' JSON texts in their order.
         """
+        sizes = (RELAY_BATCH_BACKLOG, RELAY_OVERTAKING) if backlog else (RELAY_BATCH, 0)
         async with committed(self._pool) as tx:
-            rows = await tx.fetch(_CLAIM, lease.name, lease.holder, lease.term, RELAY_BATCH)
+            if backlog:  # what was planned for a short table would read a long one whole
+                await tx.execute(_PLAN_ANEW)
+            rows = await tx.fetch(_CLAIM, lease.name, lease.holder, lease.term, *sizes)
             if not rows:
                 return NOTHING
             if published:
@@ -127,7 +137,10 @@ class RelayStore:
             bodies.setdefault((rendition.channel.namespace, rendition.channel.name), []).append(rendition.body)
         channels = {(r.channel.namespace, r.channel.name): r.channel for r in renditions}
         keys = [(row["namespace"], row["channel"]) for row in firsts]
-        appends = [Append(channels[key], row["first"], bodies[key]) for key, row in zip(keys, firsts, strict=True)]
+        appends = [
+            Append(channels[key], row["first"], bodies[key], begins=row["published_through"] == row["first"] - 1)
+            for key, row in zip(keys, firsts, strict=True)
+        ]
         # The community's times are cut to the minute; the owner hears every event, at its own time.
         times = (r.event_at.timestamp() for r in renditions if r.channel.kind is ChannelKind.USER)
         return Numbered(len(rows), appends, min(times, default=0.0))
@@ -139,14 +152,15 @@ class RelayStore:
                 await tx.execute(_MARK_PUBLISHED, *_columns((c.namespace, c.name, o) for c, o in published.items()))
 
     async def unpublished(self) -> AsyncIterator[list[Channel]]:
-        """Channels with events that were not marked as published, in pages of RELAY_REFILLS."""
-        async for page in self._pages(_UNPUBLISHED):
-            yield page
+        """Channels with events that were not marked as published: for each RELAY_WALK channels that were looked at one
+        list, which may be empty."""
+        async for rows in self._pages(_UNPUBLISHED, RELAY_WALK):
+            yield _channels(row for row in rows if row["behind"])
 
     async def streams(self) -> AsyncIterator[list[Channel]]:
         """Channels that Redis must always have, in pages of RELAY_REFILLS."""
-        async for page in self._pages(_STREAMS):
-            yield page
+        async for rows in self._pages(_STREAMS, RELAY_REFILLS):
+            yield _channels(rows)
 
     async def heads(self, channels: Sequence[Channel]) -> dict[Channel, Head]:
         """The heads of these channels; one without an event stands at 0."""
@@ -205,15 +219,15 @@ class RelayStore:
             rows = await tx.fetch(_POSITIONS_AFTER, channel.namespace, channel.name, offset, RELAY_PAGE)
         return [(row["offset"], _body((channel.namespace, channel.name), row)) for row in rows]
 
-    async def _pages(self, query: Query) -> AsyncIterator[list[Channel]]:
+    async def _pages(self, query: Query, size: int) -> AsyncIterator[list[Any]]:
         after = ("", "")
         while True:
             async with committed(self._pool) as tx:
-                rows = await tx.fetch(query, *after, RELAY_REFILLS)
+                rows = await tx.fetch(query, *after, size)
             if not rows:
                 return
             after = _key(rows[-1])
-            yield [channel for row in rows if (channel := parse_stored(*_key(row))) is not None]
+            yield rows
 
 
 def _key(row: Any) -> tuple[str, str]:
@@ -224,6 +238,10 @@ def _body(key: tuple[str, str], row: Any) -> bytes:
     """What readers hear of a stored row: of the community never more than it would be told today."""
     body: bytes = row["body"].encode()
     return renewed_text(body) if key == (COMMUNITY.namespace, COMMUNITY.name) else body
+
+
+def _channels(rows: Iterable[Any]) -> list[Channel]:
+    return [channel for row in rows if (channel := parse_stored(*_key(row))) is not None]
 
 
 def _names(channels: Iterable[Channel]) -> tuple[list[Any], ...]:

@@ -35,11 +35,16 @@ class TermOutdatedError(Exception):
 
 
 class Append(NamedTuple):
-    """Consecutive events of one channel; `first` is the offset of the first body."""
+    """Consecutive events of one channel; `first` is the offset of the first body.
+
+    `begins`: every event before was published, so that a personal channel that Redis does not have may begin with these;
+    what came before is refilled when somebody asks for it.
+    """
 
     channel: Channel
     first: int
     bodies: Sequence[bytes]
+    begins: bool = False
 
     @property
     def last(self) -> int:
@@ -108,15 +113,26 @@ class FeedStore:
             pipe.hmget(meta_key(channel), ["epoch", "offset"])
         return [Position(epoch.decode(), int(offset)) if epoch else None for epoch, offset in await pipe.execute()]
 
+    async def partial(self, channels: Sequence[Channel]) -> set[Channel]:
+        """Those of which Redis has less than a client may ask for, in one round trip."""
+        if not channels:
+            return set()
+        pipe = self._redis.pipeline(transaction=False)
+        for channel in channels:
+            pipe.hexists(meta_key(channel), "from")
+        return {channel for channel, there in zip(channels, await pipe.execute(), strict=True) if there}
+
     async def read(self, channel: Channel, since: Position | None, bytes_max: int = 0) -> History | None:
-        """Head and missed events at one instant; None = Redis does not have the channel.
+        """Head and missed events at one instant; None = Redis does not have the channel, or has it only from a later
+        place than a client may ask for: it must be refilled.
 
         `bytes_max`: of a stream no more than the oldest events that are so long together, about; 0 = all.
         """
         kind = "s" if channel.is_stream else "l"
         askable = since is not None and 0 <= since.offset <= OFFSET_MAX
         asked = [since.epoch, since.offset] if since is not None and askable else ["", 0]
-        answer = await _READ(self._redis, [meta_key(channel), history_key(channel)], [kind, *asked, bytes_max])
+        args = [kind, *asked, bytes_max, FEED_LIST_EVENTS]
+        answer = await _READ(self._redis, [meta_key(channel), history_key(channel)], args)
         if answer is None:
             return None
         epoch, offset, raw = answer
@@ -150,13 +166,13 @@ class FeedStore:
         await pipe.execute()
 
     def _append_call(self, epoch: str, append: Append, term: int) -> Call:
-        channel, first, bodies = append
+        channel, first, bodies, begins = append
         if channel.is_stream:
             kind, keep, expires_s = "s", self._keep_from(channel, first + len(bodies) - 1), 0
         else:
             kind, keep, expires_s = "l", FEED_LIST_EVENTS, FEED_LIST_S
         payload = encode_batch(epoch, channel.wire, first, bodies)
-        args = [epoch, term, first, kind, keep, expires_s, bus_channel(channel), payload, *bodies]
+        args = [epoch, term, first, kind, keep, expires_s, bus_channel(channel), payload, int(begins), *bodies]
         return [meta_key(channel), history_key(channel)], args
 
     def _keep_from(self, channel: Channel, head: int) -> int:
