@@ -5,7 +5,7 @@ VENV := .venv/bin
 # Further words for pytest: make test ARGS="-k ledger -x"
 ARGS ?=
 
-.PHONY: help run stores migrate test lint bench bench-100k bench-1m load attack chaos lock clean-data runtime development
+.PHONY: help run stores migrate test lint bench bench-100k bench-1m bench-years load attack chaos lock clean-data runtime development
 
 help: ## lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1 - /p' Makefile
@@ -36,6 +36,9 @@ bench-100k: development ## 100,000 clients held on this machine, themselves incl
 
 bench-1m: development ## 1,000,000 of them, half an hour; says how far it gets
 	@exec $(VENV)/python -m loadtest.bench 1m
+
+bench-years: development ## a database as years of use leave it, beside an empty one; YEARS_WORKOUTS=200000
+	@exec $(VENV)/python -m loadtest.bench years
 
 load: development ## 30 s of Locust people on what make run has started; loopback only
 	@exec $(VENV)/locust --locustfile loadtest/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 30s \

@@ -37,6 +37,7 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
     lifetime.spawn("postgres connect", postgres.connect(pool))
     lifetime.spawn("redis metrics", metrics.watch_redis(client))
     lifetime.spawn("relay listen", relay.listen())
+    lifetime.spawn("relay measure", relay.measure())
     serving = lifetime.spawn("http", server.serve(sockets=[listener]))
     relaying = lifetime.spawn("relay", relay.run(lifetime.stopping))
 

@@ -7,6 +7,7 @@ PostgreSQL.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -43,7 +44,8 @@ log = structlog.get_logger()
 
 LEASE: Final = "relay"
 PARTITIONS_EVERY_S: Final = 3600.0
-MEASURE_EVERY_S: Final = 5.0
+HOUSE_EVERY_S: Final = 5.0
+MEASURE_EVERY_S: Final = 1.0
 LISTEN_S: Final = 5.0
 
 
@@ -92,6 +94,18 @@ class Relay:
             except AWAY:
                 self._hears = False
                 await asyncio.sleep(RELAY_RETRY_S)
+
+    async def measure(self) -> None:
+        """Says how much waits and for how long, whoever leads, and also when nobody does; not a number where PostgreSQL
+        does not say."""
+        while True:
+            try:
+                depth, age_s = await self._store.outbox()
+            except (*UNAVAILABLE, asyncpg.PostgresError):
+                depth, age_s = math.nan, math.nan
+            metrics.OUTBOX_DEPTH.set(depth)
+            metrics.LAG_S.set(age_s)
+            await asyncio.sleep(MEASURE_EVERY_S)
 
     async def _lead(self, lease: Lease, stopping: asyncio.Event) -> None:
         log.info("relay_leads", term=lease.term)
@@ -157,10 +171,7 @@ class Relay:
                 partitions_at = time.monotonic()
                 if made:
                     log.info("partitions_made", count=made)
-            depth, age_s = await self._store.outbox()
-            metrics.OUTBOX_DEPTH.set(depth)
-            metrics.LAG_S.set(age_s)
-            await asyncio.sleep(MEASURE_EVERY_S)
+            await asyncio.sleep(HOUSE_EVERY_S)
 
 
 def renditions_of(events: Sequence[str]) -> list[Rendition]:

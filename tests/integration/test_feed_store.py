@@ -250,3 +250,50 @@ async def test_a_cancelled_command_is_cancelled(redis: RedisClient) -> None:
         for one in pending:
             one.cancel()
     assert survivors == 0
+
+
+async def test_a_list_begins_with_the_events_at_hand(redis: RedisClient, store: FeedStore) -> None:
+    """Redis lacks a personal channel: it begins with the new event, and says nothing of what it does not have.
+
+    Failed against: a list that begins without `from` (`recovered: false` to whom the last 50 were promised).
+    """
+    await store.append_many(E, [Append(MINE, 70, bodies(70, 71), begins=True)])
+    assert await redis.llen(history_key(MINE)) == 2
+    assert 0 < await redis.ttl(meta_key(MINE)) <= FEED_LIST_S
+    assert await store.partial([MINE, COMMUNITY]) == {MINE}
+    assert await store.read(MINE, None) == (E, 71, None, [])
+    assert await store.read(MINE, Position(E, 71)) == (E, 71, True, [])
+    assert await store.read(MINE, Position(E, 69)) == (E, 71, True, entries(70, 71))
+    assert await store.read(MINE, Position(E, 68)) is None  # it must be asked of the relay ...
+    assert await store.read(MINE, Position(E, 21)) is None
+    assert await store.read(MINE, Position(E, 20)) == (E, 71, False, [])  # ... or was never promised
+    assert await store.read(MINE, Position("other", 70)) == (E, 71, False, [])
+    assert await store.append(MINE, E, 72, bodies(72, 118)) is None
+    assert await store.read(MINE, Position(E, 68)) is None
+    assert await store.append(MINE, E, 119, bodies(119, 119)) is None
+    assert await store.partial([MINE]) == set()
+    assert await store.read(MINE, Position(E, 69)) == (E, 119, True, entries(70, 119))
+    assert await store.read(MINE, Position(E, 68)) == (E, 119, False, [])
+
+
+async def test_a_list_that_began_is_refilled_whole(store: FeedStore) -> None:
+    await store.append_many(E, [Append(MINE, 3, bodies(3, 3), begins=True)])
+    assert await store.read(MINE, Position(E, 0)) is None
+    await store.refill(MINE, E, 3, entries(1, 3))
+    assert await store.partial([MINE]) == set()
+    assert await store.read(MINE, Position(E, 0)) == (E, 3, True, entries(1, 3))
+
+
+@pytest.mark.parametrize("channel", [COMMUNITY, user_channel("u2")], ids=["stream", "list"])
+async def test_only_an_absent_list_begins(store: FeedStore, channel: Channel) -> None:
+    """Failed against: a stream that begins anywhere; another epoch's list taken for an absent one."""
+    if channel.is_stream:
+        assert await store.append_many(E, [Append(channel, 7, bodies(7, 7), begins=True)]) == [0]
+    else:
+        await store.refill(channel, "other", 3, entries(1, 3))
+        assert await store.append_many(E, [Append(channel, 4, bodies(4, 4), begins=True)]) == [0]
+        await store.refill(channel, E, 3, entries(1, 3))
+        assert await store.append_many(E, [Append(channel, 5, bodies(5, 5), begins=True)]) == [4]
+    await store.refill(channel, E, 0, [])
+    assert await store.append_many(E, [Append(channel, 1, bodies(1, 1), begins=True)]) == [None]
+    assert await store.partial([channel]) == set()

@@ -141,6 +141,8 @@ async def test_marks_never_pass_the_head_nor_go_back(pool: asyncpg.Pool, store: 
     await store.mark_published({mine: 1})
     assert (await store.heads([mine]))[mine] == (3, 2)
     assert [page async for page in store.unpublished()] == [[mine]]
+    await store.mark_published({mine: 3})
+    assert [page async for page in store.unpublished()] == [[]]  # looked at, and nothing lacks
     assert [page async for page in store.streams()] == [[COMMUNITY]]
 
 
@@ -185,7 +187,7 @@ async def test_a_takeover_waits_for_the_batch_at_hand(pool: asyncpg.Pool, store:
     lease = await lead(pool, "first")
     await pool.execute("UPDATE leases SET until = clock_timestamp() - interval '1 second'")
     async with committed(pool) as tx:
-        assert len(await tx.fetch(claim, lease.name, lease.holder, lease.term, 50)) == 1
+        assert len(await tx.fetch(claim, lease.name, lease.holder, lease.term, 50, 0)) == 1
         taking = asyncio.create_task(Leader(pool, "relay", "second").take())
         done, _ = await asyncio.wait([taking], timeout=0.3)
         assert not done

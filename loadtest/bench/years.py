@@ -1,0 +1,282 @@
+"""What years of use cost (`make bench-years`): pages, workouts, the relay, the audit and a start on a filled database,
+each beside the same on an empty one. YEARS_WORKOUTS sizes the fill, YEARS_BACKLOG what waits for the relay.
+
+Server, relay and benchmark share this machine; the numbers are for comparing the two columns.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from api.credits import service as credits
+from api.credits.audit import audit
+from api.db import Database
+from api.feed import service as feed
+from api.feed.rules import Position
+from api.outbox import Wake
+from api.pages import encode_cursor
+from api.reference.service import Reference
+from api.workouts import service as workouts
+from config.ids import uuid7
+from config.postgres import connect, make_pool
+from config.redis import RedisClient
+from config.redis import connect as connect_redis
+from config.settings import Settings
+from loadtest.bench.years_fill import fill
+from rt.feed.store import FeedStore
+from rt.wire.channels import COMMUNITY
+from worker.relay import Relay
+
+WORKOUTS: Final = 200_000
+BACKLOG: Final = 20_000
+PEOPLE: Final = 300  # who train while it is measured
+PAGES: Final = 200
+EVENTS_EACH: Final = 1  # the new event of a person whose history Redis does not have
+TRAINING_S: Final = 5.0
+DRAIN_S_MAX: Final = 600.0
+
+# Events as the ledger records them, of people who train in turn: $1 how many, $2 of how many people.
+_EVENTS: Final = """
+WITH people AS (
+  SELECT id, account_id, name, row_number() OVER (ORDER BY id DESC) AS n FROM users ORDER BY id DESC LIMIT $2
+), told AS (
+  SELECT data FROM (VALUES ($3::json)) AS t (data)
+)
+SELECT count(append_event(gen_random_uuid(), clock_timestamp(), 'musclemap', 'workout_completed', 1, p.account_id, p.id,
+                          p.name, '{PUBLIC_ANON,PUBLIC_PROFILE}', t.data))
+  FROM generate_series(1, $1) AS g JOIN people AS p ON p.n = 1 + g % $2 CROSS JOIN told AS t
+"""
+_PEOPLE: Final = """
+WITH numbered AS (
+  SELECT n, gen_random_uuid() AS id, gen_random_uuid() AS account_id FROM generate_series(1, $1) AS n
+), opened AS MATERIALIZED (
+  SELECT n, id, account_id, open_account(account_id, gen_random_uuid(), 1000000, now()) FROM numbered
+)
+INSERT INTO users (id, account_id, email, name, password_hash, created_at, updated_at)
+SELECT id, account_id, 'bench' || n || '@example.org', 'Bench ' || n, '', now(), now() FROM opened
+"""
+
+
+class Side:
+    """One database, with a Redis of its own that is emptied before."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pool = make_pool(settings)
+        self.db = Database(self.pool)
+        self.redis: RedisClient = connect_redis(settings.redis_url.get_secret_value())
+        self.users: list[UUID] = []
+        self.data = ""
+
+    async def open(self) -> None:
+        """Connects, and finds who trains: the first user, and those who came last."""
+        await connect(self.pool)
+        await self.redis.flushall()
+        owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
+        if not await owner.fetchval("SELECT count(*) FROM users"):
+            await owner.execute(_PEOPLE.replace("$1", str(PEOPLE)))
+        self.data = await owner.fetchval("SELECT data::text FROM activity_events LIMIT 1") or '{"total_tu": 1.0}'
+        await owner.close()
+        first = await self.pool.fetchval("SELECT id FROM users ORDER BY id LIMIT 1")
+        rows = await self.pool.fetch("SELECT id FROM users ORDER BY id DESC LIMIT $1", PEOPLE - 1)
+        self.users = [first, *(row["id"] for row in rows)]
+
+    async def close(self) -> None:
+        await self.redis.aclose()
+        await self.pool.close()
+
+    async def pages(self) -> dict[str, str]:
+        """Milliseconds of a page of 20: the newest, from the middle on, and the oldest."""
+        epoch = await self.pool.fetchval("SELECT epoch FROM installation")
+        head = await self.pool.fetchval("SELECT max(last_offset) FROM feed_channels WHERE channel = 'community'") or 0
+        ledger = await self.pool.fetchval("SELECT version FROM credit_balances ORDER BY version DESC LIMIT 1")
+        rows = {}
+        for where, share in (("newest", None), ("middle", 0.5), ("oldest", 0.0)):
+            after = None if share is None else Position(epoch, int(head * share) + 20).cursor
+            before = None if share is None else encode_cursor(int(ledger * share) + 20)
+            feed_ms = await _mean_ms(lambda a=after: feed.page(self.db, COMMUNITY, 20, a))
+            ledger_ms = await _mean_ms(lambda b=before: credits.ledger(self.db, self.users[0], 20, b))
+            rows[f"community page, {where}, ms"] = f"{feed_ms:.2f}"
+            rows[f"ledger page, {where}, ms"] = f"{ledger_ms:.2f}"
+        return rows
+
+    async def train(self) -> dict[str, str]:
+        """Workouts a second by the service, 20 at once."""
+        reference = Reference()
+        await reference.load(self.pool)
+        chosen = [{"exerciseId": str(one.id), "sets": [{"reps": 10, "weightKg": 60.5}]} for one in reference.exercises()[:2]]
+        raw = {"performedAt": datetime.now(UTC), "exercises": chosen}
+        done, end = 0, time.monotonic() + TRAINING_S
+
+        async def client(number: int) -> None:
+            nonlocal done
+            turn = number
+            while time.monotonic() < end:
+                turn += 20
+                await workouts.log_workout(
+                    self.db, reference, self.settings, Wake(self.redis), user_id=self.users[turn % len(self.users)],
+                    raw=raw, key=str(uuid7()), now=datetime.now(UTC),
+                )
+                done += 1
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(20):
+                group.create_task(client(number))
+        return {"workouts logged/s": f"{done / TRAINING_S:.0f}"}
+
+    async def append(self, count: int, people: int) -> None:
+        async with self.pool.acquire() as connection:
+            await connection.execute("SET statement_timeout TO 0")
+            await connection.fetchval(_EVENTS, count, people, self.data, timeout=DRAIN_S_MAX)
+            await connection.execute("RESET statement_timeout")
+
+    async def relay(self) -> dict[str, str]:
+        """Events a second through the relay, and what Redis keeps of each of their people."""
+        async with self.relaying():
+            await self.drained()
+        await self.redis.flushall()
+        count = len(self.users) * EVENTS_EACH
+        await self.append(count, len(self.users))
+        before = (await self.redis.info("memory"))["used_memory"]
+        started = time.monotonic()
+        async with self.relaying():
+            await self.drained()
+            took_s = time.monotonic() - started
+        kept = (await self.redis.info("memory"))["used_memory"] - before
+        return {"relay, events/s": f"{count / took_s:.0f}", "Redis KiB a person": f"{kept / len(self.users) / 1024:.1f}"}
+
+    async def backlog(self, count: int) -> dict[str, str]:
+        """Seconds until a backlog is numbered and published, and how long new events of others waited meanwhile."""
+        await self.append(count, len(self.users) - 20)
+        late = self.users[-20:]
+        waits: list[float] = []
+        done = asyncio.Event()
+
+        async def newcomers() -> None:
+            for user in late:
+                if done.is_set():
+                    return
+                waits.append(await self._numbered_s(user))
+                await asyncio.sleep(0.5)
+
+        started = time.monotonic()
+        async with self.relaying(), asyncio.TaskGroup() as group:
+            group.create_task(newcomers())
+            await self.drained()
+            took_s = time.monotonic() - started
+            done.set()
+        return {
+            f"backlog of {count:,}, s": f"{took_s:.1f}",
+            "new event meanwhile, at most s": f"{max(waits, default=0):.2f}",
+        }
+
+    async def _numbered_s(self, user: UUID) -> float:
+        channel = f"user:{user}"
+        head = "SELECT last_offset FROM feed_channels WHERE namespace = 'musclemap' AND channel = $1"
+        before = await self.pool.fetchval(head, channel) or 0
+        await self.pool.fetchval(
+            "SELECT append_event($1, clock_timestamp(), 'musclemap', 'workout_completed', 1, $1, $2, 'Ann',"
+            " '{PUBLIC_ANON,PUBLIC_PROFILE}', $3::json)", uuid7(), user, self.data,
+        )
+        started = time.monotonic()
+        while (await self.pool.fetchval(head, channel) or 0) == before:
+            await asyncio.sleep(0.02)
+        return time.monotonic() - started
+
+    async def start(self) -> dict[str, str]:
+        """Milliseconds from the start of a relay to the first event that it published, Redis being empty."""
+        await self.redis.flushall()
+        await self.append(1, 1)
+        started = time.monotonic()
+        async with self.relaying():
+            await self.drained()
+            took_s = time.monotonic() - started
+        return {"relay's start to its first event, ms": f"{took_s * 1000:.0f}"}
+
+    async def audited(self) -> dict[str, str]:
+        """Seconds of the audit of everything."""
+        owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
+        started = time.monotonic()
+        findings = await audit(owner)
+        took_s = time.monotonic() - started
+        await owner.close()
+        return {"audit of everything, s": f"{took_s:.1f}", "findings": str(len(findings))}
+
+    @asynccontextmanager
+    async def relaying(self) -> AsyncIterator[None]:
+        stopping = asyncio.Event()
+        relay = Relay(self.pool, self.redis)
+        listening = asyncio.create_task(relay.listen())
+        running = asyncio.create_task(relay.run(stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+            await running
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+
+    async def drained(self) -> None:
+        """Returns when nothing waits and the community has heard everything."""
+        feed_store = FeedStore(self.redis)
+        async with asyncio.timeout(DRAIN_S_MAX):
+            while await self.pool.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
+                await asyncio.sleep(0.01)
+            head = await self.pool.fetchval("SELECT last_offset FROM feed_channels WHERE channel = 'community'") or 0
+            while (position := await feed_store.head(COMMUNITY)) is None or position.offset < head:
+                await asyncio.sleep(0.005)
+
+
+async def _mean_ms(work: Callable[[], Awaitable[Any]]) -> float:
+    for _ in range(10):  # PostgreSQL has settled on a plan by then
+        await work()
+    started = time.monotonic()
+    for _ in range(PAGES):
+        await work()
+    return (time.monotonic() - started) / PAGES * 1000
+
+
+async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One row for each figure: of the filled database and of the empty one."""
+    size = int(os.environ.get("YEARS_WORKOUTS", WORKOUTS))
+    backlog = int(os.environ.get("YEARS_BACKLOG", BACKLOG))
+    empty = await _figures(backlog)
+    await _anew(environment)
+    started = time.monotonic()
+    await fill(environment["DATABASE_OWNER_URL"], users=max(1_000, size // 5), workouts=size, heavy=max(100, size // 40))
+    print(f"years: filled with {size:,} workouts in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    filled = await _figures(backlog)
+    return [
+        {"figure": figure, "empty": empty.get(figure, ""), f"{size:,} workouts": value}
+        for figure, value in filled.items()
+    ]
+
+
+async def _figures(backlog: int) -> dict[str, str]:
+    side = Side(Settings())
+    await side.open()
+    try:
+        figures = await side.pages()
+        for part in (side.train, side.relay, side.start, lambda: side.backlog(backlog), side.audited):
+            figures |= await part()
+    finally:
+        await side.close()
+    return figures
+
+
+async def _anew(environment: Mapping[str, str]) -> None:
+    """The same database, migrated and empty."""
+    owner = await asyncpg.connect(environment["DATABASE_OWNER_URL"])
+    await owner.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public", timeout=DRAIN_S_MAX)
+    await owner.close()
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-m", "api.migrate"], check=True)
