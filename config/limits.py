@@ -173,6 +173,9 @@ RELAY_DRAIN_S: Final = 3  # a stopping relay publishes what it has numbered; Pos
 RELAY_LOOK_S: Final = 1  # how often the relay renews the epoch and asks whether this is still the same Redis
 RELAY_DEPTH_MAX: Final = 10_000  # the outbox is counted no further
 PARTITION_MONTHS_AHEAD: Final = 3
+AUDIT_LATE_S: Final = 600  # from the time in an id to the commit of its row, at most: retries and clocks apart
+AUDIT_WINDOWS_RECOUNTED: Final = 3  # the newest, by each audit; an audit of everything counts all again
+AUDITS_LOOK_S: Final = 30  # how often a worker tells what the last audits found
 
 # --- transactions, repeated whole with full jitter
 TRANSACTION_TRIES: Final = 10

@@ -1,13 +1,19 @@
-"""`python -m worker`: the relay, and /health, /ready, /metrics beside it. Starts and stays up without its stores."""
+"""`python -m worker`: the relay, and /health, /ready, /metrics beside it. Starts and stays up without its stores.
 
+`python -m worker audit [--whole]` audits the books once.
+"""
+
+import argparse
 import asyncio
 import socket
+import sys
 from typing import Final
 
 from api.server import listen, make_server
 from config import metrics, postgres, redis
-from config.process import Lifetime, run
+from config.process import Lifetime, configure_logging, run
 from config.settings import Settings, load
+from worker.audit import audit_once, watch_audits
 from worker.http import application
 from worker.relay import Relay
 
@@ -15,8 +21,18 @@ _CLOSE_S: Final = 1.5
 
 
 def main() -> None:
-    """Reads the settings, takes the port, relays."""
+    """Reads the settings, takes the port, relays; or audits and ends."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description="The worker; without a word: the relay.")
+    parser.add_argument("command", nargs="?", choices=["audit"], help="audits the books, what came since the last time")
+    parser.add_argument("--whole", action="store_true", help="audits everything")
+    words = parser.parse_args()
     settings = load()
+    if words.command == "audit":
+        settings.require("database_url")
+        configure_logging("audit", settings.log_level)
+        sys.exit(asyncio.run(audit_once(settings, whole=words.whole)))
+    if words.whole:
+        parser.error("--whole belongs to audit")
     settings.require("database_url", "redis_url")
     listener = listen(settings.worker_host, settings.worker_port, "WORKER_PORT")
 
@@ -38,6 +54,7 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
     lifetime.spawn("redis metrics", metrics.watch_redis(client))
     lifetime.spawn("relay listen", relay.listen())
     lifetime.spawn("relay measure", relay.measure())
+    lifetime.spawn("audits", watch_audits(pool))
     serving = lifetime.spawn("http", server.serve(sockets=[listener]))
     relaying = lifetime.spawn("relay", relay.run(lifetime.stopping))
 

@@ -158,3 +158,7 @@ FROM (SELECT event_at FROM outbox ORDER BY id LIMIT $1) AS waiting;
 -- name: ensure_partitions
 -- $1 months ahead, this one included.
 SELECT ensure_event_partitions((now() AT TIME ZONE 'UTC')::date, $1);
+
+-- name: audits
+-- At most one row of each kind.
+SELECT kind, findings, extract(epoch FROM clock_timestamp() - at)::float8 AS age_s FROM audits;

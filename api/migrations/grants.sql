@@ -29,5 +29,8 @@ BEGIN
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', app);
   EXECUTE format('GRANT SELECT, INSERT ON feed_positions TO %I', app);
 
+  -- The auditor.
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', app);
+
   EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer) TO %I', app);
 END $$;

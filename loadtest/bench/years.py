@@ -11,14 +11,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
-from api.credits import service as credits
-from api.credits.audit import audit
+from api.credits.audit import audit_next
+from api.credits.service import ledger as ledger_page
 from api.db import Database
 from api.feed import service as feed
 from api.feed.rules import Position
@@ -27,6 +27,7 @@ from api.pages import encode_cursor
 from api.reference.service import Reference
 from api.workouts import service as workouts
 from config.ids import uuid7
+from config.limits import AUDIT_LATE_S
 from config.postgres import connect, make_pool
 from config.process import configure_logging
 from config.redis import RedisClient
@@ -52,8 +53,9 @@ WITH people AS (
 ), told AS (
   SELECT data FROM (VALUES ($3::json)) AS t (data)
 )
-SELECT count(append_event(gen_random_uuid(), clock_timestamp(), 'musclemap', 'workout_completed', 1, p.account_id, p.id,
-                          p.name, '{PUBLIC_ANON,PUBLIC_PROFILE}', t.data))
+SELECT count(append_event((lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7000'
+                           || substr(md5(random()::text), 1, 16))::uuid, clock_timestamp(), 'musclemap',
+                          'workout_completed', 1, p.account_id, p.id, p.name, '{PUBLIC_ANON,PUBLIC_PROFILE}', t.data))
   FROM generate_series(1, $1) AS g JOIN people AS p ON p.n = 1 + g % $2 CROSS JOIN told AS t
 """
 _PEOPLE: Final = """
@@ -106,7 +108,7 @@ class Side:
             after = None if share is None else Position(epoch, int(head * share) + 20).cursor
             before = None if share is None else encode_cursor(int(ledger * share) + 20)
             feed_ms = await _mean_ms(lambda a=after: feed.page(self.db, COMMUNITY, 20, a))
-            ledger_ms = await _mean_ms(lambda b=before: credits.ledger(self.db, self.users[0], 20, b))
+            ledger_ms = await _mean_ms(lambda b=before: ledger_page(self.db, self.users[0], 20, b))
             rows[f"community page, {where}, ms"] = f"{feed_ms:.2f}"
             rows[f"ledger page, {where}, ms"] = f"{ledger_ms:.2f}"
         return rows
@@ -115,7 +117,9 @@ class Side:
         """Workouts a second by the service, 20 at once."""
         reference = Reference()
         await reference.load(self.pool)
-        chosen = [{"exerciseId": str(one.id), "sets": [{"reps": 10, "weightKg": 60.5}]} for one in reference.exercises()[:2]]
+        chosen = [
+            {"exerciseId": str(one.id), "sets": [{"reps": 10, "weightKg": 60.5}]} for one in reference.exercises()[:2]
+        ]
         raw = {"performedAt": datetime.now(UTC), "exercises": chosen}
         done, end = 0, time.monotonic() + TRAINING_S
 
@@ -125,8 +129,14 @@ class Side:
             while time.monotonic() < end:
                 turn += 20
                 await workouts.log_workout(
-                    self.db, reference, self.settings, Wake(self.redis), user_id=self.users[turn % len(self.users)],
-                    raw=raw, key=str(uuid7()), now=datetime.now(UTC),
+                    self.db,
+                    reference,
+                    self.settings,
+                    Wake(self.redis),
+                    user_id=self.users[turn % len(self.users)],
+                    raw=raw,
+                    key=str(uuid7()),
+                    now=datetime.now(UTC),
                 )
                 done += 1
 
@@ -155,7 +165,10 @@ class Side:
         names = [name for user in self.users for name in (user_channel(str(user)), profile_channel(str(user)))]
         keys = [key for channel in names for key in (meta_key(channel), history_key(channel))]
         kept = sum([await self.redis.memory_usage(key, samples=0) or 0 for key in keys])
-        return {"relay, events/s": f"{count / took_s:.0f}", "Redis KiB a person": f"{kept / len(self.users) / 1024:.1f}"}
+        return {
+            "relay, events/s": f"{count / took_s:.0f}",
+            "Redis KiB a person": f"{kept / len(self.users) / 1024:.1f}",
+        }
 
     async def backlog(self, count: int) -> dict[str, str]:
         """Seconds until a backlog is numbered and published, and how long new events of others waited meanwhile."""
@@ -188,10 +201,13 @@ class Side:
         before = await self.pool.fetchval(head, channel) or 0
         await self.pool.fetchval(
             "SELECT append_event($1, clock_timestamp(), 'musclemap', 'workout_completed', 1, $1, $2, 'Ann',"
-            " '{PUBLIC_ANON,PUBLIC_PROFILE}', $3::json)", uuid7(), user, self.data,
+            " '{PUBLIC_ANON,PUBLIC_PROFILE}', $3::json)",
+            uuid7(),
+            user,
+            self.data,
         )
         started = time.monotonic()
-        while (await self.pool.fetchval(head, channel) or 0) == before:
+        while (await self.pool.fetchval(head, channel) or 0) == before:  # noqa: ASYNC110 - told by the database alone
             await asyncio.sleep(0.02)
         return time.monotonic() - started
 
@@ -206,13 +222,16 @@ class Side:
         return {"relay's start to its first event, ms": f"{took_s * 1000:.0f}"}
 
     async def audited(self) -> dict[str, str]:
-        """Seconds of the audit of everything."""
+        """Seconds of the audit of everything, and of the next one, of what came since."""
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
-        started = time.monotonic()
-        findings = await audit(owner)
-        took_s = time.monotonic() - started
+        whole = await audit_next(owner, datetime.now(UTC) - timedelta(hours=1), whole=True)
+        since = await audit_next(owner, datetime.now(UTC) + timedelta(seconds=AUDIT_LATE_S))
         await owner.close()
-        return {"audit of everything, s": f"{took_s:.1f}", "findings": str(len(findings))}
+        return {
+            "audit of everything, s": f"{whole.took_s:.1f}",
+            "audit of what was done here, s": f"{since.took_s:.1f}",
+            "findings": str(len(whole.findings) + len(since.findings)),
+        }
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator[None]:
@@ -231,13 +250,18 @@ class Side:
 
     async def drained(self) -> None:
         """Returns when nothing waits and the community has heard everything."""
-        feed_store = FeedStore(self.redis)
+        in_redis = FeedStore(self.redis)
+
+        async def waits() -> bool:
+            if await self.pool.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
+                return True
+            head = await self.pool.fetchval("SELECT last_offset FROM feed_channels WHERE channel = 'community'")
+            position = await in_redis.head(COMMUNITY)
+            return position is None or position.offset < (head or 0)
+
         async with asyncio.timeout(DRAIN_S_MAX):
-            while await self.pool.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
+            while await waits():  # noqa: ASYNC110 - the relay tells nobody
                 await asyncio.sleep(0.01)
-            head = await self.pool.fetchval("SELECT last_offset FROM feed_channels WHERE channel = 'community'") or 0
-            while (position := await feed_store.head(COMMUNITY)) is None or position.offset < head:
-                await asyncio.sleep(0.005)
 
 
 async def _mean_ms(work: Callable[[], Awaitable[Any]]) -> float:
@@ -256,7 +280,9 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     empty = await _figures(backlog)
     await _anew(environment)
     started = time.monotonic()
-    await fill(environment["DATABASE_OWNER_URL"], users=max(1_000, size // 5), workouts=size, heavy=max(100, size // 40))
+    await fill(
+        environment["DATABASE_OWNER_URL"], users=max(1_000, size // 5), workouts=size, heavy=max(100, size // 40)
+    )
     print(f"years: filled with {size:,} workouts in {time.monotonic() - started:.0f} s", file=sys.stderr)
     filled = await _figures(backlog)
     return [

@@ -37,8 +37,8 @@ class TermOutdatedError(Exception):
 class Append(NamedTuple):
     """Consecutive events of one channel; `first` is the offset of the first body.
 
-    `begins`: every event before was published, so that a personal channel that Redis does not have may begin with these;
-    what came before is refilled when somebody asks for it.
+    `begins`: every event before was published, so that a personal channel that Redis does not have may begin with
+    these; what came before is refilled when somebody asks for it.
     """
 
     channel: Channel

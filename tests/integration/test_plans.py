@@ -9,8 +9,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from api.credits.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
 from config.ids import uuid7
 from config.limits import (
+    AUDIT_WINDOWS_RECOUNTED,
     FEED_LIST_EVENTS,
     FEED_STREAM_EVENTS,
     FEED_STREAM_EVENTS_MAX,
@@ -36,6 +38,9 @@ PAGES_MAX: Final = 450  # buffers: of 8 KB; an index is three high here, and a p
 MORE: Final = {
     "api/credits/queries.sql: open_account": 700,  # the first call of its functions in a session reads the catalog
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
+    "api/credits/audit_window.sql: lost_event": 6_000,  # the outbox whole, and what came since the window
+    "api/credits/audit_window.sql: unknown_outbox_row": 3_000,  # the outbox whole
+    "api/credits/audit_window.sql: feed_with_holes": 4_000,  # what came since the window, here 90 days
     "worker/queries.sql: claim": 2_000,  # some five for each of at most 400 rows: found, compared, deleted
     "worker/queries.sql: unpublished": 2_500,  # one for each channel that a page looks at
     "worker/queries.sql: outbox_depth": 1_500,  # counts to RELAY_DEPTH_MAX rows of the outbox
@@ -44,6 +49,7 @@ MORE: Final = {
 }
 # Read whole tables, and are meant to: the auditor's; or tables that do not grow with use.
 WHOLE: Final = ("api/credits/audit.sql: ",)
+HOUR: Final = timedelta(hours=1)
 # Statements in the code: of `make migrate`, of the embedded server, and the look whether the server answers.
 INLINE: Final = {"api/migrate.py", "config/embedded/postgres.py", "config/postgres.py"}
 
@@ -71,13 +77,20 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
     namespaces = ["musclemap"] * len(channels)
     ours = "musclemap"
     mine = f"user:{heavy}"
-    positions = [(ours, channel, at, PAGE_MAX + 1) for channel, depths in (
-        ("community", (None, MANY, 99_000, 50_000, 100, 1)), (mine, (None, 2_500, 10)), ("user:nobody", (None, 5))
-    ) for at in depths]
+    positions = [
+        (ours, channel, at, PAGE_MAX + 1)
+        for channel, depths in (
+            ("community", (None, MANY, 99_000, 50_000, 100, 1)),
+            (mine, (None, 2_500, 10)),
+            ("user:nobody", (None, 5)),
+        )
+        for at in depths
+    ]
     ends = [None, 4_990, 2_500, 20, 1, MANY]
     return {
         **_accounts(heavy, session, token),
         **_reference(),
+        **_audit(),
         **_relay(channels, namespaces),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
@@ -100,10 +113,13 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
 def _accounts(user: UUID, session: UUID, token: bytes) -> dict[str, list[tuple[Any, ...]]]:
     file = "api/accounts/queries.sql: "
     return {
-        file + "insert_user": [(uuid7(), UUID("00000000-0000-7000-8000-000000000001"), "new@example.org", "Ann", "", NOW, NOW)],
+        file + "insert_user": [
+            (uuid7(), UUID("00000000-0000-7000-8000-000000000001"), "new@example.org", "Ann", "", NOW, NOW)
+        ],
         file + "user_by_id": [(user,), (uuid7(),)],
         file + "user_by_email": [("u1@example.org",), ("nobody@example.org",)],
         file + "insert_session": [(uuid7(), user, NOW, LATER)],
+        file + "displace_sessions": [(user, NOW, 99), (user, NOW, 10)],
         file + "drop_old_sessions": [(user, NOW, 99), (user, NOW, 10)],
         file + "insert_refresh_token": [(HASH, session, 9, NOW, LATER)],
         file + "lock_refresh_token": [(token,), (HASH,)],
@@ -129,9 +145,45 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
+def _audit() -> dict[str, list[tuple[Any, ...]]]:
+    """Windows of an hour: what came in one bounds each statement, but for the outbox and what came since."""
+    windows = [(lowest_id(at), lowest_id(at + HOUR), at, at + HOUR) for at in (NOW - timedelta(days=90), NOW - HOUR)]
+    file = "api/credits/audit_windows.sql: "
+    return {
+        **{
+            f"api/credits/audit_window.sql: {name}": [(FINDINGS_PER_CHECK_MAX, *window) for window in windows]
+            for name in WINDOW_CHECKS
+        },
+        "api/credits/audit_window.sql: prepare": [()],
+        file + "newest_window": [()],
+        file + "window_hole": [(FINDINGS_PER_CHECK_MAX,)],
+        file + "last_windows": [(AUDIT_WINDOWS_RECOUNTED,)],
+        file + "count_window": windows,
+        file + "add_window": [(None, NOW, 1, 1, 2, 25, 1)],
+        file + "forget_windows": [()],
+        file + "note_audit": [("window", NOW, NOW, 0, 0.1)],
+    }
+
+
 def _workout(user: UUID) -> tuple[Any, ...]:
     ids = (uuid7(), uuid7(), uuid7())
-    return (user, "a key", HASH, NOW, 25, *ids, NOW, None, ["PUBLIC_ANON"], 1.0, [uuid7()], ["[]"], [uuid7()], [1.0], "{}")
+    return (
+        user,
+        "a key",
+        HASH,
+        NOW,
+        25,
+        *ids,
+        NOW,
+        None,
+        ["PUBLIC_ANON"],
+        1.0,
+        [uuid7()],
+        ["[]"],
+        [uuid7()],
+        [1.0],
+        "{}",
+    )
 
 
 def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[Any, ...]]]:
@@ -149,7 +201,11 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
         file + "release_lease": [("relay", "me", 1)],
         file + "pending": [()],
         file + "plan_anew": [()],
-        file + "claim": [("relay", "me", 1, RELAY_BATCH, 0), ("relay", "other", 7, RELAY_BATCH, 0), ("relay", "me", 1, RELAY_BATCH_BACKLOG, RELAY_OVERTAKING)],
+        file + "claim": [
+            ("relay", "me", 1, RELAY_BATCH, 0),
+            ("relay", "other", 7, RELAY_BATCH, 0),
+            ("relay", "me", 1, RELAY_BATCH_BACKLOG, RELAY_OVERTAKING),
+        ],
         file + "number": [given],
         file + "mark_published": [(namespaces, channels, heads)],
         file + "unpublished": [(*page, RELAY_WALK) for page in pages],
@@ -163,13 +219,14 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
         ],
         file + "outbox_depth": [(RELAY_DEPTH_MAX,)],
         file + "ensure_partitions": [(1,)],
+        file + "audits": [()],
     }
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_what_a_statement_reads_is_bounded(years: Database, mode: str) -> None:
-    """Seen failing with `$3 IS NULL OR "offset" < $3` (8,608 pages of the feed's last page by the general plan), a ledger
-    sorted whole (15,160), and channels searched for those that lack something (21,015 at 20,000 channels)."""
+    """Seen failing with `$3 IS NULL OR "offset" < $3` (8,608 pages of the feed's last page by the general plan), a
+    ledger sorted whole (15,160), and channels searched for those that lack something (21,015 at 20,000 channels)."""
     over = []
     async with connection(years.owner_url) as owner:
         of = await parameters(owner)

@@ -73,7 +73,7 @@ async def numbers(pool: asyncpg.Pool, channel: str) -> list[int]:
 
 
 async def test_new_events_overtake_those_of_others_that_wait(pool: asyncpg.Pool, store: RelayStore) -> None:
-    """Two thousand events of thirty people wait; somebody else's new one is in the next batch, and one of theirs is not.
+    """Two thousand events of thirty people wait; somebody else's new one is in the next batch, one of theirs is not.
 
     Failed against: the oldest rows alone (number 2,000 of 2,001).
     """
@@ -88,7 +88,10 @@ async def test_new_events_overtake_those_of_others_that_wait(pool: asyncpg.Pool,
         pass
     for n, user in enumerate(busy):
         assert await numbers(pool, f"user:{user}") == [*range(n, 2_000, 30)] + [2_001] * (n == 0)
-    assert await pool.fetchval("SELECT count(DISTINCT \"offset\") FROM feed_positions WHERE channel = 'community'") == 2_003
+    assert (
+        await pool.fetchval("SELECT count(DISTINCT \"offset\") FROM feed_positions WHERE channel = 'community'")
+        == 2_003
+    )
 
 
 async def test_each_persons_events_keep_their_order_while_a_backlog_drains(
@@ -170,8 +173,8 @@ async def test_a_workout_moves_the_new_event_alone(pool: asyncpg.Pool, store: Re
         for number in (122, 123):
             await append(pool, (number, user))
             await publisher.offer(await store.number(lease, {}, renditions_of))
-        for channel in (mine, shown):
-            await eventually(lambda: feed.head(channel), lambda found: found == Position(epoch, 123))
+        heads = [Position(epoch, 123)] * 2
+        await eventually(lambda: feed.heads([mine, shown]), lambda found: found == heads)
         told = await feed.read(shown, Position(epoch, 120))
         assert told is not None
         assert [offset for offset, _ in told.events] == [121, 122, 123]
@@ -180,7 +183,7 @@ async def test_a_workout_moves_the_new_event_alone(pool: asyncpg.Pool, store: Re
 async def test_what_was_not_published_is_not_skipped_by_a_channel_that_begins(
     pool: asyncpg.Pool, store: RelayStore, redis: RedisClient
 ) -> None:
-    """An event was numbered while Redis was away; the next one may not begin the list behind it: it was never published.
+    """An event was numbered while Redis was away and never published: the next one may not begin the list behind it.
 
     Failed against: a list that begins wherever Redis has none.
     """

@@ -17,7 +17,7 @@ _VERBS: Final = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ")
 
 
 def named_statements() -> dict[str, str]:
-    """Every statement of the product's `.sql` files by `folder/file: name`, migrations and operators' files excepted."""
+    """Every named statement of the product's `.sql` files, by `folder/file: name`."""
     found = {}
     for package in PRODUCT:
         for path in sorted((ROOT / package).rglob("*.sql")):

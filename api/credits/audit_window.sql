@@ -1,0 +1,146 @@
+-- What must hold of the rows of a window; the checks of audit.sql, by indexes, so that an audit costs what came since the
+-- one before. Each returns the rows that break it: `subject` (an id) and `detail`.
+-- $1 number of rows that are enough, $2 and $3 the lowest ids of the window and behind it (ids begin with their time),
+-- $4 and $5 the same as times.
+
+-- name: prepare
+-- For this transaction: plans are made for this window and not for any, and stay with the indexes.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', '300s', true);
+
+-- name: unbalanced_transaction
+SELECT t.id::text AS subject, format('%s entries, sum %s', count(e.amount), coalesce(sum(e.amount), 0)) AS detail
+  FROM ledger_transactions AS t LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id
+ WHERE t.id >= $2 AND t.id < $3 AND $4::timestamptz < $5::timestamptz
+ GROUP BY t.id HAVING count(e.amount) < 2 OR sum(e.amount) <> 0
+ LIMIT $1;
+
+-- name: orphan_entry
+SELECT e.transaction_id::text AS subject, format('entry of account %s', e.account_id) AS detail
+  FROM ledger_entries AS e
+  LEFT JOIN ledger_transactions AS t ON t.id = e.transaction_id
+  LEFT JOIN accounts AS a ON a.id = e.account_id
+ WHERE e.transaction_id >= $2 AND e.transaction_id < $3 AND $4::timestamptz < $5::timestamptz
+   AND (t.id IS NULL OR a.id IS NULL OR (a.kind = 'user') <> (e.version IS NOT NULL))
+ LIMIT $1;
+
+-- name: broken_chain
+-- Each entry follows from the one before, and another or the balance follows from it.
+SELECT e.account_id::text AS subject, format('version %s, balance after %s', e.version, e.balance_after) AS detail
+  FROM ledger_entries AS e
+  LEFT JOIN credit_balances AS b ON b.account_id = e.account_id
+  LEFT JOIN ledger_entries AS before ON before.account_id = e.account_id AND before.version = e.version - 1
+  LEFT JOIN ledger_entries AS after ON after.account_id = e.account_id AND after.version = e.version + 1
+ WHERE e.transaction_id >= $2 AND e.transaction_id < $3 AND $4::timestamptz < $5::timestamptz AND e.version IS NOT NULL
+   AND ((e.version > 1 AND before.version IS NULL)
+        OR e.balance_after <> coalesce(before.balance_after, 0) + e.amount
+        OR b.version IS NULL OR (after.version IS NULL) <> (b.version = e.version)
+        OR (b.version = e.version AND b.credits <> e.balance_after))
+ LIMIT $1;
+
+-- name: account_without_balance
+SELECT a.id::text AS subject, 'no balance row' AS detail
+  FROM accounts AS a LEFT JOIN credit_balances AS b ON b.account_id = a.id
+ WHERE a.id >= $2 AND a.id < $3 AND $4::timestamptz < $5::timestamptz AND a.kind = 'user' AND b.account_id IS NULL
+ LIMIT $1;
+
+-- name: wrong_charge
+SELECT w.id::text AS subject, format('charged %s, booked %s', w.charged, coalesce(-sum(e.amount), 0)) AS detail
+  FROM workouts AS w
+  LEFT JOIN ledger_transactions AS t ON t.workout_id = w.id
+  LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id AND e.account_id = w.account_id
+ WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
+ GROUP BY w.id HAVING count(DISTINCT t.id) <> CASE WHEN w.charged > 0 THEN 1 ELSE 0 END
+                   OR coalesce(-sum(e.amount), 0) <> w.charged
+ LIMIT $1;
+
+-- name: charge_without_workout
+SELECT t.id::text AS subject, format('workout %s', t.workout_id) AS detail
+  FROM ledger_transactions AS t LEFT JOIN workouts AS w ON w.id = t.workout_id
+ WHERE t.id >= $2 AND t.id < $3 AND $4::timestamptz < $5::timestamptz AND t.workout_id IS NOT NULL AND w.id IS NULL
+ LIMIT $1;
+
+-- name: workout_in_parts
+SELECT w.id::text AS subject, 'no exercise or no muscle' AS detail
+  FROM workouts AS w
+ WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
+   AND (NOT EXISTS (SELECT FROM workout_exercises AS e WHERE e.workout_id = w.id)
+        OR NOT EXISTS (SELECT FROM workout_muscles AS m WHERE m.workout_id = w.id))
+ LIMIT $1;
+
+-- name: orphan_part
+SELECT p.workout_id::text AS subject, 'part of no workout, or of nothing that is known' AS detail
+  FROM (
+    SELECT e.workout_id, x.id FROM workout_exercises AS e LEFT JOIN exercises AS x ON x.id = e.exercise_id
+     WHERE e.workout_id >= $2 AND e.workout_id < $3
+    UNION ALL
+    SELECT m.workout_id, x.id FROM workout_muscles AS m LEFT JOIN muscles AS x ON x.id = m.muscle_id
+     WHERE m.workout_id >= $2 AND m.workout_id < $3
+  ) AS p LEFT JOIN workouts AS w ON w.id = p.workout_id
+ WHERE $4::timestamptz < $5::timestamptz AND (p.id IS NULL OR w.id IS NULL)
+ LIMIT $1;
+
+-- name: workout_without_event
+SELECT w.id::text AS subject, format('%s events', count(e.id)) AS detail
+  FROM workouts AS w
+  LEFT JOIN activity_events AS e ON e.account_id = w.account_id AND e.created_at = w.created_at
+   AND e.created_at >= $4::timestamptz - interval '1 hour' AND e.created_at < $5::timestamptz + interval '1 hour'
+   AND e.type = 'workout_completed' AND e.data ->> 'workout_id' = w.id::text
+ WHERE w.id >= $2 AND w.id < $3
+ GROUP BY w.id HAVING count(e.id) <> 1
+ LIMIT $1;
+
+-- name: lost_event
+-- An event waits in the outbox, or is among the newest of its owner's feed: as many as came since, and a few whose
+-- order there is another.
+WITH told AS MATERIALIZED (
+  SELECT e.id, e.namespace, u.id AS user_id, u.account_id
+    FROM activity_events AS e JOIN users AS u ON u.account_id = e.account_id
+   WHERE e.id >= $2 AND e.id < $3
+     AND e.created_at >= $4::timestamptz - interval '1 hour' AND e.created_at < $5::timestamptz + interval '1 hour'
+), people AS MATERIALIZED (
+  SELECT t.namespace, t.user_id,
+         (SELECT count(*) FROM activity_events AS e
+           WHERE e.account_id = t.account_id AND e.created_at >= $4::timestamptz - interval '1 hour') AS since
+    FROM (SELECT DISTINCT namespace, user_id, account_id FROM told) AS t
+), newest AS MATERIALIZED (
+  SELECT x.namespace, x.user_id, p.event_id
+    FROM people AS x
+    JOIN feed_channels AS c ON c.namespace = x.namespace AND c.channel = 'user:' || x.user_id
+    JOIN feed_positions AS p ON p.namespace = c.namespace AND p.channel = c.channel
+                            AND p."offset" > c.last_offset - x.since - 50
+)
+SELECT t.id::text AS subject,
+       format('%s in the outbox, %s in the feed of the owner', count(DISTINCT o.id), count(DISTINCT n.event_id)) AS detail
+  FROM told AS t
+  LEFT JOIN outbox AS o ON o.event_id = t.id
+  LEFT JOIN newest AS n ON n.namespace = t.namespace AND n.user_id = t.user_id AND n.event_id = t.id
+ GROUP BY t.id HAVING count(DISTINCT o.id) + count(n.event_id) <> 1
+ LIMIT $1;
+
+-- name: unknown_outbox_row
+SELECT o.event_id::text AS subject, 'in the outbox, but no event' AS detail
+  FROM outbox AS o LEFT JOIN activity_events AS e ON e.id = o.event_id AND e.created_at = o.event_at
+ WHERE o.event_id >= $2 AND o.event_id < $3 AND $4::timestamptz < $5::timestamptz AND e.id IS NULL
+ LIMIT $1;
+
+-- name: feed_with_holes
+-- The newest of each feed that the window's people and the community have, as many as came since, and a few more.
+WITH people AS MATERIALIZED (
+  SELECT u.id AS user_id, count(*) AS since
+    FROM activity_events AS e JOIN users AS u ON u.account_id = e.account_id
+   WHERE e.id >= $2 AND e.created_at >= $4::timestamptz - interval '1 hour' AND $3 > $2 AND $5::timestamptz > $4
+   GROUP BY u.id
+), looked AS MATERIALIZED (
+  SELECT kind || ':' || user_id AS channel, since + 50 AS most FROM people, unnest('{user,profile}'::text[]) AS kind
+  UNION ALL SELECT 'community', coalesce(sum(since), 0) + 50 FROM people
+)
+SELECT c.namespace || ':' || c.channel AS subject,
+       format('head %s, %s of the newest %s positions', c.last_offset, count(p."offset"), least(max(l.most), c.last_offset))
+         AS detail
+  FROM looked AS l
+  JOIN feed_channels AS c ON c.namespace = 'musclemap' AND c.channel = l.channel
+  LEFT JOIN feed_positions AS p ON p.namespace = c.namespace AND p.channel = c.channel
+                               AND p."offset" > c.last_offset - l.most
+ GROUP BY c.namespace, c.channel, c.last_offset
+HAVING count(p."offset") <> least(max(l.most), c.last_offset) OR max(p."offset") IS DISTINCT FROM nullif(c.last_offset, 0)
+ LIMIT $1;

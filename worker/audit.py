@@ -1,0 +1,66 @@
+"""`python -m worker audit [--whole]`: audits the books once; and the figures of the last audits for /metrics.
+
+A timer runs it every hour, and with `--whole` every week (config/deploy/systemd). Its findings are in its log, and
+their number is in the metrics of every worker until an audit finds nothing.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+import structlog
+
+from api.credits.audit import audit_next
+from api.db import Transaction
+from api.queries import load_queries
+from config.limits import AUDITS_LOOK_S
+from config.metrics import FAILURES
+from config.postgres import CONNECT_S, UNAVAILABLE
+from config.settings import Settings
+from worker import metrics
+from worker.store import committed
+
+log = structlog.get_logger()
+
+_AUDITS: Final = load_queries(__file__)["audits"]
+
+
+async def audit_once(settings: Settings, *, whole: bool) -> int:
+    """The exit code of the command: 0 = nothing found, 1 = findings, 2 = it could not be done."""
+    try:
+        connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=CONNECT_S)
+        try:
+            done = await audit_next(connection, datetime.now(UTC), whole=whole)
+        finally:
+            connection.terminate()
+    except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+        log.critical("audit_impossible", error=type(error).__name__)
+        return 2
+    for finding in done.findings:
+        log.error("audit_finding", check=finding.check, subject=finding.subject, detail=finding.detail)
+    log.info(
+        "audited",
+        kind=done.kind,
+        through=done.through.isoformat(),
+        findings=len(done.findings),
+        took_s=round(done.took_s, 1),
+    )
+    return 1 if done.findings else 0
+
+
+async def watch_audits(pool: asyncpg.Pool) -> None:
+    """Keeps the gauges of the last audits true."""
+    while True:
+        try:
+            async with committed(pool) as tx:
+                await _look(tx)
+        except (*UNAVAILABLE, asyncpg.PostgresError):
+            FAILURES.labels("audits").inc()
+        await asyncio.sleep(AUDITS_LOOK_S)
+
+
+async def _look(tx: Transaction) -> None:
+    for row in await tx.fetch(_AUDITS):
+        metrics.AUDIT_FINDINGS.labels(row["kind"]).set(row["findings"])
+        metrics.AUDIT_AGE_S.labels(row["kind"]).set(row["age_s"])
