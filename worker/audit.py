@@ -15,7 +15,6 @@ from api.credits.audit import audit_next
 from api.db import Transaction
 from api.queries import load_queries
 from config.limits import AUDITS_LOOK_S
-from config.metrics import FAILURES
 from config.postgres import CONNECT_S, UNAVAILABLE
 from config.settings import Settings
 from worker import metrics
@@ -23,6 +22,7 @@ from worker.store import committed
 
 log = structlog.get_logger()
 
+_RETRY_S: Final = 1
 _AUDITS: Final = load_queries(__file__)["audits"]
 
 
@@ -52,12 +52,13 @@ async def audit_once(settings: Settings, *, whole: bool) -> int:
 async def watch_audits(pool: asyncpg.Pool) -> None:
     """Keeps the gauges of the last audits true."""
     while True:
+        wait_s = AUDITS_LOOK_S
         try:
             async with committed(pool) as tx:
                 await _look(tx)
         except (*UNAVAILABLE, asyncpg.PostgresError):
-            FAILURES.labels("audits").inc()
-        await asyncio.sleep(AUDITS_LOOK_S)
+            wait_s = _RETRY_S  # not connected yet, or away
+        await asyncio.sleep(wait_s)
 
 
 async def _look(tx: Transaction) -> None:

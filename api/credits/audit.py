@@ -106,7 +106,7 @@ async def _of_windows(connection: asyncpg.Connection, recounted: int) -> list[Fi
 
 
 async def _count(connection: asyncpg.Connection, began: datetime, through: datetime) -> Any:
-    return await connection.fetchrow(_WINDOWS["count_window"].sql, *_bounds(began, through), timeout=CHECK_S_MAX)
+    return await connection.fetchrow(_WINDOWS["count_window"].sql, *_bounds(began, through)[:2], timeout=CHECK_S_MAX)
 
 
 def _bounds(began: datetime, through: datetime) -> tuple[UUID, UUID, datetime, datetime]:

@@ -83,9 +83,8 @@ SELECT p.workout_id::text AS subject, 'part of no workout, or of nothing that is
 SELECT w.id::text AS subject, format('%s events', count(e.id)) AS detail
   FROM workouts AS w
   LEFT JOIN activity_events AS e ON e.account_id = w.account_id AND e.created_at = w.created_at
-   AND e.created_at >= $4::timestamptz - interval '1 hour' AND e.created_at < $5::timestamptz + interval '1 hour'
    AND e.type = 'workout_completed' AND e.data ->> 'workout_id' = w.id::text
- WHERE w.id >= $2 AND w.id < $3
+ WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
  GROUP BY w.id HAVING count(e.id) <> 1
  LIMIT $1;
 
@@ -95,8 +94,7 @@ SELECT w.id::text AS subject, format('%s events', count(e.id)) AS detail
 WITH told AS MATERIALIZED (
   SELECT e.id, e.namespace, u.id AS user_id, u.account_id
     FROM activity_events AS e JOIN users AS u ON u.account_id = e.account_id
-   WHERE e.id >= $2 AND e.id < $3
-     AND e.created_at >= $4::timestamptz - interval '1 hour' AND e.created_at < $5::timestamptz + interval '1 hour'
+   WHERE e.id >= $2 AND e.id < $3 AND $4::timestamptz < $5::timestamptz
 ), people AS MATERIALIZED (
   SELECT t.namespace, t.user_id,
          (SELECT count(*) FROM activity_events AS e
@@ -128,7 +126,7 @@ SELECT o.event_id::text AS subject, 'in the outbox, but no event' AS detail
 WITH people AS MATERIALIZED (
   SELECT u.id AS user_id, count(*) AS since
     FROM activity_events AS e JOIN users AS u ON u.account_id = e.account_id
-   WHERE e.id >= $2 AND e.created_at >= $4::timestamptz - interval '1 hour' AND $3 > $2 AND $5::timestamptz > $4
+   WHERE e.id >= $2 AND $2::uuid < $3::uuid AND $4::timestamptz < $5::timestamptz
    GROUP BY u.id
 ), looked AS MATERIALIZED (
   SELECT kind || ':' || user_id AS channel, since + 50 AS most FROM people, unnest('{user,profile}'::text[]) AS kind

@@ -15,13 +15,11 @@ SELECT through::text AS subject, format('began %s, the one before ended %s', beg
 SELECT began, through, workouts, transactions, entries, credits, events FROM audit_windows ORDER BY through DESC LIMIT $1;
 
 -- name: count_window
--- $1 and $2 the lowest ids of the window and behind it, $3 and $4 the same as times.
+-- $1 and $2 the lowest ids of the window and behind it.
 SELECT (SELECT count(*) FROM workouts WHERE id >= $1 AND id < $2) AS workouts,
        (SELECT count(*) FROM ledger_transactions WHERE id >= $1 AND id < $2) AS transactions,
        e.entries, e.credits,
-       (SELECT count(*) FROM activity_events WHERE id >= $1 AND id < $2
-           AND created_at >= $3::timestamptz - interval '1 hour' AND created_at < $4::timestamptz + interval '1 hour')
-         AS events
+       (SELECT count(*) FROM activity_events WHERE id >= $1 AND id < $2) AS events
   FROM (SELECT count(*) AS entries, coalesce(sum(abs(amount)), 0)::bigint AS credits
           FROM ledger_entries WHERE transaction_id >= $1 AND transaction_id < $2) AS e;
 
