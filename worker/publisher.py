@@ -157,7 +157,7 @@ class Publisher:
     async def _publish(self, batch: Numbered) -> None:
         appends = [part for append in batch.appends for part in self._parts(append)]
         answers = await self._feed.append_many(self._epoch, appends, term=self._term())
-        odd = {}
+        odd: dict[Channel, None] = {}
         for append, expected in zip(appends, answers, strict=True):
             if expected is None or expected > append.last:  # the latter: an earlier try or a comparison has brought it
                 self._mark(append.channel, append.last)
@@ -204,7 +204,7 @@ class Publisher:
         cursor = -1
         while cursor:
             cursor, keys = await self._redis.scan(max(cursor, 0), match=META_PATTERN, count=RELAY_PAGE)
-            found = [of_meta_key(key.decode("utf-8", "replace")) for key in keys]
+            found = [of_meta_key(key.decode("utf-8", "replace")) for key in keys if isinstance(key, bytes)]
             lists = [channel for channel in found if channel is not None and not channel.is_stream]
             for at in range(0, max(1, len(lists)), RELAY_REFILLS):  # a page without any lets batches pass too
                 yield lists[at : at + RELAY_REFILLS]

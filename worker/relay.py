@@ -100,11 +100,11 @@ class Relay:
         does not say."""
         while True:
             try:
-                depth, age_s = await self._store.outbox()
+                measured: tuple[float, float] = await self._store.outbox()
             except (*UNAVAILABLE, asyncpg.PostgresError):
-                depth, age_s = math.nan, math.nan
-            metrics.OUTBOX_DEPTH.set(depth)
-            metrics.LAG_S.set(age_s)
+                measured = math.nan, math.nan
+            metrics.OUTBOX_DEPTH.set(measured[0])
+            metrics.LAG_S.set(measured[1])
             await asyncio.sleep(MEASURE_EVERY_S)
 
     async def _lead(self, lease: Lease, stopping: asyncio.Event) -> None:

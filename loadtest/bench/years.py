@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -107,8 +108,8 @@ class Side:
         for where, share in (("newest", None), ("middle", 0.5), ("oldest", 0.0)):
             after = None if share is None else Position(epoch, int(head * share) + 20).cursor
             before = None if share is None else encode_cursor(int(ledger * share) + 20)
-            feed_ms = await _mean_ms(lambda a=after: feed.page(self.db, COMMUNITY, 20, a))
-            ledger_ms = await _mean_ms(lambda b=before: ledger_page(self.db, self.users[0], 20, b))
+            feed_ms = await _mean_ms(partial(feed.page, self.db, COMMUNITY, 20, after))
+            ledger_ms = await _mean_ms(partial(ledger_page, self.db, self.users[0], 20, before))
             rows[f"community page, {where}, ms"] = f"{feed_ms:.2f}"
             rows[f"ledger page, {where}, ms"] = f"{ledger_ms:.2f}"
         return rows
