@@ -255,7 +255,7 @@ async def test_a_cancelled_command_is_cancelled(redis: RedisClient) -> None:
 async def test_a_list_begins_with_the_events_at_hand(redis: RedisClient, store: FeedStore) -> None:
     """Redis lacks a personal channel: it begins with the new event, and says nothing of what it does not have.
 
-    Failed against: a list that begins without `from` (`recovered: false` to whom the last 50 were promised).
+    Failed against: a list that begins without `from`.
     """
     await store.append_many(E, [Append(MINE, 70, bodies(70, 71), begins=True)])
     assert await redis.llen(history_key(MINE)) == 2
@@ -286,7 +286,6 @@ async def test_a_list_that_began_is_refilled_whole(store: FeedStore) -> None:
 
 @pytest.mark.parametrize("channel", [COMMUNITY, user_channel("u2")], ids=["stream", "list"])
 async def test_only_an_absent_list_begins(store: FeedStore, channel: Channel) -> None:
-    """Failed against: a stream that begins anywhere; another epoch's list taken for an absent one."""
     if channel.is_stream:
         assert await store.append_many(E, [Append(channel, 7, bodies(7, 7), begins=True)]) == [0]
     else:

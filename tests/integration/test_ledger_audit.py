@@ -56,7 +56,6 @@ async def _found(superuser: asyncpg.Connection) -> set[str]:
 
 
 async def test_a_hole_in_a_feed_of_the_window_is_found(books: Ledger, database: Database) -> None:
-    """Failed against: a count without the head."""
     user = await books.user()
     await books.log(user, "k")
     async with connection(database.superuser_url) as superuser:
@@ -158,7 +157,6 @@ async def test_the_command_says_what_it_found_and_workers_tell_it(
 
 
 async def test_an_audit_without_a_database_is_not_sound() -> None:
-    """Failed against: a traceback, and exit code 1, as with findings."""
     nowhere = Database.__new__(Database)
     nowhere.url = "postgresql://nobody@127.0.0.1:1/nothing"
     code, out = await run(nowhere, "audit")
