@@ -24,15 +24,17 @@ def main() -> None:
     """Reads the settings, takes the port, relays; or audits and ends."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="The worker; without a word: the relay.")
     parser.add_argument("command", nargs="?", choices=["audit"], help="audits the books, what came since the last time")
-    parser.add_argument("--whole", action="store_true", help="audits everything")
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--since", action="store_true", help="what came since the last audit (the default)")
+    extent.add_argument("--whole", action="store_true", help="audits everything")
     words = parser.parse_args()
     settings = load()
     if words.command == "audit":
         settings.require("database_url")
         configure_logging("audit", settings.log_level)
         sys.exit(asyncio.run(audit_once(settings, whole=words.whole)))
-    if words.whole:
-        parser.error("--whole belongs to audit")
+    if words.whole or words.since:
+        parser.error("--since and --whole belong to audit")
     settings.require("database_url", "redis_url")
     listener = listen(settings.worker_host, settings.worker_port, "WORKER_PORT")
 

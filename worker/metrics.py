@@ -1,5 +1,6 @@
 """What the relay tells about itself, beside the names of config/metrics.py."""
 
+import math
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -18,4 +19,7 @@ DELAY_S: Final = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
 )
 AUDIT_FINDINGS: Final = Gauge("audit_findings", "What the last audit of this kind found wrong in the books", ["kind"])
-AUDIT_AGE_S: Final = Gauge("audit_age_seconds", "Since the last audit of this kind", ["kind"])
+AUDIT_AGE_S: Final = Gauge("audit_age_seconds", "Since the last audit of this kind; +Inf = there was none", ["kind"])
+for _kind in ("window", "whole"):
+    AUDIT_FINDINGS.labels(_kind).set(0)
+    AUDIT_AGE_S.labels(_kind).set(math.inf)

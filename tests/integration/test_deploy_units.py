@@ -34,7 +34,7 @@ def secrets(role: str) -> dict[str, str]:
     return given
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, "audit@"])
 def test_systemd_takes_the_unit(role: str, tmp_path: Path) -> None:
     """Every line of it, the place of the checkout put in. Seen failing with `ProtectProc=hidden`."""
     installed = {"/opt/musclemap/.venv/bin/python": sys.executable, "/opt/musclemap": str(ROOT)}
@@ -45,7 +45,7 @@ def test_systemd_takes_the_unit(role: str, tmp_path: Path) -> None:
     assert (done.returncode, [line for line in done.stderr.splitlines() if "musclemap" in line]) == (0, [])
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, "audit@"])
 def test_a_unit_leaves_its_process_few_rights(role: str) -> None:
     """Seen failing with 4.7 each."""
     asked = [needs("systemd-analyze"), "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", "--no-pager"]
