@@ -119,6 +119,8 @@ def _accounts(user: UUID, session: UUID, token: bytes) -> dict[str, list[tuple[A
         ],
         file + "user_by_id": [(user,), (uuid7(),)],
         file + "user_by_email": [("u1@example.org",), ("nobody@example.org",)],
+        file + "replace_password_hash": [(user, "", "x", NOW)],
+        file + "reissue_newest": [(session, 1, HASH)],
         file + "insert_session": [(uuid7(), user, NOW, LATER)],
         file + "displace_sessions": [(user, NOW, 99), (user, NOW, 10)],
         file + "drop_old_sessions": [(user, NOW, 99), (user, NOW, 10)],
