@@ -79,6 +79,20 @@ def private_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private"))
 
 
+async def sign_in(fleet: Fleet, email: str) -> tuple[int, float, float]:
+    """Comes back when told. How often it asked, its slowest answer, and how long it took in all, seconds."""
+    began = time.monotonic()
+    tries, slowest_s, status = 0, 0.0, 0
+    while True:
+        tries += 1
+        status, heard, took_s = await answer(fleet.api.port, post(LOGIN, {"email": email, "password": PASSWORD}))
+        slowest_s = max(slowest_s, took_s)
+        if status == 200:
+            return tries, slowest_s, time.monotonic() - began
+        assert status == 503
+        await asyncio.sleep(int(heard.lower().partition(b"retry-after: ")[2].partition(b"\r\n")[0]))
+
+
 async def test_logins_of_people_who_left_take_nobodys_turn(api: Fleet) -> None:
     """Six sockets sign in again and again and leave at once. Seen failing with the line that only counted: 1 of 9
     honest logins passed."""
@@ -100,12 +114,13 @@ async def test_logins_of_people_who_left_take_nobodys_turn(api: Fleet) -> None:
     floods = [asyncio.create_task(flood()) for _ in range(6)]
     try:
         await asyncio.sleep(2)
-        ends = [await answer(api.api.port, post(LOGIN, {"email": email, "password": PASSWORD})) for email in emails]
+        ends = [await sign_in(api, email) for email in emails]
     finally:
         stop.set()
         await asyncio.gather(*floods)
-    print(f"{abandoned} abandoned; honest: {[(status, round(took_s, 2)) for status, _, took_s in ends]}")
-    assert [status for status, _, _ in ends] == [200] * 9
+    print(f"{abandoned} abandoned; honest ones (tries, slowest answer, seconds): {ends}")
+    assert sum(tries == 1 for tries, _, _ in ends) >= 6
+    assert max(slowest_s for _, slowest_s, _ in ends) < ARGON2_WAIT_S_MAX + 3
     assert await health(api) < HEALTH_S_MAX
 
 
@@ -113,22 +128,7 @@ async def test_a_hundred_and_twenty_at_once_are_served_or_told_when_to_come(api:
     """Those who come back when they are told get in. Seen failing with a line of 64: the slowest was served after 24
     s, and all others were told one second."""
     emails = await people(api, 20)
-
-    async def sign_in(email: str) -> tuple[int, float, float]:
-        began = time.monotonic()
-        slowest_s = 0.0
-        tries = status = 0
-        while status != 200:
-            tries += 1
-            status, heard, took_s = await answer(api.api.port, post(LOGIN, {"email": email, "password": PASSWORD}))
-            slowest_s = max(slowest_s, took_s)
-            if status == 200:
-                break
-            assert status == 503
-            await asyncio.sleep(int(heard.lower().partition(b"retry-after: ")[2].partition(b"\r\n")[0]))
-        return tries, slowest_s, time.monotonic() - began
-
-    ends = await asyncio.gather(*(sign_in(emails[number % 20]) for number in range(120)))
+    ends = await asyncio.gather(*(sign_in(api, emails[number % 20]) for number in range(120)))
     first = sum(tries == 1 for tries, _, _ in ends)
     slowest_s = max(slowest_s for _, slowest_s, _ in ends)
     print(f"{first} at the first try; slowest answer {slowest_s:.1f} s; all in after {max(e[2] for e in ends):.1f} s")
