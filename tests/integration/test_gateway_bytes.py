@@ -241,7 +241,7 @@ async def test_a_flood_of_pings_is_answered_within_the_rate(gate: Gateway) -> No
     """Seen failing: each ping was answered."""
     async with welcomed(gate) as flood, gate.client() as other:
         sent = time.monotonic()
-        await flood.send(frame(0x89, b"x") * 3_000)
+        await flood.send(frame(0x89, b"x") * 1_000)
         worst = 0.0
         for _ in range(5):
             began = time.monotonic()
