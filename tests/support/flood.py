@@ -13,7 +13,7 @@ from tests.support.raw import frame, request
 
 CHUNK: Final = 60_000
 OPENING: Final = request() + frame(0x81, b'{"type":"connect"}')
-_HALF_MESSAGE: Final = frame(0x81, b" " * 16_000)
+_HALF_MESSAGE: Final = frame(0x81, b'{"type":"ping"}' + b" " * 16_000)
 # What opens the socket, and what follows for ever, and how much of it a write has at most.
 KINDS: Final = {
     "empty continuations": (OPENING + frame(0x01, b"{"), frame(0x00), CHUNK),
@@ -26,7 +26,6 @@ KINDS: Final = {
     "single bytes": (OPENING, _HALF_MESSAGE, 1),
     "heads that never end": (b"GET /ws HTTP/1.1\r\n", b"a: b\r\n", 7),
 }
-SINGLE_BYTES: Final = frozenset({"half frames", "single bytes", "heads that never end"})
 
 
 class Flooder:
