@@ -221,6 +221,7 @@ VARIABLES_MAX: Final = 4_000  # values of one request: 1,300 sets; 2 µs each to
 VARIABLES_DEPTH_MAX: Final = 16
 VARIABLE_CHARS_MAX: Final = 4_096  # of one text
 GRAPHQL_ERRORS_MAX: Final = 20  # in one answer
+GRAPHQL_DOCUMENT_ERRORS_MAX: Final = 5  # found in a document: each prints the whole literal that it is about
 GRAPHQL_ERROR_CHARS_MAX: Final = 300  # of one message: it repeats what the client wrote
 GRAPHQL_DOCUMENTS_KEPT: Final = 1_000  # parsed and validated, in one process ...
 GRAPHQL_DOCUMENTS_BYTES_MAX: Final = 64 * 1024 * 1024  # ... and in memory: 50 to 400 KB each

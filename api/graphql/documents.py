@@ -29,9 +29,9 @@ from api.graphql.shape import Shape, read
 from config import metrics
 from config.limits import (
     GRAPHQL_DOCUMENT_BYTES_MAX,
+    GRAPHQL_DOCUMENT_ERRORS_MAX,
     GRAPHQL_DOCUMENTS_BYTES_MAX,
     GRAPHQL_DOCUMENTS_KEPT,
-    GRAPHQL_ERRORS_MAX,
     GRAPHQL_LINES_MAX,
     GRAPHQL_TOKENS_MAX,
 )
@@ -144,7 +144,7 @@ class Documents:
         if conflict is not None:
             message = f"Fields of one name conflict because {conflict.reason}; aliases keep them apart"
             raise InvalidDocumentError([GraphQLError(message, [conflict.first, conflict.other])])
-        errors = validate(self._schema, document, RULES, max_errors=GRAPHQL_ERRORS_MAX, hide_suggestions=True)
+        errors = validate(self._schema, document, RULES, max_errors=GRAPHQL_DOCUMENT_ERRORS_MAX, hide_suggestions=True)
         if errors:
             for found in errors:
                 found.message = found.message.partition(" Did you mean ")[0]  # one rule hints all the same

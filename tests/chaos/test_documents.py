@@ -57,7 +57,7 @@ def shapes() -> Iterator[str]:
         yield "{muscles{id " + f"@skip(if:{{a:{count}}})" * count + "}}"
         yield workout("{reps:1}" * count)
         yield workout("{reps:{a:[1 2]}}" * count)
-        yield workout("{" + " ".join(f"x{n}:1" for n in range(count)) + "}")
+        yield workout("{" + " ".join(f"x{n}:1" for n in range(count + 50)) + "}")
         yield "{__schema{types{" + "fields{args{type{ofType{name}}}}" * (count // 3) + "}}}"
         yield "{muscles{id}}" + "".join(f"fragment U{n} on Muscle{{id}}" for n in range(count))
         yield "{muscles{id}}" + "".join(f"fragment U on Muscle{{...U{n}}}" for n in range(count))

@@ -166,6 +166,7 @@ def bombs() -> Iterator[tuple[str, str]]:
     yield "introspection", "{__schema{types{" + "fields{type{ofType{name}}} " * 40 + "}}}"
     yield "deep introspection", "{__schema{types{fields{type{fields{type{fields{name}}}}}}}}"
     yield "a workout of literals", workout("{reps:1 weightKg:2}" * 60)
+    yield "unknown fields of an input", workout("{" + " ".join(f"x{n}:1" for n in range(140)) + "}")
     yield "a workout of wrong literals", workout('{reps:"x"}' * 90)
 
 
