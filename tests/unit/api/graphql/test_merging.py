@@ -2,7 +2,7 @@
 
 import pytest
 from graphql import OverlappingFieldsCanBeMergedRule, build_schema, parse, specified_rules, validate
-from hypothesis import event, given, settings
+from hypothesis import given, settings
 
 from api.graphql.documents import RULES
 from api.graphql.limits import check
@@ -41,7 +41,6 @@ def test_it_accepts_what_the_library_accepts(text: str) -> None:
     document = parse(text)
     theirs = validate(SCHEMA, document, [OverlappingFieldsCanBeMergedRule])
     ours = Merging(document).conflict()
-    event(f"merges: {not theirs}")
     assert (ours is None) == (not theirs) or validate(SCHEMA, document, RULES)  # refused for another reason
 
 
