@@ -6,7 +6,8 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
@@ -94,12 +95,22 @@ class Passwords:
         except TimeoutError:
             # The line was slower than what the last ones took.
             raise RetryLater(retry_after_s=math.ceil(self._in_line / ARGON2_CONCURRENCY * self._hash_s)) from None
-        try:
-            result, took_s = await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
-        finally:
-            self._free.release()
-        self._hash_s += _NEWEST * (took_s - self._hash_s)
+        loop = asyncio.get_running_loop()
+        job = self._threads.submit(_timed, work)
+
+        def done(_: Future[tuple[Result, float]]) -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._finished, job)
+
+        job.add_done_callback(done)
+        result, _ = await asyncio.wrap_future(job)
         return result
+
+    def _finished(self, job: Future[tuple[Any, float]]) -> None:
+        """Its thread is free: a hash cannot be broken off, so this may be long after its caller left."""
+        self._free.release()
+        if not job.cancelled() and job.exception() is None:
+            self._hash_s += _NEWEST * (job.result()[1] - self._hash_s)
 
 
 async def _unless_left(receive: Receive, work: Coroutine[Any, Any, Result]) -> Result:
