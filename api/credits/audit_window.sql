@@ -104,8 +104,11 @@ WITH told AS MATERIALIZED (
   SELECT x.namespace, x.user_id, p.event_id
     FROM people AS x
     JOIN feed_channels AS c ON c.namespace = x.namespace AND c.channel = 'user:' || x.user_id
-    JOIN feed_positions AS p ON p.namespace = c.namespace AND p.channel = c.channel
-                            AND p."offset" > c.last_offset - x.since - 50
+   CROSS JOIN LATERAL (  -- one range of the index for each channel
+     SELECT event_id FROM feed_positions
+      WHERE namespace = c.namespace AND channel = c.channel AND "offset" > c.last_offset - x.since - 50
+     OFFSET 0
+   ) AS p
 )
 SELECT t.id::text AS subject,
        format('%s in the outbox, %s in the feed of the owner', count(DISTINCT o.id), count(DISTINCT n.event_id)) AS detail
@@ -130,15 +133,15 @@ WITH people AS MATERIALIZED (
    GROUP BY u.id
 ), looked AS MATERIALIZED (
   SELECT kind || ':' || user_id AS channel, since + 50 AS most FROM people, unnest('{user,profile}'::text[]) AS kind
-  UNION ALL SELECT 'community', coalesce(sum(since), 0) + 50 FROM people
+  UNION ALL SELECT 'community', coalesce(sum(since), 0)::bigint + 50 FROM people
 )
 SELECT c.namespace || ':' || c.channel AS subject,
-       format('head %s, %s of the newest %s positions', c.last_offset, count(p."offset"), least(max(l.most), c.last_offset))
-         AS detail
+       format('head %s, %s of the newest %s positions', c.last_offset, p.size, least(l.most, c.last_offset)) AS detail
   FROM looked AS l
   JOIN feed_channels AS c ON c.namespace = 'musclemap' AND c.channel = l.channel
-  LEFT JOIN feed_positions AS p ON p.namespace = c.namespace AND p.channel = c.channel
-                               AND p."offset" > c.last_offset - l.most
- GROUP BY c.namespace, c.channel, c.last_offset
-HAVING count(p."offset") <> least(max(l.most), c.last_offset) OR max(p."offset") IS DISTINCT FROM nullif(c.last_offset, 0)
+ CROSS JOIN LATERAL (  -- one range of the index for each channel
+    SELECT count(*) AS size, max("offset") AS newest FROM feed_positions
+     WHERE namespace = c.namespace AND channel = c.channel AND "offset" > c.last_offset - l.most
+  ) AS p
+ WHERE p.size <> least(l.most, c.last_offset) OR p.newest IS DISTINCT FROM nullif(c.last_offset, 0)
  LIMIT $1;

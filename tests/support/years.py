@@ -1,5 +1,5 @@
 """A database as years of use leave it, made once for a test run: 100,000 positions in the public feed, a user with
-5,000 workouts, as many entries in the ledger and 99 sessions, 20,000 other channels, 20,000 events that wait."""
+5,000 workouts, as many entries in the ledger and 99 sessions, 20,000 other channels, 12,000 events that wait."""
 
 import asyncio
 from pathlib import Path

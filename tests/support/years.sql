@@ -9,9 +9,9 @@ SELECT 'musclemap', 'user:' || gen_random_uuid() FROM generate_series(1, 20000);
 INSERT INTO outbox (event_id, event_at, event)
 SELECT gen_random_uuid(), now() - interval '1 minute',
        json_build_object('user', json_build_object('id', 'u' || n % 3000), 'data', repeat('x', 800))
-  FROM generate_series(1, 20000) AS n;
+  FROM generate_series(1, 12000) AS n;
 INSERT INTO leases (name, holder, term, until) VALUES ('relay', 'me', 1, now() + interval '1 hour');
 INSERT INTO sessions (id, user_id, created_at, expires_at)
 SELECT gen_random_uuid(), (SELECT id FROM users WHERE name = 'User 1'), now(), now() + interval '7 days'
   FROM generate_series(1, 99);
-VACUUM ANALYZE;
+ANALYZE feed_positions, feed_channels, outbox, leases, sessions;
