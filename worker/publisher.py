@@ -244,6 +244,10 @@ class Publisher:
                     behind[channel] = in_redis.offset
                 case _ if channel.is_stream:
                     behind |= await self._replace({channel: await self._store.kept_stream(channel)}, why)
+                case _ if in_redis is None and why != "asked":  # it begins with what nobody has heard, if anything
+                    heard = max(heads[channel].published, self.published.get(channel, 0))
+                    if heard < last:
+                        behind[channel] = put_back_to(channel, last, heard)
                 case _:
                     lists.append(channel)
         if lists:
@@ -258,12 +262,13 @@ class Publisher:
 
     async def _append_after(self, behind: dict[Channel, int]) -> dict[Channel, int]:
         """Appends and publishes the next events of each; what is behind after that."""
-        appends = await self._store.missing(behind, RELAY_BATCH)
+        found = await self._store.missing(behind, RELAY_BATCH)
+        appends = [append._replace(begins=not append.channel.is_stream) for append in found]
         await self._append(appends)
         return {append.channel: append.last for append in appends if len(append.bodies) == RELAY_BATCH}
 
     async def _append(self, appends: Sequence[Append]) -> None:
-        """Appends what Redis must accept, because it was just seen there."""
+        """Appends what Redis must accept: it was just seen that it has what comes before, or nothing."""
         answers = await self._feed.append_many(self._epoch, appends, term=self._term())
         if any(expected is not None for expected in answers):
             raise RedisError("a channel changed under the relay")  # begin again

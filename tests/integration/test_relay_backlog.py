@@ -142,7 +142,8 @@ async def test_a_workout_moves_the_new_event_alone(pool: asyncpg.Pool, store: Re
     """Somebody with a history that Redis does not have logs one more: Redis gets that one, and all that was promised
     once somebody asks.
 
-    Seen failing with the last 50 loaded at each append (50 entries in each list).
+    Seen failing with the last 50 loaded at each append (50 entries in each list), and where only what the relay met in
+    its comparison was loaded so.
     """
     lease, user = await lead(pool), uuid.uuid4()
     mine, shown = user_channel(str(user)), profile_channel(str(user))
