@@ -41,9 +41,9 @@ from worker.relay import Relay
 
 WORKOUTS: Final = 200_000
 BACKLOG: Final = 20_000
-PEOPLE: Final = 300  # who train while it is measured
+PEOPLE: Final = 2_000  # who train while it is measured
 PAGES: Final = 200
-EVENTS_EACH: Final = 1  # the new event of a person whose history Redis does not have
+EVENTS_EACH: Final = 1  # the new event of somebody whose history Redis does not have
 TRAINING_S: Final = 5.0
 DRAIN_S_MAX: Final = 600.0
 
