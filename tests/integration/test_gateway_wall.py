@@ -124,8 +124,8 @@ async def test_two_thousand_half_handshakes(gate: Gateway) -> None:
     ends: list[float] = []
 
     async def half() -> None:
+        began = time.monotonic()  # the gateway counts from the accept, which this client hears of when it has time
         async with raw(gate) as talk:
-            began = time.monotonic()
             await talk.send(request()[:60])
             await talk.rest(4 * CONNECT_DEADLINE_S)
             ends.append(time.monotonic() - began)
