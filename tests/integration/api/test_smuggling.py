@@ -170,18 +170,41 @@ SERVED = {
 }
 
 
+# Where a packet ends, counted from the end of the first head.
+CUTS = {"nowhere": None, "1 before its end": -1, "2 before its end": -2, "3 before its end": -3, "20 behind it": 20}
+
+
 @pytest.mark.parametrize("data", SERVED.values(), ids=SERVED)
-@pytest.mark.parametrize("step", [1, 1_000])
-def test_what_everybody_reads_alike_is_served_however_it_is_cut(api: Running, data: bytes, step: int) -> None:
-    """Byte by byte too, with the next request behind. Seen failing with the end of a head looked for in each read by
-    itself: nothing was answered."""
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_what_everybody_reads_alike_is_served_wherever_it_is_cut(api: Running, data: bytes, cut: int | None) -> None:
+    """With the next request behind. Seen failing with the end of a head looked for in each read by itself: 6 of 15 next
+    requests were not answered; and with what had come of a body not counted: 1 was not."""
+    both = data + NEXT
     with connected(api) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        both = data + NEXT
-        for at in range(0, len(both), step):
-            connection.sendall(both[at : at + step])
-        first, _ = one_answer(connection)
-        second, _ = one_answer(connection)
+        if cut is not None:
+            at = data.index(b"\r\n\r\n", data.index(b"GET")) + 4 + cut
+            connection.sendall(both[:at])
+            with httpx2.Client() as other:  # by then the first part has been read
+                other.get(api.service.http("/health"))
+            both = both[at:]
+        connection.sendall(both)
+        _expect_both(connection)
+
+
+@pytest.mark.parametrize("data", SERVED.values(), ids=SERVED)
+def test_what_everybody_reads_alike_is_served_byte_by_byte(api: Running, data: bytes) -> None:
+    """With the next request behind. Seen failing with heads that must come in one read: none of 3 was served."""
+    with connected(api) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(len(data + NEXT)):
+            connection.sendall((data + NEXT)[at : at + 1])
+        _expect_both(connection)
+
+
+def _expect_both(connection: socket.socket) -> None:
+    first, _ = one_answer(connection)
+    second, _ = one_answer(connection)
     assert first.startswith(b"HTTP/1.1 404 ")
     assert b"x-request-id: honest" in second
     assert b"smuggled" not in first + second
