@@ -109,8 +109,8 @@ def established(talk: Raw) -> bool:
 
 
 async def test_the_oldest_idle_connection_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silent, between two requests, or in the middle of a head. Seen failing with uvicorn's limit_concurrency: the first
-    of four got 503; and with the youngest given way instead: a newcomer was not answered."""
+    """Silent, between two requests, or in the middle of a head. Seen failing with uvicorn's limit_concurrency: the
+    first of four got 503; and with the youngest given way instead: a newcomer was not answered."""
     monkeypatch.setattr(api.connections, "HTTP_CONNECTIONS_MAX", 4)
     async with serving(Small()) as port, AsyncExitStack() as stack:
         many = [await stack.enter_async_context(opened(port)) for _ in range(4)]
@@ -241,9 +241,9 @@ async def test_the_next_request_waits_until_the_answer_has_left(monkeypatch: pyt
 
 
 async def test_slow_readers_are_served_to_the_end_and_those_who_stop_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the connection is closed already, and only its last bytes wait. Seen failing without the look, and with
-    closing connections not looked at: who had stopped was there after 20 s; and with all cut for whom something waits:
-    the slow one's answer was cut."""
+    """Also where the connection is closed already, and only its last bytes wait. Seen failing without the look, and
+    with closing connections not looked at: who had stopped was there after 20 s; and with all cut for whom something
+    waits: the slow one's answer was cut."""
     monkeypatch.setattr(api.connections, "HTTP_UNREAD_LOOK_S", 0.4)
     size = 4_000_000
     async with serving(Small()) as port, AsyncExitStack() as stack:
@@ -267,7 +267,7 @@ async def test_slow_readers_are_served_to_the_end_and_those_who_stop_are_not(mon
 
 
 async def test_what_nobody_reads_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen failing without the bound: more than five were there after 20 s; and with all cut who waited: one was left."""
+    """Seen failing without the bound: more than five were there after 20 s; with all cut: one was left."""
     monkeypatch.setattr(api.connections, "HTTP_UNREAD_BYTES_MAX", 5_000_000)
     monkeypatch.setattr(api.connections, "HTTP_UNREAD_LOOK_S", 60.0)  # nobody is ended for want of progress
     async with serving(Small()) as port, AsyncExitStack() as stack:
@@ -315,8 +315,8 @@ async def test_whoever_leaves_gives_their_place_in_the_line_back(passwords: Pass
 
 
 async def test_a_hash_that_nobody_waits_for_keeps_its_thread(passwords: Passwords) -> None:
-    """So the next waits in the line, where its time is bounded. Seen failing with the place given back at once: both were
-    free while two hashes went on."""
+    """So the next waits in the line, where its time is bounded. Seen failing with the place given back at once: both
+    were free while two hashes went on."""
     left = [Person(passwords) for _ in range(2)]
     await until(lambda: len(passwords._threads._threads) == 2)
     for person in left:

@@ -50,8 +50,8 @@ def test_targets_that_are_taken(target: bytes) -> None:
     ],
 )
 def test_targets_that_are_not(target: bytes) -> None:
-    """Seen failing with the beginning of the host compared: 3 were taken; with any character allowed: 4; with whatever is
-    no address taken for a path: 6."""
+    """Seen failing with the beginning of the host compared: 3 were taken; with any character allowed: 4; with whatever
+    is no address taken for a path: 6."""
     with pytest.raises(BadHead):
         judged("1.1", target, [HOST])
 
@@ -73,8 +73,8 @@ def test_targets_that_are_not(target: bytes) -> None:
     ],
 )
 def test_heads_that_two_servers_could_read_differently(version: str, headers: list[tuple[bytes, bytes]]) -> None:
-    """Seen failing without the check of the version (2 were taken), of two hosts (2), of none (1), of expectations (2), of
-    the length (1), and with any coding taken that ends in chunked (3)."""
+    """Seen failing without the check of the version (2 were taken), of two hosts (2), of none (1), of expectations (2),
+    of the length (1), and with any coding taken that ends in chunked (3)."""
     with pytest.raises(BadHead):
         judged(version, b"/", headers)
 
@@ -85,8 +85,8 @@ def test_http_1_0_needs_no_host() -> None:
 
 
 def test_a_head_without_its_upgrade_is_the_same_head() -> None:
-    """Seen failing with the whole Connection header left out: a client that wanted to close was kept; and with its upgrade
-    left in."""
+    """Seen failing with the whole Connection header left out: a client that wanted to close was kept; and with its
+    upgrade left in."""
     headers = [HOST, (b"upgrade", b"h2c"), (b"connection", b"close, Upgrade, HTTP2-Settings"), (b"x", b"1")]
     headers += [(b"http2-settings", b"A"), (b"connection", b"upgrade"), (b"content-length", b"2")]
     assert without_upgrade(b"POST", "1.1", b"/x", headers) == (
