@@ -109,7 +109,7 @@ async def test_an_event_near_the_bound_is_sent_alone(gate: Gateway) -> None:
 async def test_who_leaves_or_joins_again_amid_a_recovery(gate: Gateway) -> None:
     """After `unsubscribed` nothing more comes; a new `since` counts from its `subscribed` on.
 
-    Seen failing (no answer) with an `unsubscribe` that stood alone behind a `subscribe` under way.
+    Seen failing (no answer in 20 s) with an `unsubscribe` that stood alone behind a `subscribe` under way.
     """
     channel = await lay(gate, "amid")
     async with gate.client() as talk:
@@ -139,7 +139,8 @@ async def test_who_leaves_or_joins_again_amid_a_recovery(gate: Gateway) -> None:
 
 
 async def test_several_recoveries_of_one_client_come_one_after_another(gate: Gateway) -> None:
-    """Each whole; no two mixed. Seen failing with a client that lost its place in line whenever more was read."""
+    """Each whole; no two mixed. Seen failing with a client that lost its place in line whenever more was read: twelve
+    stretches and not four."""
     channels = [await lay(gate, f"several-{number}") for number in range(4)]
     heard: list[str] = []
     at: dict[str, int] = {}
@@ -211,7 +212,7 @@ async def test_maps_that_nobody_reads_cost_little(gate: Gateway) -> None:
 
 async def test_more_asks_than_may_wait_are_refused(gate: Gateway) -> None:
     """A client may have as many answers waiting as it may have subscriptions; the rest is told so at once, and the
-    answer under way comes whole. Seen failing while any number waited."""
+    answer under way comes whole. Seen failing while any number waited: none was refused."""
     channel, held = await lay(gate, "under-way"), await lay(gate, "asked", 200, 100)
     refused = 0
     async with gate.client() as talk:

@@ -39,7 +39,8 @@ async def test_made_up_people_around_an_edge_do_not_see_somebody_leave(
 ) -> None:
     """Fill a cell one by one until it is shown, take four away, wait for one person to leave: nothing may change.
 
-    Seen failing with steps that ended a fifth below their beginning: the cell was gone as soon as the person was.
+    Seen failing with steps that ended a fifth below their beginning: the cell was gone as soon as the person was
+    (0, and not 20).
     """
     settings = {
         "MAP_K": "5,10,20",

@@ -146,7 +146,7 @@ def test_nothing_is_documented_that_is_not() -> None:
 
 
 def test_the_largest_frame_is_as_documented() -> None:
-    """Failed with the document silent: a client must know what its library has to take."""
+    """A client must know what its library has to take. Seen failing with the document silent."""
     assert f"larger than {FRAME_BYTES_MAX // 1024} KiB" in DOCUMENT["info"]["description"]
 
 
