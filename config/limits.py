@@ -105,6 +105,7 @@ CLOSING_READ_BYTES_MAX: Final = 16 * 1024  # of a closing socket in one read; th
 TCP_RECEIVE_BYTES: Final = 64 * 1024  # the kernel keeps about this of what one socket says, and a read brings no more
 HELD_CONNECTS_MAX: Final = 10_000  # whose token names a key that is being fetched; then 1013
 HELD_MESSAGES_MAX: Final = 10  # of one of them, `connect` included; then 1013
+PAUSE_S: Final = 1  # a tick that is late by more: the process was paused, and deadlines of others do not pass meanwhile
 LOOP_LATE_S: Final = 0.002  # a loop that is late by this is busy, and ...
 LOOP_LOOK_S: Final = (0.01, 0.1)  # ... is looked at this often; and at rest, where each look wakes the process
 REPORT_EVERY_S: Final = 1  # a process's figures reach the board this often

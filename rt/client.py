@@ -57,7 +57,7 @@ class Client(Outflow):
         self._enter()
         self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
-        self._wake_at(monotonic() + CONNECT_DEADLINE_S)
+        self._wake_at(self._gateway.awake.now() + CONNECT_DEADLINE_S)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Gone, for whatever reason: everybody forgets it."""
@@ -71,7 +71,7 @@ class Client(Outflow):
     def opened(self) -> None:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
         now = monotonic()
-        self._heard_at = now
+        self._heard_at = self._gateway.awake.now()
         self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
         self._gateway.counters.upgraded += 1
         self._gateway.lobby.upgrade(self, self._group)
@@ -83,7 +83,7 @@ class Client(Outflow):
         self._gateway.throttle.leave(self)
         self.listen()  # what it still says is read away: bytes unread would reset the socket, and lose our close
         self._end_session()
-        self._wake_at(monotonic() + CLOSE_WAIT_S)
+        self._wake_at(self._gateway.awake.now() + CLOSE_WAIT_S)
 
     def close(self, closing: Closing) -> None:
         """Ends the session too."""
@@ -98,8 +98,8 @@ class Client(Outflow):
     def on_message(self, payload: bytes | bytearray) -> None:
         """A text message."""
         now = monotonic()
-        self._heard_at = now
         gateway = self._gateway
+        self._heard_at = gateway.awake.now()
         gateway.counters.messages += 1
         message = decode(payload)
         if not (gateway.door.held and gateway.door.keeps(self, message)):
@@ -131,7 +131,7 @@ class Client(Outflow):
         if ignored or session is None or not session.expires_unix:
             return self._control() and not ignored
         now = monotonic()
-        self._heard_at = now
+        self._heard_at = self._gateway.awake.now()
         refusal = session.fragment(now)
         if refusal is not None:
             self._perform(refusal, now)
@@ -163,7 +163,7 @@ class Client(Outflow):
                     self._admitted(effect.frame, now)
                     gateway.counters.resumed += effect.resumed
                 case Join():
-                    self._wake_before_deadline()
+                    self.wake_before_deadline()
                     gateway.hub.join(self, effect.id, effect.channel, effect.since)
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
@@ -197,7 +197,7 @@ class Client(Outflow):
             )
         self.send(welcome)
         # The first look at the clock is at a random time, so that a wave of connects is no wave of pings.
-        self._wake_at(now + _PATIENCE_S[session.background][0] * (0.5 + gateway.chance() / 2))
+        self._wake_at(gateway.awake.now() + _PATIENCE_S[session.background][0] * (0.5 + gateway.chance() / 2))
 
     def _beat(self, beat: Beat) -> None:
         session = self.session
@@ -240,7 +240,7 @@ class Client(Outflow):
         self._slot = NOWHERE
 
     def on_timer(self, now: float) -> None:
-        """Called at `_due`, or early; by then the client may be gone, or have put itself in again."""
+        """Called at `_due` (AwakeClock), or early; by then it may be gone, or have put itself in again."""
         if self.phase == LOST:
             return
         if now < self._due:
@@ -258,7 +258,7 @@ class Client(Outflow):
             self.close(Closing.NO_CONNECT)
             return
         gateway = self._gateway
-        unix = now + gateway.facts.unix_offset
+        unix = monotonic() + gateway.facts.unix_offset  # what was granted until a time of day does not wait for us
         for wire in session.expired_subscriptions(unix):
             gateway.hub.drop(self, wire)
             self.send(outbound.unsubscribed(None, wire, "token_expired"))
@@ -276,11 +276,12 @@ class Client(Outflow):
                 quiet_until = self._heard_at + ping_s
             self._wake_at(min(quiet_until, now + session.next_deadline_unix() - unix))
 
-    def _wake_before_deadline(self) -> None:
-        """A channel token may end before the next look at the clock."""
+    def wake_before_deadline(self) -> None:
+        """A channel token, or the socket's life, may end before the next look at the clock."""
         session = self.session
-        if session is not None:
-            ends = session.next_deadline_unix() - self._gateway.facts.unix_offset
+        if session is not None and session.expires_unix:
+            facts, awake = self._gateway.facts, self._gateway.awake
+            ends = awake.now() + session.next_deadline_unix() - (monotonic() + facts.unix_offset)
             if ends < self._due:
                 self._wake_at(ends)
 

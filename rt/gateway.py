@@ -5,7 +5,10 @@ import random
 import resource
 from typing import Final
 
+import structlog
+
 from config.addresses import Network, networks
+from config.awake import AwakeClock
 from config.limits import TIMERS_PER_TURN
 from config.settings import Settings
 from rt.client import Client
@@ -22,6 +25,8 @@ from rt.pump import Pump
 from rt.session import Facts
 from rt.throttle import Throttle
 from rt.wheel import Wheel
+
+log = structlog.get_logger()
 
 _RESTARTING: Final = Page(503, b"restarting\n")
 _FULL: Final = Page(503, b"no room\n")
@@ -50,6 +55,7 @@ class Gateway:
         presence: LocalPresence,
         map_view: MapView,
         counters: Counters,
+        awake: AwakeClock,
     ) -> None:
         self.rules = rules
         self.facts = facts
@@ -57,7 +63,8 @@ class Gateway:
         self.presence = presence
         self.map = map_view
         self.counters = counters
-        self.wheel: Wheel[Client] = Wheel(asyncio.get_running_loop().time())
+        self.awake = awake
+        self.wheel: Wheel[Client] = Wheel(awake.now())
         self.door = Door(asyncio.get_running_loop())
         self.pump = Pump(asyncio.get_running_loop(), self._unread)
         self.throttle = Throttle(asyncio.get_running_loop())
@@ -99,8 +106,13 @@ class Gateway:
         if name is not None:
             setattr(self.counters, name, getattr(self.counters, name) + 1)
 
-    async def turn(self, now: float) -> None:
+    async def turn(self) -> None:
         """One tick of the wheel: deadlines, TIMERS_PER_TURN in one turn of the loop, and clients that are behind."""
+        if self.awake.tick():
+            log.warning("paused")
+            await asyncio.sleep(0)  # what was said meanwhile is read before anybody is judged
+            await self._catch_up()
+        now = self.awake.now()
         due = self.wheel.advance(now)
         for client in due:
             client.taken_out()
@@ -110,6 +122,13 @@ class Gateway:
                 await asyncio.sleep(0)
         for slow in list(self.slow):
             slow.check_backlog(now)
+
+    async def _catch_up(self) -> None:
+        """The time of day went on in a pause: tokens may have ended."""
+        for number, client in enumerate(list(self.clients), 1):
+            client.wake_before_deadline()
+            if number % TIMERS_PER_TURN == 0:
+                await asyncio.sleep(0)
 
     def _unread(self) -> int:
         """Bytes that sockets have not taken."""

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import structlog
 
+from config.awake import AwakeClock
 from config.limits import (
     ANSWERS_WAITING_MAX,
     EPOCH_WAIT_S,
@@ -45,15 +46,17 @@ class Hub:
         bus: Bus,
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
+        awake: AwakeClock,
         rates: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self.topics: dict[str, Topic] = {}
+        self.awake = awake  # of all that somebody waits for here
         self.load: Callable[[Topic], None] = lambda _topic: None
         self._bus = bus
         self._counters = counters
         self._loop = loop
         self._rates = rates
-        self.recoveries = Recoveries(self, loop)
+        self.recoveries = Recoveries(self)
         self.waiting = 0  # joins and parts that were not answered, and clients in the middle of a recovery
         self._asks: dict[Reader, int] = {}  # the same of each
         self._dirty: dict[Topic, None] = {}  # something is pending
@@ -92,7 +95,7 @@ class Hub:
             self._refuse(reader, message_id, "UNAVAILABLE", "too many are joining")
             self.release(topic)
             return
-        self._wait(topic, Join(reader, message_id, known, self._loop.time() + EPOCH_WAIT_S))
+        self._wait(topic, Join(reader, message_id, known, self.awake.now() + EPOCH_WAIT_S))
         if free:  # else it is its turn when the one before it was answered
             self.load(topic)
 
@@ -226,7 +229,7 @@ class Hub:
             self._on_presence(topic, payload)
             return
         if not batch.size:
-            topic.told, topic.told_at = batch.last, self._loop.time()
+            topic.told, topic.told_at = batch.last, self.awake.now()
             if topic.waiting:
                 self.load(topic)
             return
@@ -236,7 +239,7 @@ class Hub:
                 self.work(topic)
             case Verdict.HOLE:
                 topic.state = State.FILLING
-                topic.hole_since = self._loop.time()
+                topic.hole_since = self.awake.now()
                 self._counters.holes += 1
                 self.load(topic)
             case Verdict.OTHER_EPOCH:

@@ -121,7 +121,7 @@ class Loader:
         elif history is not None and history.offset > topic.offset and topic.state is not State.LIVE:
             self._hub.abandon(topic, "forgotten")
             return False
-        if topic.hole_since and asyncio.get_running_loop().time() - topic.hole_since > REFILL_WAIT_S:
+        if topic.hole_since and self._hub.awake.now() - topic.hole_since > REFILL_WAIT_S:
             self._hub.abandon(topic, "not refilled")
             return False
         self._expire(topic)
@@ -181,7 +181,7 @@ class Loader:
 
     def _expire(self, topic: Topic) -> bool:
         """Whoever has waited for too long is told so, _LATE_AT_ONCE clients in one go; whether there are more."""
-        now = asyncio.get_running_loop().time()
+        now = self._hub.awake.now()
         unread = [join for join in topic.recovering.values() if not join.told and join.deadline <= now]
         for join in unread[:_LATE_AT_ONCE]:
             self._hub.recoveries.leave(topic, join.reader)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from config.limits import MAP_WRITE_BYTES_MAX
@@ -49,7 +48,7 @@ class Outflow(Peer):
             self.write(data)
             if backlog is not None:
                 backlog.wrote(len(data))
-                self.check_backlog(monotonic())
+                self.check_backlog(self._gateway.awake.now())
 
     def send_map(self, parts: Sequence[MapFrame], joined: bytes) -> None:
         """Frames of tiles, or `online`: whoever is behind gets the newest only."""
@@ -110,7 +109,7 @@ class Outflow(Peer):
     def pause_writing(self) -> None:
         """The client has fallen behind."""
         if self._backlog is None and self.transport is not None and self.phase == OPEN:
-            self._backlog = Backlog(self.transport.get_write_buffer_size(), monotonic())
+            self._backlog = Backlog(self.transport.get_write_buffer_size(), self._gateway.awake.now())
             self._gateway.slow.add(self)
 
     def resume_writing(self) -> None:

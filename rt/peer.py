@@ -143,7 +143,7 @@ class Peer(Connection):
 
     def _control(self) -> bool:
         now = monotonic()
-        self._heard_at = now
+        self._heard_at = self._gateway.awake.now()
         session = self.session
         if session is None or session.control_frame(now):
             return True

@@ -5,7 +5,6 @@ time for a client; the others stand in line. Whoever has been told everything up
 its readers; until then the live stream goes into the history, and nobody waits for anybody.
 """
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from config.limits import EPOCH_WAIT_S, FRAME_BYTES_MAX, PASTS_BYTES_MAX
@@ -26,10 +25,9 @@ _SUBSCRIBED_BYTES: Final = 1_024  # of `subscribed` without its events: channel,
 class Recoveries:
     """See the module. One per process."""
 
-    def __init__(self, hub: "Hub", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, hub: "Hub") -> None:
         self.budget = Budget()
         self._hub = hub
-        self._loop = loop
         self._lines: dict[Reader, dict[Topic, None]] = {}  # the first of a line is under way
         self._pasts: dict[Topic, None] = {}  # topics with a history in memory, the one that was read last at the end
 
@@ -134,7 +132,7 @@ class Recoveries:
         """What comes next is not in memory: Redis is asked. Whatever else of this client waits stands behind it."""
         del topic.recovering[join.reader]
         if join.told:
-            join = join._replace(deadline=self._loop.time() + EPOCH_WAIT_S)
+            join = join._replace(deadline=self._hub.awake.now() + EPOCH_WAIT_S)
         topic.waiting[join.reader] = [join, *topic.waiting.get(join.reader, ())]
         self._hub.load(topic)
 

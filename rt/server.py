@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from config.addresses import names_us
+from config.awake import AwakeClock
 from config.limits import (
     CLOSE_WAIT_S,
     DRAIN_BATCHES_PER_S,
@@ -68,7 +69,8 @@ class Server:
         self._gateway_id = f"{socket.gethostname()[:40]}-{os.getpid()}-{os.urandom(4).hex()}"
         self._redis: RedisClient = connect(settings.redis_url.get_secret_value())
         self._bus = Bus(settings.redis_url.get_secret_value(), self._redis, self._gateway_id, self._counters)
-        hub = Hub(self._bus, self._counters, asyncio.get_running_loop(), settings.feed_rates)
+        awake = AwakeClock(TICK_S)
+        hub = Hub(self._bus, self._counters, asyncio.get_running_loop(), awake, settings.feed_rates)
         self._loader = Loader(hub, FeedStore(self._redis), self._counters)
         partitions = settings.presence_partitions
         self._presence = LocalPresence(
@@ -84,7 +86,7 @@ class Server:
         )
         facts.unix_offset = time.time() - asyncio.get_running_loop().time()
         rules = Rules(origins=settings.origins, pages=self._page)
-        self._gateway = Gateway(settings, rules, facts, hub, self._presence, self._map, self._counters)
+        self._gateway = Gateway(settings, rules, facts, hub, self._presence, self._map, self._counters, awake)
         self._knowledge = Knowledge(settings, self._redis, self._gateway, self._loader)
         self._started = False
         self._gaps: list[tuple[float, float]] = []  # (when, seconds), longest first, of the last minute
@@ -137,7 +139,7 @@ class Server:
             gateway = self._gateway
             gateway.facts.unix_offset = time.time() - now
             degraded = not self._bus.connected or self._presence.degraded
-            await gateway.turn(now)
+            await gateway.turn()
             if degraded != gateway.facts.degraded:
                 gateway.facts.degraded = degraded
                 log.warning("degraded" if degraded else "healed")

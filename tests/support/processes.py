@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
 from types import TracebackType
@@ -47,6 +47,18 @@ class Service:
     def children(self) -> list[int]:
         """The processes that it has forked, oldest first; the gateway's first has the sockets."""
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Its first child does not run meanwhile; begins when it surely has stopped."""
+        process = self.children()[0]
+        os.kill(process, signal.SIGSTOP)
+        try:
+            while Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "T":
+                time.sleep(POLL_S)
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
 
     def http(self, path: str = "/") -> str:
         """The address of a path of this process."""

@@ -41,6 +41,11 @@ def frame(first: int, payload: bytes = b"", *, masked: bool = True, declared: in
     return head + (bytes(4) if masked else b"") + (payload if declared is None else b"")
 
 
+def close_code(data: bytes) -> int:
+    """Of the close frame at the end of what came, which must be there."""
+    return int.from_bytes(data[data.rindex(b"\x88") + 2 :][:2], "big")
+
+
 class Raw:
     """A TCP connection of bytes."""
 

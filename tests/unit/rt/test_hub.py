@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from config.awake import AwakeClock
 from config.limits import FLUSH_WRITES_PER_TURN
 from config.redis import connect
 from rt.bus import Bus
@@ -50,7 +51,7 @@ class Leaver(Reader):
 
 def make_hub() -> Hub:
     bus = Bus(NOWHERE, connect(NOWHERE), "gateway", Counters())
-    return Hub(bus, Counters(), asyncio.get_running_loop())
+    return Hub(bus, Counters(), asyncio.get_running_loop(), AwakeClock(1.0))
 
 
 def live(hub: Hub, channel: Channel, at: Position, hearing: int) -> tuple[Topic, list[Reader]]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from config.awake import AwakeClock
 from config.redis import RedisClient, connect
 from rt.bus import Bus
 from rt.feed.positions import Position
@@ -48,7 +49,7 @@ async def test_who_waits_in_the_queue_is_told_when_it_takes_too_long(
     monkeypatch.setattr("rt.hub.EPOCH_WAIT_S", 0.0)
     monkeypatch.setattr("rt.loader._PATIENCE_S", 0.01)
     counters, reader = Counters(), Reader()
-    hub = Hub(Bus(NOWHERE, redis, "gateway", counters), counters, asyncio.get_running_loop())
+    hub = Hub(Bus(NOWHERE, redis, "gateway", counters), counters, asyncio.get_running_loop(), AwakeClock(1.0))
     loader = Loader(hub, FeedStore(redis), counters)
     hub.join(reader, None, CHANNEL, None)
     hub.topics[CHANNEL.wire].heard = True

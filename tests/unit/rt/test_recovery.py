@@ -7,6 +7,7 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from config.awake import AwakeClock
 from config.limits import ANSWER_PART_BYTES_MIN, FRAME_BYTES_MAX
 from config.redis import connect
 from rt.bus import Bus
@@ -62,7 +63,7 @@ class Scene:
     def __init__(self, sizes: list[int]) -> None:
         redis = connect(NOWHERE)
         self.counters = Counters()
-        self.hub = Hub(Bus(NOWHERE, redis, "gateway", self.counters), self.counters, LOOP)
+        self.hub = Hub(Bus(NOWHERE, redis, "gateway", self.counters), self.counters, LOOP, AwakeClock(1.0))
         self.loader = Loader(self.hub, FeedStore(redis), self.counters)
         self.bodies = [b'"%b"' % (b"x" * (size - 2)) for size in sizes]
 
