@@ -133,6 +133,7 @@ class Keeper:
     async def _turn(self) -> None:
         now_s = self._monotonic()
         if now_s - self._last_s > GATEWAY_LEASE_LATE_S / 2:  # we slept, perhaps the gateways did too
+            self._reap_from_s = max(self._reap_from_s, now_s + PRESENCE_OUTAGE_HOLD_S)
             self._sweep_from_s = max(self._sweep_from_s, now_s + GATEWAY_LEASE_LATE_S)
         self._last_s = now_s
         if now_s >= self._lead_at_s:

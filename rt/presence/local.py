@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from config.limits import (
+    GATEWAY_LEASE_LATE_S,
     GATEWAY_LEASE_RENEW_S,
     NOW_EVERY_S,
     PRESENCE_PENDING_CLOSES_MAX,
@@ -123,6 +124,7 @@ class LocalPresence:
         self._guard = ClockGuard()
         self._gateways = 1
         self._leased = False
+        self._slept = False
         self._renew_at_s = self._touch_at_s = self._tell_now_at_s = self._now_s
 
     def __len__(self) -> int:
@@ -231,7 +233,8 @@ class LocalPresence:
 
     async def turn(self) -> None:
         """One tick: renews the lease when due and writes what changed; never raises for a Redis that is away."""
-        self._now_s = self._monotonic()
+        last_s, self._now_s = self._now_s, self._monotonic()
+        self._slept |= self._now_s - last_s > GATEWAY_LEASE_LATE_S  # their time may have passed, in a Redis beside us
         try:
             if self._now_s >= self._renew_at_s:
                 await self._renew()
@@ -252,12 +255,13 @@ class LocalPresence:
         self._gateways = max(lease.gateways, 1)
         own_ms = int(now_s * 1_000)
         self._redis_ahead_ms = lease.redis_ms - own_ms
-        if self._guard.changed(lease.run_id, lease.redis_ms, own_ms) or self.degraded or not lease.kept:
+        if self._guard.changed(lease.run_id, lease.redis_ms, own_ms) or self.degraded or not lease.kept or self._slept:
             self._again = dict(self._members)
             self._fresh = {key: local for key, local in self._fresh.items() if key not in self._members}
             if self._leased and not lease.kept and not self.degraded:
                 self.false_offline += len(self._members)  # we were given up, or Redis forgot all gateways
             self._leased = True
+            self._slept = False
             if self._again:
                 log.info("presence_write_back", members=len(self._again), after_outage=self.degraded)
             self.degraded = False
