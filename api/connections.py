@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import Final, Protocol
 
 from config.addresses import Network, address_group, is_inside, is_lenient
+from config.awake import AwakeClock
 from config.limits import (
     HTTP_CONNECTIONS_MAX,
     HTTP_CONNECTIONS_RESERVE,
@@ -12,6 +13,7 @@ from config.limits import (
     HTTP_KEEP_ALIVE_S,
     HTTP_PIPELINED_BYTES_MAX,
     HTTP_RESERVE_S,
+    HTTP_SWEEP_S,
     HTTP_UNREAD_BYTES_MAX,
     HTTP_UNREAD_BYTES_PER_S_MIN,
     HTTP_UNREAD_LOOK_S,
@@ -46,7 +48,7 @@ class Place(Enum):
 
 
 class Connections:
-    """Bookkeeping of connections. Times are of the loop; whatever waits does so in the order in which it began."""
+    """Bookkeeping of connections. Times are of `awake`; whatever waits does so in the order in which it began."""
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Connections:
         self._most = HTTP_CONNECTIONS_MAX
         if files is not None:
             self._most = max(1, min(self._most, files - HTTP_CONNECTIONS_RESERVE - FILES_ELSEWHERE))
+        self.awake = AwakeClock(HTTP_SWEEP_S)
         self._lenient = lenient
         self._trusted = trusted
         self._shares = Shares(per_address_max)
@@ -72,9 +75,9 @@ class Connections:
         self._pipelined: dict[Connection, int] = {}
         self._pipelined_bytes = 0
 
-    def enter(self, connection: Connection, peer: str, now: float) -> Place:
+    def enter(self, connection: Connection, peer: str) -> Place:
         """A newcomer's place. A full process ends for it whoever has waited longest; `leave` follows in any case."""
-        holder = self._holder(peer)
+        now, holder = self.awake.now(), self._holder(peer)
         if holder is not None and not self._shares.take(holder):
             return Place.REFUSED
         self._holders[connection] = holder
@@ -105,26 +108,26 @@ class Connections:
         self.read(connection)
         self.caught_up(connection)
 
-    def idle(self, connection: Connection, now: float) -> None:
+    def idle(self, connection: Connection) -> None:
         """It has its answer and asks nothing more."""
-        self._idle[connection] = now
+        self._idle[connection] = self.awake.now()
 
-    def begun(self, connection: Connection, now: float) -> None:
+    def begun(self, connection: Connection) -> None:
         """A part of a head has come; its deadline counts from the first one."""
         self._idle.pop(connection, None)
-        self._heads.setdefault(connection, now)
+        self._heads.setdefault(connection, self.awake.now())
 
     def busy(self, connection: Connection) -> None:
         """A whole head has come, or it ends: it waits for nothing."""
         if self._idle.pop(connection, None) is None:
             self._heads.pop(connection, None)
 
-    def unread(self, connection: Connection, now: float) -> None:
+    def unread(self, connection: Connection) -> None:
         """An answer does not leave. While too much waits in all, the one that has waited longest is ended."""
         if connection in self._unread:
             return
         size = connection.unsent()
-        self._unread[connection] = (now, size)
+        self._unread[connection] = (self.awake.now(), size)
         self._unread_bytes += size
         while self._unread_bytes > HTTP_UNREAD_BYTES_MAX:
             self._cut_unread(next(iter(self._unread)))
@@ -147,8 +150,9 @@ class Connections:
         """Nothing waits behind its answer any more."""
         self._pipelined_bytes -= self._pipelined.pop(connection, 0)
 
-    def sweep(self, now: float) -> None:
-        """Ends whoever is over a deadline; called every second."""
+    def sweep(self) -> None:
+        """Ends whoever is over a deadline; called every HTTP_SWEEP_S, after a tick of `awake`."""
+        now = self.awake.now()
         for waiting, limit in ((self._idle, HTTP_KEEP_ALIVE_S), (self._heads, HTTP_HEAD_S)):
             for connection in _before(waiting, now - limit):
                 del waiting[connection]

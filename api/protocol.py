@@ -57,7 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=HTTP_UNSENT_BYTES_HIGH)
-        place = self._all.enter(self, self.client[0] if self.client else "unknown", self.loop.time())
+        place = self._all.enter(self, self.client[0] if self.client else "unknown")
         self._reserve = place is Place.RESERVE
         if place is Place.REFUSED:
             self._refuse(RateLimited("Too many connections of one address are open"))
@@ -70,14 +70,14 @@ class HttpProtocol(HttpToolsProtocol):
     def eof_received(self) -> None:
         self._stage = _Stage.OVER
         if self.unsent():
-            self._all.unread(self, self.loop.time())
+            self._all.unread(self)
 
     def data_received(self, data: bytes) -> None:
         self._read(data, 0)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._all.unread(self, self.loop.time())
+        self._all.unread(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -92,7 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
     def shed(self) -> None:
         self._stage = _Stage.OVER
         if self.unsent():
-            self._all.unread(self, self.loop.time())
+            self._all.unread(self)
         self.transport.close()
 
     def cut(self) -> None:
@@ -136,7 +136,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._stage is _Stage.ANSWER and at < len(data):
             self._keep(data, at)
         elif self._stage is _Stage.HEAD:
-            self._all.begun(self, self.loop.time())
+            self._all.begun(self)
 
     def _head_end(self, data: bytes, at: int) -> int:
         if self._tail:
@@ -194,7 +194,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._all.caught_up(self)
             self._read(data, at)
         else:
-            self._all.idle(self, self.loop.time())
+            self._all.idle(self)
 
     # --- what llhttp says
 

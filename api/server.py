@@ -15,12 +15,12 @@ from starlette.types import ASGIApp
 from api.connections import Connections
 from api.protocol import HttpProtocol
 from config.addresses import networks
-from config.limits import SHUTDOWN_S_MAX, TCP_KEEPALIVE_S, TCP_NOTSENT_LOWAT_BYTES, TCP_USER_TIMEOUT_MS
+from config.limits import HTTP_SWEEP_S, SHUTDOWN_S_MAX, TCP_KEEPALIVE_S, TCP_NOTSENT_LOWAT_BYTES, TCP_USER_TIMEOUT_MS
 from config.settings import Settings
 
 BACKLOG: Final = 2_048
 _CLOSE_POOLS_S: Final = 2  # of SHUTDOWN_S_MAX, for what comes after the last answer
-_TICKS_PER_SWEEP: Final = 10  # uvicorn ticks every 0.1 s
+_TICKS_PER_SWEEP: Final = HTTP_SWEEP_S * 10  # uvicorn ticks every 0.1 s
 # Linux, not in the socket module of 3.11.
 _TCP_USER_TIMEOUT: Final = 18
 _TCP_NOTSENT_LOWAT: Final = 25
@@ -81,7 +81,9 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Looks after deadlines of connections, beside what uvicorn does here."""
         if counter % _TICKS_PER_SWEEP == 0:
-            self._connections.sweep(asyncio.get_running_loop().time())
+            if self._connections.awake.tick():
+                await asyncio.sleep(0)  # what was asked during a pause is read before anybody is ended
+            self._connections.sweep()
         return await super().on_tick(counter)
 
     @contextlib.contextmanager

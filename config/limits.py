@@ -201,6 +201,7 @@ HTTP_BODY_S: Final = 10  # from the headers to the last byte of the body
 HTTP_KEEP_ALIVE_S: Final = 5
 HTTP_CONNECTIONS_MAX: Final = 4_000  # open at once in one process; then the oldest idle one gives way ...
 HTTP_CONNECTIONS_RESERVE: Final = 128  # ... and where none is idle, so many more may ask for /health and /ready
+HTTP_SWEEP_S: Final = 1  # how often these deadlines are looked at
 HTTP_RESERVE_S: Final = 5  # the life of one of these
 HTTP_PIPELINED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a process, sent ahead of the answer before; then it is the last
 HTTP_UNSENT_BYTES_HIGH: Final = 16 * 1024  # of answers that wait for one reader: above it nothing more is asked

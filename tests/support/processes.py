@@ -50,8 +50,8 @@ class Service:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Its first child does not run meanwhile; begins when it surely has stopped."""
-        process = self.children()[0]
+        """Its first child, or itself where it has none, does not run meanwhile; begins when it surely has stopped."""
+        process = next(iter(self.children()), self.pid)
         os.kill(process, signal.SIGSTOP)
         try:
             while Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "T":
