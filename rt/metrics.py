@@ -1,4 +1,4 @@
-"""What a gateway process counts: plain integers on the hot path, read at the scrape, summed over all processes.
+"""What a gateway process counts: plain integers on the hot path, read at the scrape, of all processes together.
 
 Each child of the supervisor owns one slot of a shared anonymous mapping and copies its figures there; whichever child
 is asked for /metrics or /ready answers for all.
@@ -7,7 +7,8 @@ is asked for /metrics or /ready answers for all.
 import mmap
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -25,7 +26,8 @@ FIGURES: Final = {
     "rt_slow": "Sockets that do not read as fast as they are written to",
     "rt_degraded": "Processes without Redis",
     "rt_loop_gap_max_ms": "How late the loop was at most for what was due, last minute",
-    "redis_connected": "Processes whose Redis answers",
+    "redis_connected": "1 while Redis answers every process",
+    "process_resident_memory_bytes": "Memory of the processes with sockets; what they share counts for each",
     "rt_accepted_total": "Sockets accepted",
     "rt_upgraded_total": "WebSocket handshakes",
     "rt_refused_total": "Handshakes refused",
@@ -58,6 +60,8 @@ FIGURES: Final = {
     "rt_presence_missing_total": "Members that Redis had lost",
     "rt_presence_false_offline_total": "Members that were taken from Redis while their socket was open",
 }
+# How the figures of several processes become one; the rest are summed.
+_TOGETHER: Final[dict[str, Callable[[Iterable[int]], int]]] = {"rt_loop_gap_max_ms": max, "redis_connected": min}
 _HEAD: Final = 3  # time of the last report (ms, steady clock), state, pid
 STALE_S: Final = 3.0
 
@@ -159,15 +163,20 @@ class Board:
 
     def totals(self) -> dict[str, int]:
         """Figures of all processes; gauges of those that report no more are left out."""
-        sums = dict.fromkeys(FIGURES, 0)
+        told: dict[str, list[int]] = {name: [] for name in FIGURES}
         for row, condition in enumerate(self.conditions()):
             for name, value in zip(FIGURES, self._read(row)[_HEAD:], strict=True):
                 if condition is not None or name.endswith("_total"):
-                    sums[name] = max(sums[name], value) if name.endswith("_max_ms") else sums[name] + value
-        return sums
+                    told[name].append(value)
+        return {name: _TOGETHER.get(name, sum)(values) if values else 0 for name, values in told.items()}
 
     def _read(self, row: int) -> tuple[int, ...]:
         return struct.unpack_from(f"{_HEAD + len(FIGURES)}q", self._memory, row * self._width)
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is not swapped out."""
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * mmap.PAGESIZE
 
 
 class _BoardCollector(Collector):
@@ -175,7 +184,7 @@ class _BoardCollector(Collector):
         self._board = board
 
     def collect(self) -> Iterator[Metric]:
-        """All figures, summed."""
+        """All figures."""
         totals = self._board.totals()
         for name, text in FIGURES.items():
             family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily

@@ -38,7 +38,7 @@ from rt.handshake import Page, Rules
 from rt.hub import Hub
 from rt.knowledge import Knowledge
 from rt.loader import Loader
-from rt.metrics import Board, Condition, Counters, exposition
+from rt.metrics import Board, Condition, Counters, exposition, resident_bytes
 from rt.presence import metrics as presence_metrics
 from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
@@ -198,6 +198,7 @@ class Server:
             "rt_degraded": int(gateway.facts.degraded),
             "rt_loop_gap_max_ms": int(max((gap for _, gap in self._gaps), default=0.0) * 1000),
             "redis_connected": int(self._bus.connected),
+            "process_resident_memory_bytes": resident_bytes(),
         }
         condition = Condition(
             starting=not self._started,

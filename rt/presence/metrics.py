@@ -18,6 +18,8 @@ _HISTOGRAMS: Final = {
 }
 # name -> (key in the keeper's figures, kind, help)
 _FIGURES: Final = {
+    "presence_people_online": ("online", "gauge", "Distinct people online who let everybody know"),
+    "presence_people_training": ("training", "gauge", "Those of them who train"),
     "presence_reaped_total": ("reaped", "counter", "Members whose time had passed"),
     "presence_swept_total": ("swept", "counter", "Members of gateways that were given up"),
     "presence_recounts_total": ("recounts", "counter", "Partitions whose counts were compared with a recount"),

@@ -182,7 +182,7 @@ class KeeperStore:
         payload = orjson.dumps({"users": users, "training": training})
         await self._redis.set(TOTALS_KEY, payload)
         await self._redis.publish(ONLINE_CHANNEL, payload)
-        await self._redis.set(STATS_KEY, orjson.dumps(dict(stats)), ex=60)
+        await self._redis.set(STATS_KEY, orjson.dumps({**stats, "online": users, "training": training}), ex=60)
 
     async def snapshot(self, partition: int) -> Snapshot:
         """One partition at one instant: six reads in one transaction."""

@@ -2,7 +2,12 @@
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
+from pathlib import Path
 
+import httpx2
+
+from tests.support.gateway import gateway, until
 from tests.support.processes import Fleet, Service
 
 FOREIGN = "rebound.test"  # a name that its owner has pointed at this machine
@@ -38,3 +43,25 @@ async def test_a_path_is_whole_or_none(fleet: Fleet) -> None:
             assert [await status(service, target, "localhost") for target in odd] == [404] * len(odd), service.role
     odd = ["/.well-known/jwks.json%0a", "/config.json%0a", "/api/graphql%0a", "/%0a"]
     assert [await status(fleet.api, target, "localhost") for target in odd] == [404] * len(odd)
+
+
+async def test_the_gateway_tells_how_many_people_are_here_and_train(redis_url: str, tmp_path: Path) -> None:
+    """Once each, whatever their devices; whoever hides is in neither, as on the page. Seen failing while the keeper
+    told these to everybody, and not to /metrics."""
+    async with gateway(redis_url, tmp_path, RT_PROCESSES="2") as gate, AsyncExitStack() as stack:
+        for user, heartbeat in (
+            ("a", {"status": "training"}),
+            ("a", {"status": "training"}),
+            ("b", {}),
+            ("c", {}),
+            ("d", {"audience": "nobody"}),
+        ):
+            talk = await stack.enter_async_context(gate.client(user))
+            assert (await talk.ask("heartbeat", **heartbeat))["type"] == "ack"
+        client = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
+
+        async def counted() -> bool:
+            text = (await client.get(gate.fleet.rt.http("/metrics"))).text
+            return "\npresence_people_online 3\n" in text and "\npresence_people_training 1\n" in text
+
+        await until(counted)
