@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-import asyncpg
 import orjson
 import structlog
 from starlette.applications import Starlette
@@ -41,7 +40,7 @@ from api.web import page
 from api.workouts import schema as workouts_schema
 from config import metrics, postgres, redis
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
-from config.postgres import UNAVAILABLE
+from config.postgres import ERRORS
 from config.process import Lifetime
 from config.redis import AWAY
 from config.settings import Settings
@@ -109,7 +108,7 @@ class Api:
         while True:
             try:
                 await self._reference.load(self._pool)
-            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+            except ERRORS as error:
                 metrics.FAILURES.labels("reference").inc()
                 log.debug("reference_not_loaded", error=type(error).__name__)
             await asyncio.sleep(REFERENCE_RELOAD_S if self._reference.loaded else REFERENCE_RETRY_S)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -32,13 +32,12 @@ from config.limits import (
     TRANSACTION_TRIES,
 )
 from config.metrics import PG_TRANSACTION_RETRIES
-from config.postgres import UNAVAILABLE
+from config.postgres import ERRORS, fault_of, leave_unfit, troubles
+from config.sqlstates import Kind
 
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
-
-CONFLICTS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
 class Transaction:
@@ -69,7 +68,13 @@ class Transaction:
     async def _timed(self, query: Query, run: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> Any:
         started = time.perf_counter()
         try:
-            return await run(query.sql, *args)
+            found = await run(query.sql, *args)
+        except ERRORS as error:
+            troubles.failed(query.name, error)
+            raise
+        else:
+            troubles.went(query.name)
+            return found
         finally:
             took_s = time.perf_counter() - started
             query.observe(took_s)
@@ -157,8 +162,8 @@ class Database:
                     committing = True
                     await transaction.commit()
                     return result
-            except UNAVAILABLE:
-                if not committing:
+            except ERRORS as error:
+                if not committing or not _is_unsure(error):
                     raise
                 if settle is None:
                     raise RetryLater from None
@@ -202,21 +207,29 @@ class Database:
         for tries in range(TRANSACTION_TRIES):
             try:
                 return await attempt()
-            except CONFLICTS as error:
-                reason = error.sqlstate
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name not in twins:
                     raise
                 reason = error.sqlstate
-            except (TimeoutError, asyncpg.QueryCanceledError) as error:  # it has waited long enough already
-                log.warning("database_timeout", error=type(error).__name__)
-                raise RetryLater from None
-            except UNAVAILABLE as error:
-                reason = type(error).__name__
+            except ERRORS as error:
+                fault = fault_of(error)
+                if fault is None or fault.kind is Kind.OURS:
+                    raise
+                reason = getattr(error, "sqlstate", None) or type(error).__name__
+                if fault.kind not in (Kind.AWAY, Kind.CONFLICT):  # at once it would go no better
+                    log.warning("database_cannot", reason=fault.reason, error=reason)
+                    await leave_unfit(self.pool, error)
+                    raise RetryLater from None
             PG_TRANSACTION_RETRIES.labels(reason).inc()
             await asyncio.sleep(backoff_s(tries, self._chance()))
         log.warning("database_gave_up", reason=reason, tries=TRANSACTION_TRIES)
         raise RetryLater
+
+
+def _is_unsure(error: BaseException) -> bool:
+    """Whether a commit that ended so may have taken place."""
+    fault = fault_of(error)
+    return fault is not None and fault.kind in (Kind.AWAY, Kind.SLOW)
 
 
 def backoff_s(tries: int, chance: float) -> float:
@@ -240,5 +253,5 @@ async def _roll_back(transaction: Any) -> None:
     """Rolls back where the connection still lives; where it does not, the server has done so."""
     try:
         await transaction.rollback()
-    except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+    except ERRORS as error:
         log.info("rollback_skipped", error=type(error).__name__)

@@ -37,9 +37,10 @@ from api.web.page import csp
 from config import metrics
 from config.addresses import address_group, client_address, host_name, is_inside, is_lenient, names_us, networks
 from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
-from config.postgres import UNAVAILABLE
+from config.postgres import fault_of
 from config.settings import Settings
 from config.shares import Shares
+from config.sqlstates import Kind
 
 log = structlog.get_logger()
 
@@ -304,7 +305,8 @@ def unexpected(error: Exception) -> ApiError:
     """What a caller is told of an error that nobody foresaw: whether to come back, and nothing of the inside."""
     if isinstance(error, ApiError):
         return error
-    return RetryLater() if isinstance(error, UNAVAILABLE) else Internal()
+    fault = fault_of(error)
+    return Internal() if fault is None or fault.kind is Kind.OURS else RetryLater()
 
 
 def _observe(scope: Scope, answer: _Answer, seconds: float) -> None:

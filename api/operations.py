@@ -12,8 +12,7 @@ from api.answers import json_response
 from api.migrate import migrations
 from api.queries import load_queries
 from api.reference.service import Reference
-from config import metrics, redis
-from config.postgres import UNAVAILABLE
+from config import metrics, postgres, redis
 from config.redis import RedisClient
 
 _LOOK_S: Final = 1.0
@@ -35,24 +34,29 @@ class Readiness:
         reasons: dict[str, str] = {}
         if self.stopping:
             reasons["process"] = "stopping"
-        postgres, redis_fault = await asyncio.gather(self._postgres(), redis.fault(self._redis))
-        reasons.update(postgres)
+        in_postgres, redis_fault = await asyncio.gather(self._postgres(), redis.fault(self._redis))
+        reasons.update(in_postgres)
         if not self._reference.loaded:
             reasons["reference"] = "not loaded yet"
         degraded = {"redis": redis_fault} if redis_fault else {}
         return not reasons, {"ready": not reasons, "reasons": reasons, "degraded": degraded}
 
     async def _postgres(self) -> dict[str, str]:
+        fault, newest = await asyncio.gather(postgres.fault(self._pool), self._newest_migration())
+        reasons = {"postgres": fault} if fault else {}
+        if newest is not None and newest < self._migrations:
+            reasons["migrations"] = f"{newest} of {self._migrations} applied: run `make migrate`"
+        return reasons
+
+    async def _newest_migration(self) -> int | None:
+        """Its number, 0 where there is none, None where PostgreSQL does not say."""
         try:
             async with asyncio.timeout(_LOOK_S), self._pool.acquire() as connection:
-                newest = await connection.fetchval(_newest_migration.sql)
+                return await connection.fetchval(_newest_migration.sql) or 0
         except asyncpg.UndefinedTableError:
-            newest = None
-        except (*UNAVAILABLE, asyncpg.PostgresError):
-            return {"postgres": "does not answer"}
-        if newest is None or newest < self._migrations:
-            return {"migrations": f"{newest or 0} of {self._migrations} applied: run `make migrate`"}
-        return {}
+            return 0
+        except postgres.ERRORS:
+            return None
 
 
 def routes(readiness: Readiness) -> list[Route]:

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Any, Final
 
 import asyncpg
 import structlog
 
+from config import sqlstates
 from config.settings import Settings
+from config.sqlstates import Fault, Kind
 
 log = structlog.get_logger()
 
@@ -15,24 +18,64 @@ IDLE_S: Final = 30.0
 CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 30.0
 
-# What means "the server is away or on its way": worth waiting for, never an answer about the data.
-UNAVAILABLE: Final = (
+FAULT_SHOWN_S: Final = 10.0
+_LOOK: Final = "SELECT current_setting('transaction_read_only') = 'on'"  # also of a standby
+
+# Whatever a statement, a commit or the pool may raise that PostgreSQL or the way to it has caused, of whatever state.
+ERRORS: Final = (
     OSError,
     TimeoutError,
+    asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
     asyncpg.InternalClientError,  # of a connection whose server has said goodbye and not hung up yet
 )
+
+
+def fault_of(error: BaseException) -> Fault | None:
+    """What an error means (config/sqlstates.py); None where PostgreSQL has no part in it."""
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return sqlstates.CONFLICT  # planned for tables that have changed since; the next try plans anew
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate:
+        return sqlstates.of_state(error.sqlstate)
+    if isinstance(error, TimeoutError):
+        return sqlstates.TOO_SLOW
+    return sqlstates.DOES_NOT_ANSWER if isinstance(error, ERRORS) else None
+
+
+class Troubles:
+    """Which statements of this process the server could not run when they were last tried, for readiness.
+
+    What is full or lacks a table shows only where it is used, so each statement's last word counts, for FAULT_SHOWN_S:
+    whoever gets no requests any more, because it is not ready, shall try again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, str]] = {}
+
+    def failed(self, statement: str, error: BaseException) -> None:
+        """`statement` (its name) raised `error`."""
+        fault = fault_of(error)
+        if fault is not None and fault.kind is Kind.UNFIT:
+            self._known[statement] = (time.monotonic(), fault.reason)
+
+    def went(self, statement: str) -> None:
+        """`statement` was run."""
+        if self._known:
+            self._known.pop(statement, None)
+
+    def reason(self) -> str | None:
+        """The newest that still counts."""
+        at, reason = max(self._known.values(), default=(-FAULT_SHOWN_S, ""))
+        return reason if time.monotonic() - at < FAULT_SHOWN_S else None
+
+
+troubles: Final = Troubles()
 
 
 def make_pool(settings: Settings) -> asyncpg.Pool:
     """A pool on DATABASE_URL that is not connected yet; `connect` does that, also while PostgreSQL is still away.
 
-    Until then `acquire` raises asyncpg.InterfaceError, which is in UNAVAILABLE.
+    Until then `acquire` raises asyncpg.InterfaceError, which is one of ERRORS.
     """
 
     opened = 0
@@ -44,7 +87,7 @@ def make_pool(settings: Settings) -> asyncpg.Pool:
         while True:
             try:
                 connection = await asyncpg.connect(*args, **kwargs)
-            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+            except ERRORS as error:
                 if opened >= settings.database_pool_min:
                     raise
                 log.warning("postgres_unavailable", error=type(error).__name__)
@@ -84,18 +127,27 @@ async def close(pool: asyncpg.Pool, within_s: float) -> None:
     try:
         async with asyncio.timeout(within_s):
             await pool.close()
-    except (*UNAVAILABLE, asyncpg.PostgresError):
+    except ERRORS:
         with contextlib.suppress(asyncpg.InterfaceError):  # it was never connected
             pool.terminate()
 
 
-async def alive(pool: asyncpg.Pool) -> bool:
-    """Whether a connection answers within a second; for readiness."""
+async def fault(pool: asyncpg.Pool) -> str | None:
+    """Why PostgreSQL cannot serve, in words for readiness ("does not answer", "read-only", "full", …), or None. Takes a
+    second at most. What cannot be seen from outside counts as the statements of this process last met it."""
     try:
         async with asyncio.timeout(1), pool.acquire() as connection:
-            return bool(await connection.fetchval("SELECT true"))
-    except (*UNAVAILABLE, asyncpg.PostgresError):
-        return False
+            read_only = await connection.fetchval(_LOOK)
+    except ERRORS as error:
+        found = fault_of(error)
+        return (sqlstates.DOES_NOT_ANSWER if found is None or found.kind is Kind.SLOW else found).reason
+    return sqlstates.READ_ONLY.reason if read_only else troubles.reason()
+
+
+async def leave_unfit(pool: asyncpg.Pool, error: BaseException) -> None:
+    """A server that says it is read-only may be yesterday's: its connections are made anew, when they are used next."""
+    if fault_of(error) is sqlstates.READ_ONLY:
+        await pool.expire_connections()
 
 
 def pool_gauges(pool: asyncpg.Pool) -> dict[str, Any]:

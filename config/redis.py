@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -11,32 +11,47 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    BusyLoadingError,
-    MasterDownError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-)
+from redis.exceptions import NoScriptError, RedisError
 
 from config.redis_address import Address, parse
 
-__all__ = ["AWAY", "Call", "RedisClient", "RedisError", "Script", "connect", "fault", "load_script"]
+__all__ = [
+    "AWAY",
+    "REFUSES_WRITES",
+    "Call",
+    "RedisClient",
+    "RedisError",
+    "Script",
+    "connect",
+    "fault",
+    "load_script",
+    "reason_of",
+]
 
 AWAY: Final = (RedisError, OSError, TimeoutError)  # what a command raises where Redis cannot serve it
 
 COMMAND_TIMEOUT_S: Final = 5.0
 POOL_CONNECTIONS: Final = 16
-# What a server says that answers and cannot serve, as redis-py names it and as a script's error does, and in our words.
-# A failover leaves connections there; another connection may reach the right server.
-_UNFIT: Final = (
-    (ReadOnlyError, "READONLY", "read-only"),
-    (BusyLoadingError, "LOADING", "loading"),
-    (MasterDownError, "MASTERDOWN", "without its master"),
-    (None, "MISCONF", "refuses writes"),
-)
-_FULL: Final = ((OutOfMemoryError, "OOM", "full"),)  # over maxmemory: no other connection would help
+# What a server says that answers and cannot serve, by the first word of its error, and in our words. A failover leaves
+# connections there; another connection may reach the right server.
+_UNFIT: Final = {
+    "READONLY": "read-only",
+    "LOADING": "loading",
+    "MASTERDOWN": "without its master",
+    "MISCONF": "refuses writes",
+    "NOREPLICAS": "refuses writes",
+    "NOAUTH": "refuses us",
+}
+# No other connection would help.
+_UNABLE: Final = {
+    "OOM": "full",  # over maxmemory
+    "BUSY": "busy",  # with a script
+    "CLUSTERDOWN": "without its cluster",
+    "NOPERM": "refuses us",
+    "WRONGPASS": "refuses us",
+    "WRONGTYPE": "holds what is not ours",
+}
+REFUSES_WRITES: Final = frozenset({"read-only", "refuses writes", "full"})  # of the reasons
 SCRIPTS_PER_TRIP: Final = 32  # of 100 members or 50 events each: some 10 ms of Redis, far from COMMAND_TIMEOUT_S
 
 Call = tuple[list[str], list[Any]]  # KEYS and ARGV of one call of a script
@@ -116,7 +131,7 @@ class _Connection(AbstractConnection):
         try:
             return await super().read_response(*args, **kwargs)
         except RedisError as error:
-            if self._turn == self.group.turn and _said(error, _UNFIT):
+            if self._turn == self.group.turn and reason_of(error, _UNFIT):
                 self.group.turn += 1
             raise
 
@@ -132,11 +147,12 @@ class _Connection(AbstractConnection):
             self.socket_timeout = bound_s
 
 
-def _said(error: RedisError, kinds: tuple[tuple[type[RedisError] | None, str, str], ...]) -> str | None:
-    for kind, word, said in kinds:
-        if (kind is not None and isinstance(error, kind)) or word in str(error):
-            return said
-    return None
+def reason_of(error: BaseException, words: Mapping[str, str] = _UNFIT | _UNABLE) -> str | None:
+    """What an error of a server that answers means, in words for readiness; None = nothing that we know of."""
+    code = getattr(error, "status_code", None) or ""  # redis-py takes the word away where it has a class for it
+    if code in words:
+        return words[code]
+    return next((said for word, said in words.items() if word in str(error)), None)  # a script's error quotes it
 
 
 class Script:
@@ -201,7 +217,7 @@ async def fault(redis: RedisClient) -> str | None:
             pipe.set(_PROBE, b"", px=1)
             await pipe.execute()
     except RedisError as error:
-        return _said(error, _UNFIT + _FULL) or _SILENT
+        return reason_of(error) or _SILENT
     except (OSError, TimeoutError):
         return _SILENT
     return None

@@ -15,7 +15,7 @@ from api.credits.audit import audit_next
 from api.db import Transaction
 from api.queries import load_queries
 from config.limits import AUDITS_LOOK_S
-from config.postgres import CONNECT_S, UNAVAILABLE
+from config.postgres import CONNECT_S, ERRORS
 from config.settings import Settings
 from worker import metrics
 from worker.store import committed
@@ -34,7 +34,7 @@ async def audit_once(settings: Settings, *, whole: bool) -> int:
             done = await audit_next(connection, datetime.now(UTC), whole=whole)
         finally:
             connection.terminate()
-    except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+    except ERRORS as error:
         log.critical("audit_impossible", error=type(error).__name__)
         return 2
     for finding in done.findings:
@@ -56,7 +56,7 @@ async def watch_audits(pool: asyncpg.Pool) -> None:
         try:
             async with committed(pool) as tx:
                 await _look(tx)
-        except (*UNAVAILABLE, asyncpg.PostgresError):
+        except ERRORS:
             wait_s = _RETRY_S  # not connected yet, or away
         await asyncio.sleep(wait_s)
 

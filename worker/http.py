@@ -27,11 +27,8 @@ def application(settings: Settings, pool: asyncpg.Pool, client: RedisClient, lif
 
     async def ready(_: Request) -> Response:
         reasons = {"process": "stopping"} if lifetime.stopping.is_set() else {}
-        in_postgres, redis_fault = await asyncio.gather(postgres.alive(pool), redis.fault(client))
-        if not in_postgres:
-            reasons["postgres"] = "does not answer"
-        if redis_fault:
-            reasons["redis"] = redis_fault
+        faults = await asyncio.gather(postgres.fault(pool), redis.fault(client))
+        reasons |= {name: fault for name, fault in zip(("postgres", "redis"), faults, strict=True) if fault}
         return json_response({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     async def exposition(_: Request) -> Response:

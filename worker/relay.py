@@ -30,7 +30,7 @@ from config.limits import (
     RELAY_TAKE_S,
 )
 from config.metrics import FAILURES
-from config.postgres import UNAVAILABLE
+from config.postgres import ERRORS
 from config.process import set_within
 from config.redis import AWAY, RedisClient
 from rt.wire.bus import RELAY_WAKE_CHANNEL
@@ -70,7 +70,7 @@ class Relay:
                     await self._lead(lease, stopping)
             except* LeaseLostError:
                 log.warning("relay_lease_lost")
-            except* (*UNAVAILABLE, asyncpg.PostgresError) as group:
+            except* ERRORS as group:
                 # PostgreSQL away, or not migrated yet: the next term begins with a comparison, nothing is skipped.
                 if self._reached:
                     FAILURES.labels("relay").inc()
@@ -101,7 +101,7 @@ class Relay:
         while True:
             try:
                 measured: tuple[float, float] = await self._store.outbox()
-            except (*UNAVAILABLE, asyncpg.PostgresError):
+            except ERRORS:
                 measured = math.nan, math.nan
             metrics.OUTBOX_DEPTH.set(measured[0])
             metrics.LAG_S.set(measured[1])
@@ -167,10 +167,15 @@ class Relay:
         partitions_at = 0.0
         while True:
             if time.monotonic() - partitions_at >= PARTITIONS_EVERY_S or not partitions_at:
-                made = await self._store.ensure_partitions()
-                partitions_at = time.monotonic()
-                if made:
-                    log.info("partitions_made", count=made)
+                try:
+                    made = await self._store.ensure_partitions()
+                except ERRORS as error:  # there are some for months ahead: no reason to end the term
+                    FAILURES.labels("relay_house").inc()
+                    log.warning("partitions_not_made", error=type(error).__name__)
+                else:
+                    partitions_at = time.monotonic()
+                    if made:
+                        log.info("partitions_made", count=made)
             await asyncio.sleep(HOUSE_EVERY_S)
 
 

@@ -1,6 +1,6 @@
 """The relay's side of PostgreSQL: claims events, gives them their offsets, remembers what was published.
 
-A shell: SQL to values and back. Errors are asyncpg's; config.postgres.UNAVAILABLE means the server is away.
+A shell: SQL to values and back. Errors are asyncpg's; config.postgres.fault_of says what they mean.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -27,6 +27,7 @@ from config.limits import (
     RELAY_REFILLS,
     RELAY_WALK,
 )
+from config.postgres import ERRORS, leave_unfit
 from rt.feed.store import Append
 from rt.wire.channels import COMMUNITY, Channel, ChannelKind, parse_stored
 from worker.translate import Rendition
@@ -88,11 +89,15 @@ NOTHING: Final = Numbered(0, [], 0.0)
 @asynccontextmanager
 async def committed(pool: asyncpg.Pool) -> AsyncIterator[Transaction]:
     """A READ COMMITTED transaction: the relay locks what it changes, and must see what was committed meanwhile."""
-    async with (
-        pool.acquire(timeout=CONNECTION_WAIT_S) as connection,
-        connection.transaction(isolation="read_committed"),
-    ):
-        yield Transaction(connection)
+    try:
+        async with (
+            pool.acquire(timeout=CONNECTION_WAIT_S) as connection,
+            connection.transaction(isolation="read_committed"),
+        ):
+            yield Transaction(connection)
+    except ERRORS as error:
+        await leave_unfit(pool, error)
+        raise
 
 
 class RelayStore:

@@ -27,6 +27,7 @@ from config.limits import (
     REVOCATIONS_PER_CALL,
 )
 from config.metrics import FAILURES
+from config.postgres import ERRORS
 from config.redis import AWAY, RedisClient, load_script
 from rt.revoked import Revocation, Revoked, of_member, of_message
 from rt.tokens import Access
@@ -72,7 +73,7 @@ class Revocations:
             for step in (self.bring, self.read):
                 try:
                     await step()
-                except (*AWAY, RetryLater) as error:
+                except (*AWAY, *ERRORS, RetryLater) as error:
                     FAILURES.labels("revocations").inc()
                     log.debug("revocations_not_compared", error=type(error).__name__)
             await asyncio.sleep(REVOCATIONS_EVERY_S)
@@ -92,7 +93,7 @@ class Revocations:
             await asyncio.sleep(REVOCATIONS_EVERY_S)
 
     async def bring(self) -> int:
-        """Adds what this Redis may lack; how many it lacked. Raises RetryLater, RedisError, OSError, TimeoutError."""
+        """Adds what this Redis may lack; how many it lacked. Raises what Redis and PostgreSQL raise, and RetryLater."""
         now = self._clock()
         try:
             mark = f"begun:{uuid4()}"  # lost with whatever this call adds, if Redis is

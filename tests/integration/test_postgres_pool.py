@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from config.postgres import UNAVAILABLE, alive, connect, make_pool
+from config.postgres import ERRORS, connect, fault, fault_of, make_pool
 from config.settings import Settings
+from config.sqlstates import Fault, Kind
 from tests.support.gateway import until
 from tests.support.proxy import Proxy
 from tests.support.stores import Database, TestStores
@@ -18,15 +19,15 @@ async def test_a_pool_waits_for_its_server(own_stores: TestStores) -> None:
     pool = make_pool(Settings(database_url=own_stores.database_url))
     connecting = asyncio.create_task(connect(pool))
     await asyncio.sleep(0.3)
-    assert not await alive(pool)
+    assert await fault(pool) == "does not answer"
     own_stores.postgres.start()
     async with asyncio.timeout(20):
         await connecting
-    assert await alive(pool)
+    assert await fault(pool) is None
     own_stores.postgres.stop()
-    assert not await alive(pool)
+    assert await fault(pool) == "does not answer"
     own_stores.postgres.start()
-    assert await alive(pool)
+    assert await fault(pool) is None
     pool.terminate()
 
 
@@ -44,10 +45,15 @@ async def test_a_server_that_said_goodbye_and_has_not_hung_up_is_away(database: 
             mark = message(b"S", b"application_name", b"marked")  # so that we see when both were read
             proxy.say(mark + message(b"E", b"SFATAL", b"VFATAL", b"C57P02", b"Mterminating connection", b""))
             await until(lambda: connection.get_settings().application_name == "marked")
-            with pytest.raises(UNAVAILABLE):
+            with pytest.raises(ERRORS) as said:
                 await connection.execute("SELECT true")
+            assert fault_of(said.value) == Fault(Kind.AWAY, "does not answer")
         await proxy.cut()
-        await until(lambda: alive(pool))
+
+        async def answers() -> bool:
+            return await fault(pool) is None
+
+        await until(answers)
         pool.terminate()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ class Proxy:
         self.port = 0
         self.delay_s = 0.0
         self.refuse = False
+        self.heard: Callable[[bytes], None] = lambda _: None  # what the server says, as it comes
         self.connections = 0  # accepted so far
         self.cuts = 0  # made so far by `cut_at`
 
@@ -140,6 +141,7 @@ class Proxy:
             await self._pause()
             if answered.is_set():
                 return
+            self.heard(chunk)
             writer.write(chunk)
             await writer.drain()
 
