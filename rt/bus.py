@@ -79,13 +79,17 @@ class Bus:
                 await set_within(stopping, wait_s)
                 wait_s = min(BUS_RECONNECT_S[1], wait_s * 2)
                 continue
-            wait_s = BUS_RECONNECT_S[0]
             try:
                 await self._keep(line, stopping)
             finally:
-                self.connected = False
+                healthy, self.connected = self.connected, False
                 self._line = None
                 line.abort()
+            if healthy:
+                wait_s = BUS_RECONNECT_S[0]
+            else:  # it takes connections and is of no use
+                await set_within(stopping, wait_s)
+                wait_s = min(BUS_RECONNECT_S[1], wait_s * 2)
 
     # --- the connection
 
@@ -143,6 +147,9 @@ class Bus:
             self._heard.set()
 
     def _on_reply(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError) and self._line is not None:
+            log.warning("bus_refused", error=str(reply).partition(" ")[0])
+            self._line.abort()  # which channels it is about is not said: all are subscribed again
         if not isinstance(reply, list) or len(reply) != 3:
             return
         kind, channel, payload = reply

@@ -86,7 +86,10 @@ class Revocations:
                     await bus.subscribe(CONTROL_CHANNEL)
                     while True:
                         message = await bus.get_message(ignore_subscribe_messages=True, timeout=REVOCATIONS_EVERY_S)
-                        for one in of_message(message["data"], self._clock()) if message else ():
+                        if message is None:
+                            await bus.ping()  # a server that has become unfit says so, and is left
+                            continue
+                        for one in of_message(message["data"], self._clock()):
                             self._revoked.add(one)
             except AWAY as error:
                 log.debug("revocations_not_heard", error=type(error).__name__)

@@ -112,7 +112,7 @@ async def test_whatever_state_it_answers_callers_come_back(
 ) -> None:
     """Each SQLSTATE in turn on every table. What is the database's fault is RETRY_LATER and, where it is nothing that
     one statement meets by chance, the reason of /ready; what was refused is logged afterwards under the same key. No
-    process ends, and each goes on when it is over. Failed before: INTERNAL, and the API ended at the first state."""
+    process ends, and each goes on when it is over. Failed before: INTERNAL in most of them, and /ready knew nothing."""
     api, worker = fleet.api.pid, fleet.worker.pid
     wrong: dict[str, Any] = {}
     for state in STATES:
@@ -152,8 +152,7 @@ async def well(ada: Person) -> bool:
 
 async def test_a_server_that_cannot_says_so_itself(database: Database, fleet: Fleet, ada: Person) -> None:
     """Read-only, without a table, without a right, with no connection left, and with every connection ended: as real
-    servers say it. What was refused is done afterwards. Failed before: INTERNAL to whoever wrote while it was read-only,
-    and /ready knew nothing of it."""
+    servers say it. What was refused is done afterwards. Failed before: INTERNAL to whoever wrote meanwhile."""
     role = database.url.split("//")[1].split(":")[0]
     others = "pid <> pg_backend_pid() AND datname = current_database()"
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"  # noqa: S608
