@@ -15,11 +15,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from config.postgres import pool_gauges
-from config.redis import AWAY, RedisClient
+from config.redis import AWAY, REFUSES_WRITES, RedisClient, fault
 
 log = structlog.get_logger()
 
 REDIS_LOOK_S: Final = 5.0
+NO_EVICTION: Final = "noeviction"
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BYTES: Final = (256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576)
@@ -42,7 +43,9 @@ PG_QUERY_SECONDS: Final = Histogram("pg_query_duration_seconds", "One named quer
 PG_TRANSACTION_RETRIES: Final = Counter("pg_transaction_retries_total", "Transactions that ran again", ["reason"])
 
 REDIS_CONNECTED: Final = Gauge("redis_connected", "1 while Redis answers")
+REDIS_REFUSES: Final = Gauge("redis_writes_refused", "1 while Redis answers and takes no writes: full, read-only")
 REDIS_MEMORY: Final = Gauge("redis_memory_used_bytes", "Memory that Redis says it uses")
+REDIS_MEMORY_MAX: Final = Gauge("redis_memory_max_bytes", "Memory that Redis may use (maxmemory); 0 = it has no bound")
 
 SIGN_INS: Final = Counter("auth_events_total", "Registrations, sign-ins, refreshes, log-outs", ["event"])
 FAILURES: Final = Counter("background_failures_total", "Failed rounds of background work that goes on", ["task"])
@@ -68,7 +71,8 @@ def observe_pool(pool: asyncpg.Pool, waiting: Callable[[], int]) -> None:
 
 
 async def watch_redis(redis: RedisClient) -> None:
-    """Keeps the two `redis_*` gauges fresh, for as long as the process lives."""
+    """Keeps the `redis_*` gauges fresh, for as long as the process lives; warns of a Redis that throws things away."""
+    told = ""
     while True:
         try:
             memory = await redis.info("memory")
@@ -77,6 +81,12 @@ async def watch_redis(redis: RedisClient) -> None:
         else:
             REDIS_CONNECTED.set(1)
             REDIS_MEMORY.set(memory["used_memory"])
+            REDIS_MEMORY_MAX.set(memory.get("maxmemory", 0))
+            policy = str(memory.get("maxmemory_policy", NO_EVICTION))
+            if policy not in (NO_EVICTION, told):
+                log.warning("redis_evicts", policy=policy)  # leases and revocations among them: README
+            told = policy
+        REDIS_REFUSES.set(await fault(redis) in REFUSES_WRITES)
         await asyncio.sleep(REDIS_LOOK_S)
 
 

@@ -17,6 +17,7 @@ from config.redis_address import Address, parse
 
 __all__ = [
     "AWAY",
+    "REASONS",
     "REFUSES_WRITES",
     "Call",
     "RedisClient",
@@ -51,6 +52,7 @@ _UNABLE: Final = {
     "WRONGPASS": "refuses us",
     "WRONGTYPE": "holds what is not ours",
 }
+REASONS: Final = tuple(dict.fromkeys(("does not answer", *_UNFIT.values(), *_UNABLE.values())))
 REFUSES_WRITES: Final = frozenset({"read-only", "refuses writes", "full"})  # of the reasons
 SCRIPTS_PER_TRIP: Final = 32  # of 100 members or 50 events each: some 10 ms of Redis, far from COMMAND_TIMEOUT_S
 
@@ -217,11 +219,10 @@ async def fault(redis: RedisClient) -> str | None:
             pipe.set(_PROBE, b"", px=1)
             await pipe.execute()
     except RedisError as error:
-        return reason_of(error) or _SILENT
+        return reason_of(error) or REASONS[0]
     except (OSError, TimeoutError):
-        return _SILENT
+        return REASONS[0]
     return None
 
 
-_SILENT: Final = "does not answer"
 _PROBE: Final = "musclemap:probe"

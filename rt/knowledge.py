@@ -13,7 +13,7 @@ import structlog
 
 from config.limits import FACTS_EVERY_S, REVOCATION_LATE_S, REVOCATIONS_KEPT_S, REVOCATIONS_MAX
 from config.process import set_within
-from config.redis import AWAY, RedisClient
+from config.redis import AWAY, REASONS, RedisClient, fault
 from config.settings import Settings
 from rt.door import Visitor
 from rt.gateway import Gateway
@@ -30,6 +30,7 @@ class Knowledge:
 
     def __init__(self, settings: Settings, redis: RedisClient, gateway: Gateway, loader: Loader) -> None:
         self.away = True
+        self.fault = ""  # what Redis cannot do, where it says so
         self._redis: Any = redis
         self._gateway = gateway
         self._loader = loader
@@ -55,6 +56,8 @@ class Knowledge:
                 self._gateway.counters.failures += 1
                 self.away = True
                 log.warning("facts_unavailable", error=type(error).__name__)
+            said = await fault(self._redis)
+            self.fault = "" if said is None or said == REASONS[0] else said
             await asyncio.sleep(FACTS_EVERY_S[0])  # at most one look a second, however many unknown keys are named
             if self._is_complete() and not self._gateway.door.held:
                 await set_within(wanted, FACTS_EVERY_S[1] - FACTS_EVERY_S[0])

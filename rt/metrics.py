@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from config.redis import REASONS
+
 # name -> help. Names that end in _total are counters and are kept when a child is replaced; the rest are gauges.
 FIGURES: Final = {
     "rt_connections": "Open sockets",
@@ -28,6 +30,7 @@ FIGURES: Final = {
     "rt_loop_gap_max_ms": "How late the loop was at most for what was due, last minute",
     "redis_connected": "1 while Redis answers every process",
     "process_resident_memory_bytes": "Memory of the processes with sockets; what they share counts for each",
+    "redis_writes_refused": "Processes whose Redis answers and takes no writes: full, read-only",
     "rt_accepted_total": "Sockets accepted",
     "rt_upgraded_total": "WebSocket handshakes",
     "rt_refused_total": "Handshakes refused",
@@ -119,17 +122,25 @@ class Condition(NamedTuple):
     draining: bool
     redis_away: bool
     deaf: bool
+    redis: str = ""  # what it says where it answers and cannot serve: one of config.redis.REASONS
 
     def pack(self) -> int:
-        return sum(flag << n for n, flag in enumerate(self))
+        word = REASONS.index(self.redis) + 1 if self.redis else 0
+        return sum(flag << n for n, flag in enumerate(self._flags())) | word << len(self._flags())
 
     @classmethod
     def unpack(cls, bits: int) -> "Condition":
-        return cls(*(bool(bits >> n & 1) for n in range(len(cls._fields))))
+        starting, draining, away, deaf = (bool(bits >> n & 1) for n in range(4))
+        word = bits >> 4
+        return cls(starting, draining, away, deaf, REASONS[word - 1] if word else "")
 
     def reasons(self) -> list[str]:
         """Names of what is wrong."""
-        return [name for name, flag in zip(self._fields, self, strict=True) if flag]
+        names = [name for name, flag in zip(self._fields, self._flags(), strict=False) if flag]
+        return [*names, f"redis: {self.redis}"] if self.redis else names
+
+    def _flags(self) -> tuple[bool, bool, bool, bool]:
+        return self.starting, self.draining, self.redis_away, self.deaf
 
 
 class Board:

@@ -27,7 +27,7 @@ from config.limits import (
     REPORT_EVERY_S,
 )
 from config.process import Lifetime, set_within
-from config.redis import AWAY, RedisClient, connect
+from config.redis import AWAY, REFUSES_WRITES, RedisClient, connect
 from config.settings import Settings
 from rt.bus import Bus
 from rt.client import Client
@@ -199,12 +199,14 @@ class Server:
             "rt_loop_gap_max_ms": int(max((gap for _, gap in self._gaps), default=0.0) * 1000),
             "redis_connected": int(self._bus.connected),
             "process_resident_memory_bytes": resident_bytes(),
+            "redis_writes_refused": int(self._knowledge.fault in REFUSES_WRITES),
         }
         condition = Condition(
             starting=not self._started,
             draining=gateway.draining,
             redis_away=gateway.facts.degraded,
             deaf=self._bus.deaf,
+            redis=self._knowledge.fault,
         )
         self._board.write(self._row, condition, figures, os.getpid())
 

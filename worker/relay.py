@@ -77,6 +77,7 @@ class Relay:
                     log.warning("relay_interrupted", errors=sorted({type(e).__name__ for e in _leaves(group)}))
             finally:
                 metrics.LEADER.set(0)
+                metrics.BEHIND.set(0)  # whoever leads next says whether it is
             await set_within(stopping, RELAY_TAKE_S if self._reached else RELAY_POLL_S)
 
     async def listen(self) -> None:

@@ -11,6 +11,7 @@ from config.embedded.account import Account, own, runnable
 from config.embedded.ports import HOST
 
 START_S: Final = 10.0
+MEMORY: Final = "512mb"  # some 200,000 people; README, "How much memory Redis needs"
 STOP: Final = ((signal.SIGTERM, 2.0),)
 
 
@@ -43,6 +44,7 @@ class ValkeyServer:
         settings = (
             f"bind {HOST}\nport {self.port}\nrequirepass {self._password}\ndir {self.folder}\n"
             'save ""\nappendonly no\ndaemonize no\nmaxclients 20000\ntcp-backlog 511\n'
+            f"maxmemory {MEMORY}\nmaxmemory-policy noeviction\n"
         )
         self._child = child.start(
             [str(program), "-"],

@@ -24,7 +24,7 @@ from tests.support.gateway import until
 from tests.support.processes import Fleet
 from tests.support.proxy import Proxy
 from tests.support.relay import produce
-from tests.support.stores import Database, environment
+from tests.support.stores import Database, TestStores, environment
 from tests.support.watcher import Watcher
 
 LIVE_AGAIN_S = 8.0  # five are promised; this machine may be busy
@@ -184,22 +184,48 @@ async def asks(address: Any) -> int:
 
 
 async def test_a_full_redis_is_said(database: Database, stores_folder: Path, tmp_path: Path) -> None:
-    """Failed before: the worker and the API called themselves ready while live feeds stood still."""
+    """By the readiness and the figures of each role, on which config/deploy/prometheus-rules.yml looks.
+
+    Failed before: the worker and the API called themselves ready while live feeds stood still, the gateway said no
+    reason, and nobody counted it."""
     async with Pair(stores_folder / f"full-{tmp_path.name}") as pair:
         url = pair.servers[0].url
         env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=url)
-        async with Fleet(env, tmp_path, roles=("worker", "api")) as fleet:
+        async with Fleet(env, tmp_path, settings={"RT_PROCESSES": "1"}) as fleet, httpx2.AsyncClient() as http:
+
+            async def figures(name: str) -> list[float]:
+                texts = [(await http.get(role.http("/metrics"))).text for role in fleet.services.values()]
+                lines = [line for text in texts for line in text.splitlines() if line.startswith(f"{name} ")]
+                return [float(line.rpartition(" ")[2]) for line in lines]
+
             await pair.clients[0].config_set("maxmemory", "1")
 
             async def said() -> bool:
-                async with httpx2.AsyncClient() as http:
-                    api = (await http.get(fleet.api.http("/ready"))).json()
-                return bool((await ready(fleet))["reasons"] == api["degraded"] == {"redis": "full"})
+                rt, api = [(await http.get(role.http("/ready"))).json() for role in (fleet.rt, fleet.api)]
+                words = (await ready(fleet))["reasons"] == api["degraded"] == {"redis": "full"}
+                return bool(words and "redis: full" in rt["reasons"])
 
-            await until(said, 10)
+            async def counted() -> bool:
+                return await figures("redis_writes_refused") == [1, 1, 1] and await figures("relay_behind") == [1]
+
+            await until(said, 20)
+            await until(counted, 20)
             await pair.clients[0].config_set("maxmemory", "0")
 
             async def well() -> bool:
-                return bool((await ready(fleet))["status"] == 200)
+                statuses = [(await http.get(role.http("/ready"))).status_code for role in fleet.services.values()]
+                return statuses == [200] * 3
 
-            await until(well, 10)
+            async def forgotten() -> bool:
+                return await figures("redis_writes_refused") == [0, 0, 0] and await figures("relay_behind") == [0]
+
+            await until(well, 20)
+            await until(forgotten, 20)
+
+
+async def test_the_embedded_redis_is_bounded_and_forgets_nothing(stores: TestStores) -> None:
+    """Failed before: it grew until the machine had no memory."""
+    async with connect(stores.redis_url) as client:
+        memory = await client.info("memory")
+    assert memory["maxmemory"] == 512 * 1024 * 1024
+    assert memory["maxmemory_policy"] == "noeviction"
