@@ -216,9 +216,9 @@ class Database:
                 if fault is None or fault.kind is Kind.OURS:
                     raise
                 reason = getattr(error, "sqlstate", None) or type(error).__name__
-                if fault.kind not in (Kind.AWAY, Kind.CONFLICT):  # at once it would go no better
+                again = fault.kind in (Kind.AWAY, Kind.CONFLICT) or await leave_unfit(self.pool, error)
+                if not again:  # at once it would go no better
                     log.warning("database_cannot", reason=fault.reason, error=reason)
-                    await leave_unfit(self.pool, error)
                     raise RetryLater from None
             PG_TRANSACTION_RETRIES.labels(reason).inc()
             await asyncio.sleep(backoff_s(tries, self._chance()))

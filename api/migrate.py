@@ -17,6 +17,7 @@ import asyncpg
 import structlog
 
 from api.reference import data, store
+from config.postgres import ERRORS
 from config.settings import Settings, load
 
 FOLDER: Final = Path(__file__).parent / "migrations"
@@ -82,7 +83,7 @@ async def migrate(settings: Settings) -> str:
     role, password = role_of(settings.database_url.get_secret_value())
     try:
         connection = await asyncpg.connect(settings.database_owner_url.get_secret_value(), timeout=CONNECT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except (*ERRORS, ValueError) as error:
         raise MigrationError(f"DATABASE_OWNER_URL cannot be reached: {_first_line(error)}") from error
     try:
         await _lock(connection)

@@ -19,6 +19,7 @@ CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 30.0
 
 FAULT_SHOWN_S: Final = 10.0
+LEAVE_EVERY_S: Final = 1.0
 _LOOK: Final = "SELECT current_setting('transaction_read_only') = 'on'"  # also of a standby
 
 # Whatever a statement, a commit or the pool may raise that PostgreSQL or the way to it has caused, of whatever state.
@@ -51,6 +52,7 @@ class Troubles:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, str]] = {}
+        self.left_at = -LEAVE_EVERY_S  # when connections to a server that cannot write were given up last
 
     def failed(self, statement: str, error: BaseException) -> None:
         """`statement` (its name) raised `error`."""
@@ -141,13 +143,25 @@ async def fault(pool: asyncpg.Pool) -> str | None:
     except ERRORS as error:
         found = fault_of(error)
         return (sqlstates.DOES_NOT_ANSWER if found is None or found.kind is Kind.SLOW else found).reason
-    return sqlstates.READ_ONLY.reason if read_only else troubles.reason()
+    if read_only:
+        await _leave(pool)
+        return sqlstates.READ_ONLY.reason
+    return troubles.reason()
 
 
-async def leave_unfit(pool: asyncpg.Pool, error: BaseException) -> None:
-    """A server that says it is read-only may be yesterday's: its connections are made anew, when they are used next."""
-    if fault_of(error) is sqlstates.READ_ONLY:
-        await pool.expire_connections()
+async def leave_unfit(pool: asyncpg.Pool, error: BaseException) -> bool:
+    """A server that says it is read-only may be yesterday's: its connections are made anew, when they are used next.
+    Whether that was done; not more often than every LEAVE_EVERY_S."""
+    return fault_of(error) is sqlstates.READ_ONLY and await _leave(pool)
+
+
+async def _leave(pool: asyncpg.Pool) -> bool:
+    now = time.monotonic()
+    if now - troubles.left_at < LEAVE_EVERY_S:
+        return False
+    troubles.left_at = now
+    await pool.expire_connections()
+    return True
 
 
 def pool_gauges(pool: asyncpg.Pool) -> dict[str, Any]:
