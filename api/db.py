@@ -2,7 +2,8 @@
 
 Reads are READ COMMITTED and take no part in conflicts. Writes are SERIALIZABLE and are repeated whole: after a
 serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505); full jitter,
-bounds in config/limits.py, then RetryLater.
+bounds in config/limits.py, then RetryLater. Whatever else is the server's fault is RetryLater at once
+(config/sqlstates.py).
 """
 
 import asyncio

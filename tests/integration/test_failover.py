@@ -221,6 +221,9 @@ async def test_a_full_redis_is_said(database: Database, stores_folder: Path, tmp
 
             await until(well, 20)
             await until(forgotten, 20)
+            await pair.clients[0].config_set("maxmemory-policy", "allkeys-lru")  # it would throw leases away
+            for service in (fleet.api, fleet.worker):
+                await until(lambda log=service.log: "redis_evicts" in log.read_text("utf-8"), 20)
 
 
 async def test_the_embedded_redis_is_bounded_and_forgets_nothing(stores: TestStores) -> None:
