@@ -20,18 +20,19 @@ from config.limits import (
 )
 from config.process import Lifetime
 from config.redis import AWAY
+from rt.asks import Ask, Joining, Parting
 from rt.feed.positions import History, Position
 from rt.feed.store import FeedStore
 from rt.hub import Hub
 from rt.metrics import Counters
-from rt.recovery import hear, target_of
-from rt.topic import Join, Part, State, Topic
+from rt.recovery import answer
+from rt.topic import State, Topic
 from rt.wire import outbound
 
 log = structlog.get_logger()
 
 _AWAY_PAUSE_S: Final = 0.1
-_PATIENCE_S: Final = 0.5
+_EXPIRE_EVERY_S: Final = 0.5
 _LATE_AT_ONCE: Final = 8  # clients in one turn of the loop; each may have ANSWERS_WAITING_MAX asks in line
 
 
@@ -43,30 +44,20 @@ class Loader:
         self._hub = hub
         self._store = store
         self._counters = counters
-        self._queue: asyncio.Queue[Topic] = asyncio.Queue()  # bounded by the number of topics: each at most once
-        self._unheard: dict[Topic, None] = {}  # the bus has not confirmed them yet
         self._missing: dict[Topic, None] = {}  # Redis does not have them, or is behind
         self._asked: dict[Topic, float] = {}  # of the relay, and when
-        self._stir = asyncio.Event()
-        hub.load = self.load
-
-    def load(self, topic: Topic) -> None:
-        """Queues a topic."""
-        if not topic.queued:
-            topic.queued = True
-            self._queue.put_nowait(topic)
+        self._is_missing = asyncio.Event()
 
     def start(self, lifetime: Lifetime) -> None:
         """Spawns the readers."""
         for number in range(LOADER_READERS):
             lifetime.spawn(f"loader_{number}", self._read_forever())
         lifetime.spawn("loader_refill", self._refill_forever())
-        lifetime.spawn("loader_patience", self._lose_patience())
+        lifetime.spawn("loader_deadlines", self._expire_forever())
 
     async def _read_forever(self) -> None:
         while True:
-            topic = await self._queue.get()
-            topic.queued = False
+            topic = await self._hub.loads.get()
             try:
                 await self._serve(topic)
             except AWAY as error:
@@ -80,11 +71,10 @@ class Loader:
 
     async def _serve(self, topic: Topic) -> None:
         if not topic.heard:
-            self._unheard[topic] = None  # read it only when nothing after the reading can be missed
-            return
+            return  # read it only when nothing after the reading can be missed: `confirmed` puts it in again
         if topic.state is State.FILLING and not await self._fill(topic):
             return
-        if all(reader in topic.recovering for reader in topic.waiting):
+        if all(topic.asks.next(reader) is None for reader in topic.asks.readers()):
             return  # nobody waits for Redis
         read: dict[Position | None, History] = {}
         for since in _next_wanted(topic):
@@ -97,8 +87,8 @@ class Loader:
                 self._lack(topic)
                 return
             if topic.state is State.LOADING:  # the first history that is read tells the topic where it is
-                topic.start(Position(history.epoch, history.offset))
-                self._hub.work(topic)
+                topic.start(Position(history.epoch, history.offset), self._now())
+                self._hub.flusher.work(topic.out)
             elif history.epoch != topic.epoch:
                 self._hub.abandon(topic, "epoch")
                 return
@@ -106,13 +96,13 @@ class Loader:
             read[since] = history._replace(events=[])
             if since is not None and topic.offset < since.offset <= history.offset and topic.state is State.LIVE:
                 await self._fill(topic)  # the bus is behind what this client has heard elsewhere
-        self._resolve(topic, read)
+        self._answer_all(topic, read)
 
     async def _fill(self, topic: Topic) -> bool:
         """Reads what the topic itself missed; False: it must wait, or was given up."""
         history = await self._store.read(topic.channel, topic.position)
-        if history is not None and topic.fill(history):
-            self._hub.work(topic)
+        if history is not None and topic.fill(history, self._now()):
+            self._hub.flusher.work(topic.out)
             return True
         if history is not None and history.epoch != topic.epoch:
             if self.epoch is None or history.epoch == self.epoch:
@@ -121,114 +111,112 @@ class Loader:
         elif history is not None and history.offset > topic.offset and topic.state is not State.LIVE:
             self._hub.abandon(topic, "forgotten")
             return False
-        if topic.hole_since and self._hub.awake.now() - topic.hole_since > REFILL_WAIT_S:
+        if topic.hole_s(self._now()) > REFILL_WAIT_S:
             self._hub.abandon(topic, "not refilled")
             return False
         self._expire(topic)
         self._lack(topic)
         return False
 
-    def _resolve(self, topic: Topic, read: dict[Position | None, History]) -> None:
+    def _answer_all(self, topic: Topic, read: dict[Position | None, History]) -> None:
         """Answers, in order, everybody whose history was read and meets the live stream, or begins to."""
-        for reader, entries in list(topic.waiting.items()):
-            while entries and topic.waiting.get(reader) is entries and reader not in topic.recovering:
-                entry = entries.pop(0)  # an answer may be what closes it
-                if isinstance(entry, Part):
-                    topic.remove(reader)
-                    reader.send(outbound.unsubscribed(entry.id, topic.wire))
-                elif entry.told and entries:
-                    pass  # it has parted, or joined again from elsewhere: what was missing is wanted no more
-                elif not self._join(topic, entry, read.get(entry.since), is_last=not entries):
-                    entries.insert(0, entry)
-                    break
-                if reader not in topic.recovering:
-                    self._hub.recoveries.leave(topic, reader)
-                    self._hub.waited(reader, 1)
-            if not entries and topic.waiting.get(reader) is entries:
-                del topic.waiting[reader]
-        self._hub.work(topic)
+        for reader in topic.asks.readers():
+            while (ask := topic.asks.next(reader)) is not None and self._answer(topic, ask, read):
+                pass
+        self._hub.flusher.work(topic.out)
         self._hub.release(topic)
-        if any(since not in read for since in _next_wanted(topic)):
-            self.load(topic)  # they came while Redis was being read
-        elif any(reader not in topic.recovering for reader in topic.waiting):
+        wanted = _next_wanted(topic)
+        if any(since not in read for since in wanted):
+            self._hub.loads.put(topic)  # they came while Redis was being read
+        elif wanted:
             self._expire(topic)
             self._lack(topic)
 
-    def _join(self, topic: Topic, join: Join, history: History | None, *, is_last: bool) -> bool:
+    def _answer(self, topic: Topic, ask: Ask, read: dict[Position | None, History]) -> bool:
+        """Whether it was answered, or begins to be. It ends before it is told: the answer may be what closes it."""
+        reader = ask.reader
+        if isinstance(ask, Parting):
+            topic.asks.end_next(reader)
+            topic.out.remove(reader)
+            reader.send(outbound.unsubscribed(ask.id, topic.wire))
+        elif ask.told and topic.asks.is_followed(reader):
+            topic.asks.end_next(reader)  # it has parted, or joined again from elsewhere: it wants no more of this
+        elif not self._join(topic, ask, read.get(ask.since)):
+            return False
+        if topic.asks.recovers_by(reader) is None:
+            self._hub.recoveries.leave(topic, reader)
+        return True
+
+    def _join(self, topic: Topic, join: Joining, history: History | None) -> bool:
         """Whether the join was answered, or is being answered."""
         if history is None or topic.state is not State.LIVE or history.epoch != topic.epoch:
             return False
-        since, recovered = join.since, history.recovered
+        since, recovered, reader = join.since, history.recovered, join.reader
         if since is not None and since.epoch == history.epoch and since.offset > history.offset:
             # From the future, or Redis is behind PostgreSQL: the relay knows. What it said before this client came, or
             # was about to say then, does not count.
             since_when = join.deadline - EPOCH_WAIT_S + FUTURE_WAIT_S
-            if topic.told_at < since_when or topic.told >= since.offset:
+            if topic.newest_at < since_when or topic.newest >= since.offset:
                 return False
-        place = since.offset if recovered and since is not None else topic.sealed_offset
-        if place != target_of(topic, place):
+        place = since.offset if recovered and since is not None else topic.out.sealed_offset
+        if place != topic.target_of(place):
             if not self._hub.recoveries.has(topic, since):
                 return False  # the bus is behind, or Redis is behind what was heard here, or it was given up meanwhile
             self._hub.recoveries.begin(topic, join)
-        elif join.told and not recovered:
-            join.reader.send(outbound.gap(topic.wire))
-        else:
-            if is_last:
-                hear(topic, join.reader, place)  # before it is told: the answer may be what closes it
-            if not join.told:
-                self._hub.answer(topic, join.reader, join.id, recovered, place, ())
+            return True
+        is_last = not topic.asks.is_followed(reader)
+        topic.asks.end_next(reader)
+        if join.told and not recovered:
+            reader.send(outbound.gap(topic.wire))
+            return True
+        if is_last:
+            topic.hear(reader, place)
+        if not join.told:
+            answer(self._counters, topic, reader, join.id, recovered, place)
         return True
 
     def _expire(self, topic: Topic) -> bool:
         """Whoever has waited for too long is told so, _LATE_AT_ONCE clients in one go; whether there are more."""
-        now = self._hub.awake.now()
-        unread = [join for join in topic.recovering.values() if not join.told and join.deadline <= now]
+        now = self._now()
+        unread = [join for join in topic.asks.recovering() if not join.told and join.deadline <= now]
         for join in unread[:_LATE_AT_ONCE]:
             self._hub.recoveries.leave(topic, join.reader)
-            self._hub.waited(join.reader, 1)
             text = "earlier answers have not been read yet"
             join.reader.send(outbound.error(join.id, "RATE_LIMITED", text, 1000))
-        late = [
-            reader
-            for reader, entries in topic.waiting.items()
-            if reader not in topic.recovering and (first := _first(entries)) and first.deadline <= now
-        ]
+        late = [join.reader for join in topic.asks.for_redis() if join.deadline <= now]
         for reader in late[:_LATE_AT_ONCE]:
-            entries = topic.waiting.pop(reader, [])
-            self._hub.recoveries.leave(topic, reader)
-            self._hub.waited(reader, len(entries))
-            reader.send(b"".join([self._too_late(topic, entry) for entry in entries]))
+            reader.send(b"".join([self._too_late(topic, ask) for ask in self._hub.end_asks(topic, reader)]))
         self._hub.release(topic)
         return max(len(unread), len(late)) > _LATE_AT_ONCE
 
-    def _too_late(self, topic: Topic, entry: Join | Part) -> bytes:
-        if isinstance(entry, Part):
-            return outbound.unsubscribed(entry.id, topic.wire)
-        if entry.told:
+    def _too_late(self, topic: Topic, ask: Ask) -> bytes:
+        if isinstance(ask, Parting):
+            return outbound.unsubscribed(ask.id, topic.wire)
+        if ask.told:
             return outbound.gap(topic.wire)
         self._counters.unavailable += 1
-        return outbound.error(entry.id, "UNAVAILABLE", "the channel cannot be read now", 1000)
+        return outbound.error(ask.id, "UNAVAILABLE", "the channel cannot be read now", 1000)
 
-    async def _lose_patience(self) -> None:
+    async def _expire_forever(self) -> None:
         """While Redis is away or slow nothing else looks at those who wait, for the bus or in the queue."""
         while True:
-            await asyncio.sleep(_PATIENCE_S)
-            if self._hub.waiting:
-                for topic in [topic for topic in self._hub.topics.values() if topic.waiting or topic.recovering]:
+            await asyncio.sleep(_EXPIRE_EVERY_S)
+            if self._hub.under_way.total:
+                for topic in [topic for topic in self._hub.topics.values() if topic.asks]:
                     more = True
                     while more:
                         more = self._expire(topic)
                         await asyncio.sleep(0)
-            for topic in list(self._unheard):
-                if topic.heard or topic.idle:
-                    del self._unheard[topic]
+
+    def _now(self) -> float:
+        return self._hub.awake.now()
 
     # --- what Redis does not have
 
     def _lack(self, topic: Topic) -> None:
         if not topic.idle:
             self._missing[topic] = None
-            self._stir.set()
+            self._is_missing.set()
 
     async def _refill_forever(self) -> None:
         """Asks the relay for each channel that is missing, then looks again and again, slower and slower."""
@@ -236,8 +224,8 @@ class Loader:
         while True:
             if not self._missing:
                 self._asked.clear()
-                self._stir.clear()
-                await self._stir.wait()
+                self._is_missing.clear()
+                await self._is_missing.wait()
                 wait_s = REFILL_POLL_S[0]
             await self._ask()
             await asyncio.sleep(wait_s)
@@ -248,7 +236,7 @@ class Loader:
                 if topic.idle or self._hub.topics.get(topic.wire) is not topic:
                     self._asked.pop(topic, None)
                 else:
-                    self.load(topic)
+                    self._hub.loads.put(topic)
 
     async def _ask(self) -> None:
         """A request may be lost with a Redis or a relay: it is repeated every REFILL_ASK_S."""
@@ -266,16 +254,5 @@ class Loader:
 
 
 def _next_wanted(topic: Topic) -> list[Position | None]:
-    """Where those stand who wait for their next answer, oldest place first: one of each reader, lest one who asks three
-    hundred times has as many histories read at once. The others have their turn behind it.
-    """
-    wanted: set[Position | None] = set()
-    for reader, entries in topic.waiting.items():
-        if reader not in topic.recovering and (first := _first(entries)):
-            wanted.add(first.since)
-    return sorted(wanted, key=lambda since: (since is None, since))
-
-
-def _first(entries: list[Join | Part]) -> Join | None:
-    """The join that is answered next; a client may have a hundred in line."""
-    return next((entry for entry in entries if isinstance(entry, Join)), None)
+    """Where those stand who wait for their next answer, oldest place first: of each reader one, the others after it."""
+    return sorted({join.since for join in topic.asks.for_redis()}, key=lambda since: (since is None, since))

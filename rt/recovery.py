@@ -5,29 +5,61 @@ time for a client; the others stand in line. Whoever has been told everything up
 its readers; until then the live stream goes into the history, and nobody waits for anybody.
 """
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
+from config.awake import AwakeClock
 from config.limits import EPOCH_WAIT_S, FRAME_BYTES_MAX, PASTS_BYTES_MAX
+from rt.asks import Joining, Reader
 from rt.feed.past import Budget
 from rt.feed.positions import History, Position
-from rt.topic import Join, Reader, Topic
+from rt.loadqueue import LoadQueue
+from rt.metrics import Counters
+from rt.topic import Topic
 from rt.wire import outbound
 from rt.wire.bus import event_frame, event_of
+from rt.wire.inbound import MessageId
 
-if TYPE_CHECKING:
-    from rt.hub import Hub
-
-__all__ = ["Recoveries", "hear", "target_of"]
+__all__ = ["Recoveries", "answer"]
 
 _SUBSCRIBED_BYTES: Final = 1_024  # of `subscribed` without its events: channel, epoch and id are bounded
 
 
-class Recoveries:
-    """See the module. One per process."""
+def answer(
+    counters: Counters,
+    topic: Topic,
+    reader: Reader,
+    message_id: MessageId,
+    recovered: bool | None,
+    offset: int,
+    events: Iterable[tuple[int, bytes]] = (),
+) -> int:
+    """Tells the reader where it stands; returns how many bytes that took."""
+    counters.subscribes += 1
+    counters.recovered += recovered is True
+    counters.unrecovered += recovered is False
+    frame = outbound.subscribed(
+        message_id, channel=topic.wire, epoch=topic.epoch, offset=offset, recovered=recovered, events=events
+    )
+    reader.send(frame)
+    return len(frame)
 
-    def __init__(self, hub: "Hub") -> None:
+
+class Recoveries:
+    """See the module. One per process. `release` lets a topic go that nobody wants any more."""
+
+    def __init__(
+        self,
+        loads: LoadQueue,
+        counters: Counters,
+        awake: AwakeClock,
+        release: Callable[[Topic], None],
+    ) -> None:
         self.budget = Budget()
-        self._hub = hub
+        self._loads = loads
+        self._counters = counters
+        self._awake = awake
+        self._release = release
         self._lines: dict[Reader, dict[Topic, None]] = {}  # the first of a line is under way
         self._pasts: dict[Topic, None] = {}  # topics with a history in memory, the one that was read last at the end
 
@@ -59,7 +91,7 @@ class Recoveries:
 
     def settle(self, topic: Topic) -> None:
         """Somebody waits no more: the history goes with the last one who needs it."""
-        if not (topic.waiting or topic.recovering):
+        if not topic.asks:
             self._pasts.pop(topic, None)
             topic.forget_past()
 
@@ -71,22 +103,21 @@ class Recoveries:
 
     # --- clients
 
-    def begin(self, topic: Topic, join: Join) -> None:
+    def begin(self, topic: Topic, join: Joining) -> None:
         """What it misses is in memory: it is told as its socket drains, in line behind its other answers."""
-        reader = join.reader
-        topic.recovering[reader] = join
-        self._lines.setdefault(reader, {})[topic] = None  # where it stood, if more was read for it
-        reader.part_due()
+        topic.asks.recover(join)
+        self._lines.setdefault(join.reader, {})[topic] = None  # where it stood, if more was read for it
+        join.reader.part_due()
 
-    def leave(self, topic: Topic, reader: Reader) -> Join | None:
-        """It is told no more of this topic, and the next in its line is under way. What it recovered by, if it did."""
+    def leave(self, topic: Topic, reader: Reader) -> None:
+        """It is told no more of this topic, and the next in its line is under way."""
         line = self._lines.get(reader)
         if line is not None and line.pop(topic, topic) is None:
             if line:
                 reader.part_due()
             else:
                 del self._lines[reader]
-        return topic.recovering.pop(reader, None)
+        topic.asks.end_recovery(reader)
 
     def next_part(self, reader: Reader, bytes_max: int) -> int:
         """Sends what is under way for this client, about `bytes_max` of it; returns how many bytes, 0 = none now."""
@@ -94,22 +125,23 @@ class Recoveries:
         if line is None:
             return 0
         topic = next(iter(line))
-        join = topic.recovering.get(reader)
+        join = topic.asks.recovers_by(reader)
         if join is None:
             return 0  # more is being read for it
         at = join.since.offset if join.since is not None else 0
         frames = _part(topic, at, bytes_max, FRAME_BYTES_MAX if join.told else FRAME_BYTES_MAX - _SUBSCRIBED_BYTES)
-        if frames is None:
-            self._read_again(topic, join)
+        if frames is None:  # Redis is asked; whatever else of this client waits stands behind it
+            topic.asks.read_again(reader, self._awake.now() + EPOCH_WAIT_S)
+            self._loads.put(topic)
             return 0
         if not frames and (join.told or _part(topic, at, FRAME_BYTES_MAX, FRAME_BYTES_MAX) == []):
             return self._cannot(topic, join)
         at += len(frames)
-        if at == target_of(topic, at):
-            self._end(topic, reader)
-            hear(topic, reader, at)  # before it is told: the answer may be what closes it
+        if at == topic.target_of(at):
+            self.leave(topic, reader)
+            topic.hear(reader, at)  # before it is told: the answer may be what closes it
         else:
-            topic.recovering[reader] = join._replace(since=Position(topic.epoch, at), told=True)
+            topic.asks.told(reader, Position(topic.epoch, at))
         if join.told:
             data = b"".join(frames)
             reader.send(data)
@@ -117,50 +149,38 @@ class Recoveries:
         else:
             first = at - len(frames) + 1
             events = [(offset, event_of(topic.wire, offset, frame)) for offset, frame in enumerate(frames, first)]
-            size = self._hub.answer(topic, reader, join.id, True, at, events)
-            if reader in topic.waiting:  # it has parted, or joined again from elsewhere, meanwhile
-                self._end(topic, reader)
-                self._hub.load(topic)
-        self._hub.release(topic)
+            size = answer(self._counters, topic, reader, join.id, True, at, events)
+            if topic.asks.waits(reader):  # it has parted, or joined again from elsewhere, meanwhile
+                self.leave(topic, reader)
+                self._loads.put(topic)
+        self._release(topic)
         return size
 
-    def _end(self, topic: Topic, reader: Reader) -> None:
-        if self.leave(topic, reader) is not None:
-            self._hub.waited(reader, 1)
-
-    def _read_again(self, topic: Topic, join: Join) -> None:
-        """What comes next is not in memory: Redis is asked. Whatever else of this client waits stands behind it."""
-        del topic.recovering[join.reader]
-        if join.told:
-            join = join._replace(deadline=self._hub.awake.now() + EPOCH_WAIT_S)
-        topic.waiting[join.reader] = [join, *topic.waiting.get(join.reader, ())]
-        self._hub.load(topic)
-
-    def _cannot(self, topic: Topic, join: Join) -> int:
+    def _cannot(self, topic: Topic, join: Joining) -> int:
         """The next event is larger than a frame may be: pages have it."""
         reader = join.reader
-        self._end(topic, reader)
+        self.leave(topic, reader)
         if join.told:
             frame = outbound.gap(topic.wire)
             reader.send(frame)
             size = len(frame)
         else:
-            hear(topic, reader, topic.sealed_offset)
-            size = self._hub.answer(topic, reader, join.id, False, topic.sealed_offset, ())
-        if reader in topic.waiting:
-            self._hub.load(topic)
-        self._hub.release(topic)
+            topic.hear(reader, topic.out.sealed_offset)
+            size = answer(self._counters, topic, reader, join.id, False, topic.out.sealed_offset)
+        if topic.asks.waits(reader):
+            self._loads.put(topic)
+        self._release(topic)
         return size
 
-
-def target_of(topic: Topic, offset: int) -> int:
-    """Up to where one who has `offset` is told: what is pending for the readers comes to it with them."""
-    return topic.sealed_offset if offset <= topic.sealed_offset else topic.offset
-
-
-def hear(topic: Topic, reader: Reader, offset: int) -> None:
-    """It was told everything up to `offset`, which is its target: the live stream goes on from there."""
-    topic.add(reader, hears_pending=offset == topic.sealed_offset)
+    def abandon(self, topic: Topic) -> None:
+        """The topic begins again: nothing of it is under way."""
+        for join in topic.asks.recovering():
+            line = self._lines[join.reader]
+            del line[topic]
+            if line:
+                join.reader.part_due()
+            else:
+                del self._lines[join.reader]
 
 
 def _part(topic: Topic, after: int, bytes_max: int, largest: int) -> list[bytes] | None:
@@ -173,4 +193,4 @@ def _part(topic: Topic, after: int, bytes_max: int, largest: int) -> list[bytes]
     frames = topic.past.part(after, min(bytes_max, largest))
     if frames is not None and not frames:
         frames = (topic.past.part(after, largest) or [])[:1]
-    return None if frames is None else frames[: target_of(topic, after) - after]
+    return None if frames is None else frames[: topic.target_of(after) - after]

@@ -76,7 +76,7 @@ class Server:
         self._presence = LocalPresence(
             PresenceStore(self._redis, self._gateway_id, partitions), NowStore(self._redis, partitions)
         )
-        self._map = MapView(self._redis, busy=hub.is_writing)
+        self._map = MapView(self._redis, busy=hub.flusher.is_writing)
         facts = Facts(
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
@@ -192,7 +192,7 @@ class Server:
             "rt_identified": gateway.identified,
             "rt_users": len(gateway.facts.sockets_by_user),
             "rt_channels": len(gateway.hub.topics),
-            "rt_joins_waiting": gateway.hub.waiting,
+            "rt_joins_waiting": gateway.hub.under_way.total,
             "rt_door_waiting": len(gateway.door),
             "rt_slow": len(gateway.slow),
             "rt_degraded": int(gateway.facts.degraded),

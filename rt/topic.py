@@ -7,46 +7,15 @@ both meet the live stream without a hole or a repeat: whoever was told everythin
 
 from collections.abc import Iterable
 from enum import Enum, auto
-from typing import NamedTuple, Protocol
 
 from config.limits import FRAME_BYTES_MAX, TOPIC_RETAINED_BYTES_MAX
-from rt.digest import Rate, digest
+from rt.asks import Ask, Asks, Reader, UnderWay
 from rt.feed.past import Budget, Past
 from rt.feed.positions import History, Position
+from rt.outbox import Outbox
 from rt.wire.bus import Batch, event_frame
 from rt.wire.channels import Channel
 from rt.wire.frames import split_frames
-from rt.wire.inbound import MessageId
-
-
-class Reader(Protocol):
-    """Who hears a topic."""
-
-    def send(self, data: bytes) -> None:
-        """Writes ready frames. Drops them when it is going."""
-
-    def part_due(self) -> None:
-        """A part of an answer is due: it fetches that (Recoveries.next_part) when it has room, in its turn."""
-
-
-class Join(NamedTuple):
-    """A `subscribe` that waits for history, or whose client is told it. `deadline`: of the steady clock.
-
-    Once `told`, `subscribed` is out, and `since` is how far the client was told: what cannot be finished is a `gap`.
-    """
-
-    reader: Reader
-    id: MessageId
-    since: Position | None
-    deadline: float
-    told: bool = False
-
-
-class Part(NamedTuple):
-    """An `unsubscribe` behind a Join of the same reader."""
-
-    reader: Reader
-    id: MessageId
 
 
 class State(Enum):
@@ -68,90 +37,83 @@ class Verdict(Enum):
     WAITS = auto()
 
 
-class Sealed(NamedTuple):
-    """Frames for the readers of one moment; `last` is the newest offset in them, `size` how many events."""
-
-    data: bytes
-    last: int
-    size: int
-    readers: tuple[Reader, ...]
-    version: int
-
-
 class Topic:
-    """See the module. Writers of `readers` must call `seal` first, so that nobody gets what is not theirs."""
+    """See the module. What can happen to it are its methods; nothing else changes what it holds.
+
+    `asks`: who waits for an answer. `out`: who hears it, and what is to be written to them.
+    """
 
     __slots__ = (
         "_budget",
-        "_pending",
-        "_pending_size",
+        "_hole_since",
         "_retained",
         "_retained_bytes",
-        "_snapshot",
+        "asks",
         "channel",
         "epoch",
-        "flushed_at",
         "heard",
-        "hole_since",
-        "offset",
-        "outbox",
+        "newest",
+        "newest_at",
+        "out",
         "past",
-        "queued",
-        "rate",
-        "readers",
-        "recovering",
         "state",
-        "told",
-        "told_at",
-        "version",
-        "waiting",
         "wire",
     )
 
-    def __init__(self, channel: Channel, frames_per_s: float = 0.0, budget: Budget | None = None) -> None:
+    def __init__(
+        self, channel: Channel, under_way: UnderWay, frames_per_s: float = 0.0, budget: Budget | None = None
+    ) -> None:
         self.channel = channel
-        self.rate = Rate(frames_per_s) if frames_per_s else None
         self.wire = channel.wire
+        self.out = Outbox(channel.wire, frames_per_s)
+        self.asks = Asks(under_way)
         self.state = State.LOADING
         self.epoch = ""
-        self.offset = 0
-        self.readers: dict[Reader, int] = {}  # reader -> offset at which it joined
-        self.version = 0  # grows when a reader leaves: what was sealed before must look again
-        self.waiting: dict[Reader, list[Join | Part]] = {}  # for Redis, in the order of each reader
-        self.recovering: dict[Reader, Join] = {}  # what they miss was read, and goes out as their sockets drain
-        self.outbox: list[Sealed] = []  # sealed and not yet written by the hub
         self.heard = False  # the bus has confirmed the subscription at least once
-        self.queued = False  # in the loader's queue
-        self.hole_since = 0.0  # steady clock; 0 = no known hole
-        self.flushed_at = 0.0
-        self.told = 0  # the newest offset in PostgreSQL, by the relay's word ...
-        self.told_at = 0.0  # ... of this time, steady clock
-        self._pending: list[bytes] = []
-        self._pending_size = 0
-        self._snapshot: tuple[Reader, ...] | None = ()
+        self.newest = 0  # offset in PostgreSQL, by the relay's word ...
+        self.newest_at = 0.0  # ... of this time, steady clock
+        self.past: Past | None = None  # while somebody waits or recovers
+        self._hole_since = 0.0  # steady clock; 0 = no known hole
         self._retained: list[Batch] = []  # while the position is not known, or behind
         self._retained_bytes = 0
-        self.past: Past | None = None  # while somebody waits or recovers
         self._budget = budget or Budget()
 
     @property
+    def offset(self) -> int:
+        """The newest event that was accepted."""
+        return self.out.offset
+
+    @property
     def position(self) -> Position:
-        return Position(self.epoch, self.offset)
+        return Position(self.epoch, self.out.offset)
 
     @property
     def idle(self) -> bool:
         """Whether nobody wants it any more."""
-        return not (self.readers or self.waiting or self.recovering)
+        return not (self.out.readers or self.asks)
 
-    @property
-    def sealed_offset(self) -> int:
-        """The newest offset that is not pending: a reader may join behind it without a seal."""
-        return self.offset - self._pending_size
+    def hole_s(self, now: float) -> float:
+        """For how long a hole has been known; 0 = there is none."""
+        return now - self._hole_since if self._hole_since else 0.0
 
     # --- the live stream
 
-    def accept(self, batch: Batch) -> Verdict:
-        """Takes a batch from the bus; NEXT: something new waits to be sealed."""
+    def confirmed(self) -> None:
+        """The bus hears this channel (again): what was published before is in Redis, what comes after will be heard."""
+        self.heard = True
+        if self.state is State.LIVE:
+            self.state = State.FILLING
+
+    def newest_is(self, offset: int, now: float) -> None:
+        """The relay says what is newest in PostgreSQL."""
+        self.newest, self.newest_at = offset, now
+
+    def accept(self, batch: Batch, now: float) -> Verdict:
+        """Takes a batch from the bus at `now` (steady clock).
+
+        NEXT: something new waits to be sealed. HOLE: what is missing must be read. OTHER_EPOCH and TOO_LARGE: it was
+        not taken, and the topic cannot go on.
+        """
         if self.state is not State.LIVE:
             self._retain(batch)
             return Verdict.WAITS
@@ -160,24 +122,27 @@ class Topic:
         if batch.last <= self.offset:
             return Verdict.KNOWN
         if batch.first > self.offset + 1:
+            self.state = State.FILLING
+            self._hole_since = now
             self._retain(batch)
             return Verdict.HOLE
         if len(batch.frames) > FRAME_BYTES_MAX and max(map(len, split_frames(batch.frames))) > FRAME_BYTES_MAX:
             return Verdict.TOO_LARGE
         new = after(batch, self.offset)
-        self._pending.append(new.frames)
-        self._pending_size += new.size
-        self.offset = batch.last
+        self.out.put(new.frames, new.size)
         if self.past is not None:
             self.past.add(new.first, list(split_frames(new.frames)))
         return Verdict.NEXT
 
-    def start(self, at: Position) -> None:
-        """The position is known now; what came meanwhile follows."""
-        self.epoch, self.offset = at
-        self._go_live()
+    def start(self, at: Position, now: float) -> None:
+        """The position is known now; what came meanwhile follows. Raises ValueError where it was known already."""
+        if self.state is not State.LOADING:
+            raise ValueError("the position of this topic is known")
+        self.epoch = at.epoch
+        self.out.start(at.offset)
+        self._go_live(now)
 
-    def fill(self, history: History) -> bool:
+    def fill(self, history: History, now: float) -> bool:
         """Takes all that was missed after `offset`; False: it is not whole, and the topic stays as it was."""
         if not history.recovered or history.epoch != self.epoch:
             return False
@@ -185,22 +150,18 @@ class Topic:
         if any(len(frame) > FRAME_BYTES_MAX for frame in frames):
             return False
         if frames:
-            self._pending.append(b"".join(frames))
-            self._pending_size += len(frames)
             if self.past is not None:
                 self.past.add(self.offset + 1, frames)
-        self.offset = max(self.offset, history.offset)
-        self._go_live()
+            self.out.put(b"".join(frames), len(frames))
+        self._go_live(now)
         return self.state is State.LIVE
 
-    def _go_live(self) -> None:
+    def _go_live(self, now: float) -> None:
         self.state = State.LIVE
-        self.hole_since = 0.0
+        self._hole_since = 0.0
         retained, self._retained, self._retained_bytes = self._retained, [], 0
         for batch in retained:
-            if self.state is not State.LIVE:
-                self._retain(batch)
-            elif self.accept(batch) in (Verdict.HOLE, Verdict.TOO_LARGE):
+            if self.accept(batch, now) is Verdict.TOO_LARGE:
                 self.state = State.FILLING
 
     def _retain(self, batch: Batch) -> None:
@@ -211,79 +172,35 @@ class Topic:
 
     # --- joining
 
+    def wait(self, ask: Ask) -> None:
+        """It begins to wait for an answer."""
+        self.asks.wait(ask)
+        if self.past is None:
+            self.past = Past(self._budget)
+
     def forget_past(self) -> None:
         """Gives the memory back. Whoever recovers has it read again."""
         if self.past is not None:
             self.past.clear()
-            if not (self.waiting or self.recovering):
+            if not self.asks:
                 self.past = None
 
-    def add(self, reader: Reader, *, hears_pending: bool = False) -> None:
-        """The reader has been told everything up to the topic's offset, or only up to `sealed_offset`."""
-        if not hears_pending:
-            self.seal()
-        self.readers[reader] = self.sealed_offset
-        self._snapshot = None
+    def target_of(self, offset: int) -> int:
+        """Up to where one who has `offset` is told: what is pending for the readers comes to it with them."""
+        return self.out.sealed_offset if offset <= self.out.sealed_offset else self.offset
 
-    def remove(self, reader: Reader) -> None:
-        """Nothing more for this reader, if it was one."""
-        if self.readers.pop(reader, None) is not None:
-            self._snapshot = None
-            self.version += 1
-
-    def wait(self, entry: Join | Part) -> None:
-        """Behind whatever of the same reader waits already."""
-        self.waiting.setdefault(entry.reader, []).append(entry)
-        if self.past is None:
-            self.past = Past(self._budget)
-
-    def wait_ends(self, reader: Reader) -> int:
-        """Nothing of this reader waits any more; returns how many did."""
-        return len(self.waiting.pop(reader, ()))
+    def hear(self, reader: Reader, offset: int) -> None:
+        """It was told everything up to `offset`, which is its target: the live stream goes on from there."""
+        self.out.add(reader, hears_pending=offset == self.out.sealed_offset)
 
     def abandon(self) -> list[Reader]:
-        """The stream cannot be kept whole for its readers: they leave, and the topic begins again."""
-        gone = list(self.readers)
-        self.readers.clear()
+        """The stream cannot be kept whole: who hears it, or was told a part, leaves, and the topic begins again."""
+        gone = [*self.out.clear(), *self.asks.restart()]
         self.forget_past()
-        self._snapshot = ()
-        self.version += 1
-        self._pending, self._pending_size = [], 0
         self._retained, self._retained_bytes = [], 0
-        self.outbox.clear()  # offsets of another epoch say nothing to those who join again
         self.state = State.LOADING
-        self.hole_since = 0.0
+        self._hole_since = 0.0
         return gone
-
-    # --- out
-
-    def may_seal(self, now: float) -> bool:
-        """Whether the channel's rate lets a frame out at `now` (steady clock)."""
-        if self.rate is None:
-            return True
-        self.rate.refresh(now)
-        return self.rate.ready
-
-    def seal(self) -> None:
-        """Closes what is pending for the readers of this moment."""
-        if self._pending:
-            data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
-            if self.rate is not None:
-                data = self._bounded(data, self.rate)
-            size, self._pending, self._pending_size = self._pending_size, [], 0
-            if self._snapshot is None:
-                self._snapshot = tuple(self.readers)
-            if self._snapshot:
-                self.outbox.append(Sealed(data, self.offset, size, self._snapshot, self.version))
-
-    def _bounded(self, data: bytes, rate: Rate) -> bytes:
-        """What is over the rate as one digest."""
-        alone = rate.spend(self._pending_size)
-        if alone >= self._pending_size:
-            return data
-        frames = list(split_frames(data))
-        first = self.sealed_offset + 1 + alone
-        return b"".join((*frames[:alone], digest(self.wire, first, frames[alone:])))
 
 
 def after(batch: Batch, offset: int) -> Batch:

@@ -58,7 +58,7 @@ def live(hub: Hub, channel: Channel, at: Position, hearing: int) -> tuple[Topic,
     """A channel that is live at this place, whoever began it still waiting, and so many who hear it."""
     hub.join(Reader(), None, channel, None)
     topic = hub.topics[channel.wire]
-    topic.start(at)
+    topic.start(at, 0.0)
     readers = [Reader() for _ in range(hearing)]
     for reader in readers:
         hub.join(reader, None, channel, None)
@@ -70,11 +70,11 @@ async def test_one_that_its_answer_closes_does_not_stay() -> None:
     hub, reader = make_hub(), Reader()
     hub.join(reader, None, CHANNEL, None)
     topic = hub.topics[CHANNEL.wire]
-    topic.start(Position("epoch", 5))
+    topic.start(Position("epoch", 5), 0.0)
     leaver = Leaver(hub, CHANNEL)
     hub.join(leaver, None, CHANNEL, None)
     assert leaver.times
-    assert leaver not in topic.readers
+    assert leaver not in topic.out.readers
 
 
 async def test_very_many_wait_and_go() -> None:
@@ -83,10 +83,10 @@ async def test_very_many_wait_and_go() -> None:
     began = time.monotonic()
     for reader in readers:
         hub.join(reader, None, CHANNEL, None)
-    assert hub.waiting == WAITING
+    assert hub.under_way.total == WAITING
     for reader in readers:
         hub.drop(reader, CHANNEL.wire)
-    assert hub.waiting == 0
+    assert hub.under_way.total == 0
     assert not hub.topics
     assert time.monotonic() - began < 5
 
@@ -97,7 +97,7 @@ async def test_a_turn_of_the_loop_writes_to_so_many_only() -> None:
     readers = [Reader() for _ in range(20 * FLUSH_WRITES_PER_TURN)]
     hub.join(readers[0], None, CHANNEL, None)
     topic = hub.topics[CHANNEL.wire]
-    topic.start(Position("epoch", 0))
+    topic.start(Position("epoch", 0), 0.0)
     for reader in readers[1:]:
         hub.join(reader, None, CHANNEL, None)
     sent = [reader.times for reader in readers]
@@ -105,8 +105,8 @@ async def test_a_turn_of_the_loop_writes_to_so_many_only() -> None:
     while readers[-1].times < sent[-1] + 5:
         before = sum(reader.times for reader in readers)
         offset += 1
-        topic.accept(Batch("epoch", offset, 1, FRAME))
-        hub.work(topic)
+        topic.accept(Batch("epoch", offset, 1, FRAME), 0.0)
+        hub.flusher.work(topic.out)
         await asyncio.sleep(0)
         most = max(most, sum(reader.times for reader in readers) - before)
     assert most == FLUSH_WRITES_PER_TURN
@@ -136,26 +136,26 @@ async def test_one_that_presence_closes_costs_nobody_else_a_word() -> None:
     assert profile is not None
     topic, readers = live(hub, profile, Position("epoch", 0), 2 * FLUSH_WRITES_PER_TURN)
     leaver = Leaver(hub, profile)
-    topic.readers = {leaver: 0, **topic.readers}
+    topic.out.readers = {leaver: 0, **topic.out.readers}
     hub._on_batch(topic, encode_presence("somebody", "online", 1_700_000_000_000))
     await until(lambda: {reader.times for reader in readers} == {2})
-    assert leaver not in topic.readers
+    assert leaver not in topic.out.readers
 
 
 async def test_frames_of_another_epoch_reach_nobody_who_has_joined_again() -> None:
     """Failed while the outbox outlived the epoch: old events behind the `subscribed` of the new one."""
     hub = make_hub()
     topic, readers = live(hub, CHANNEL, Position("old", 1_000), 2 * FLUSH_WRITES_PER_TURN)
-    topic.accept(Batch("old", 1_001, 1, FRAME))
-    hub.work(topic)
+    topic.accept(Batch("old", 1_001, 1, FRAME), 0.0)
+    hub.flusher.work(topic.out)
     await asyncio.sleep(0)
-    assert hub.is_writing()
+    assert hub.flusher.is_writing()
     hub.abandon(topic, "epoch")
-    topic.start(Position("new", 10))
+    topic.start(Position("new", 10), 0.0)
     hub.join(readers[-1], None, CHANNEL, Since("new", 10))
     told = readers[-1].times
-    assert not hub.is_writing()
-    topic.accept(Batch("new", 11, 1, FRAME))
-    hub.work(topic)
-    await until(lambda: topic.sealed_offset == 11 and not hub.is_writing())
+    assert not hub.flusher.is_writing()
+    topic.accept(Batch("new", 11, 1, FRAME), 0.0)
+    hub.flusher.work(topic.out)
+    await until(lambda: topic.out.sealed_offset == 11 and not hub.flusher.is_writing())
     assert readers[-1].times == told + 1

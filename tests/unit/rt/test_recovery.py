@@ -82,10 +82,10 @@ class Scene:
             if since is not None and self.hub.recoveries.has(topic, since):
                 history = history._replace(recovered=True)
             if not topic.epoch:
-                topic.start(Position(EPOCH, len(self.bodies)))
+                topic.start(Position(EPOCH, len(self.bodies)), 0.0)
             self.hub.recoveries.keep(topic, history)
             read[since] = history
-        self.loader._resolve(topic, read)
+        self.loader._answer_all(topic, read)
 
     def publish(self, size: int) -> None:
         """Redis has it; the bus has not brought it yet."""
@@ -95,14 +95,14 @@ class Scene:
         """The bus catches up."""
         batch = decode_batch(encode_batch(EPOCH, topic.wire, topic.offset + 1, self.bodies[topic.offset :]))
         assert batch is not None
-        topic.accept(batch)
+        topic.accept(batch, 0.0)
 
     def flush(self, topic: Topic) -> None:
-        topic.seal()
-        for sealed in topic.outbox:
+        topic.out.seal()
+        for sealed in topic.out.sealed:
             for reader in sealed.readers:
                 reader.send(sealed.data)
-        topic.outbox.clear()
+        topic.out.sealed.clear()
 
 
 SIZES = st.one_of(st.integers(2, 2_000), st.integers(60_000, 70_000), st.integers(LARGEST - 200, LARGEST))
@@ -149,15 +149,15 @@ def test_each_event_once_in_order_and_in_frames_that_fit(
             case "part":
                 for client, _ in clients:
                     scene.hub.recoveries.next_part(client, FRAME_BYTES_MAX if number > 3 else ANSWER_PART_BYTES_MIN)
-        if topic.waiting:
+        if topic.asks.in_line:
             scene.read(topic, number)
     scene.flush(topic)
     for client, first in clients:
-        assert client in topic.readers
+        assert client in topic.out.readers
         assert client.offsets() == list(range(first + 1, len(scene.bodies) + 1))
         assert client.largest <= FRAME_BYTES_MAX
         assert not scene.hub.recoveries.under_way(client)
-    assert (scene.hub.waiting, scene.hub.recoveries.budget.used, topic.past) == (0, 0, None)
+    assert (scene.hub.under_way.total, scene.hub.recoveries.budget.used, topic.past) == (0, 0, None)
 
 
 @given(st.integers(0, 70_000), st.integers(1, 2**53))
@@ -184,7 +184,7 @@ def test_who_is_told_a_part_hears_the_gap_and_who_was_not_told_waits_again() -> 
     scene.read(scene.topic(), 100)
     scene.hub.abandon(scene.topic(), "epoch")
     assert [message["type"] for message in client.heard] == ["subscribed", "gap"]
-    assert (late.heard, late in scene.topic().waiting, scene.hub.waiting) == ([], True, 1)
+    assert (late.heard, scene.topic().asks.waits(late), scene.hub.under_way.total) == ([], True, 1)
     assert not scene.hub.recoveries.under_way(client)
     assert not scene.hub.recoveries.under_way(late)
 
@@ -201,7 +201,7 @@ def test_who_parts_or_joins_again_amid_a_recovery_is_told_no_more_of_it() -> Non
     scene.hub.part(client, 3, CHANNEL)
     assert client.heard[-1]["type"] == "unsubscribed"
     assert not scene.hub.recoveries.next_part(client, ANSWER_PART_BYTES_MIN)
-    assert (scene.hub.waiting, scene.hub.topics) == (0, {})
+    assert (scene.hub.under_way.total, scene.hub.topics) == (0, {})
 
 
 def test_who_parts_before_the_first_part_is_told_that_one_and_no_more() -> None:
@@ -214,7 +214,7 @@ def test_who_parts_before_the_first_part_is_told_that_one_and_no_more() -> None:
     assert scene.hub.recoveries.next_part(client, ANSWER_PART_BYTES_MIN)
     scene.read(scene.topic(), 100)
     assert [message["type"] for message in client.heard] == ["subscribed", "unsubscribed"]
-    assert (scene.hub.waiting, scene.hub.topics) == (0, {})
+    assert (scene.hub.under_way.total, scene.hub.topics) == (0, {})
 
 
 def test_a_forgotten_history_is_a_gap() -> None:
@@ -225,9 +225,9 @@ def test_a_forgotten_history_is_a_gap() -> None:
     topic.forget_past()
     assert not scene.hub.recoveries.next_part(client, ANSWER_PART_BYTES_MIN)
     (since,) = _next_wanted(topic)
-    scene.loader._resolve(topic, {since: recover(Position(EPOCH, 10), since, [])})
+    scene.loader._answer_all(topic, {since: recover(Position(EPOCH, 10), since, [])})
     assert [message["type"] for message in client.heard] == ["subscribed", "gap"]
-    assert (scene.hub.waiting, scene.hub.topics) == (0, {})
+    assert (scene.hub.under_way.total, scene.hub.topics) == (0, {})
 
 
 def test_one_answer_at_a_time_and_nothing_is_left_of_one_that_goes() -> None:
@@ -246,5 +246,10 @@ def test_one_answer_at_a_time_and_nothing_is_left_of_one_that_goes() -> None:
     assert client.heard[-1]["channel"] == OTHER.wire
     scene.hub.drop(client, OTHER.wire)
     assert not scene.hub.recoveries.under_way(client)
-    assert (scene.hub.waiting, scene.hub._asks, scene.hub.topics, scene.hub.recoveries.budget.used) == (0, {}, {}, 0)
+    assert (scene.hub.under_way.total, scene.hub.under_way._of, scene.hub.topics, scene.hub.recoveries.budget.used) == (
+        0,
+        {},
+        {},
+        0,
+    )
     assert not scene.hub.recoveries._pasts

@@ -1,8 +1,9 @@
 """What a topic accepts, and who hears it. How history and the live stream meet: test_recovery.py."""
 
 from config.limits import FRAME_BYTES_MAX
+from rt.asks import UnderWay
 from rt.feed.positions import History, Position
-from rt.topic import State, Topic, Verdict
+from rt.topic import Topic, Verdict
 from rt.wire.bus import Batch, decode_batch, encode_batch
 from rt.wire.channels import COMMUNITY
 from rt.wire.frames import split_frames
@@ -38,56 +39,55 @@ def history(since: int, head: int) -> History:
 
 def write(topic: Topic) -> None:
     """What the hub does with a topic's outbox, when nobody has left meanwhile."""
-    topic.seal()
-    for sealed in topic.outbox:
+    topic.out.seal()
+    for sealed in topic.out.sealed:
         for reader in sealed.readers:
             reader.send(sealed.data)
-    topic.outbox.clear()
+    topic.out.sealed.clear()
 
 
 def live(offset: int = 0) -> tuple[Topic, Ear]:
-    topic, ear = Topic(COMMUNITY), Ear()
-    topic.start(Position(EPOCH, offset))
-    topic.add(ear)
+    topic, ear = Topic(COMMUNITY, UnderWay()), Ear()
+    topic.start(Position(EPOCH, offset), 0.0)
+    topic.out.add(ear)
     return topic, ear
 
 
 def test_only_the_next_is_new() -> None:
     topic, ear = live(5)
-    assert topic.accept(batch(6, 8)) is Verdict.NEXT
-    assert topic.accept(batch(6, 8)) is Verdict.KNOWN
-    assert topic.accept(batch(8, 10)) is Verdict.NEXT
-    assert topic.accept(batch(12, 12)) is Verdict.HOLE
-    assert topic.accept(batch(11, 11, "other")) is Verdict.OTHER_EPOCH
+    assert topic.accept(batch(6, 8), 0.0) is Verdict.NEXT
+    assert topic.accept(batch(6, 8), 0.0) is Verdict.KNOWN
+    assert topic.accept(batch(8, 10), 0.0) is Verdict.NEXT
+    assert topic.accept(batch(11, 11, "other"), 0.0) is Verdict.OTHER_EPOCH
+    assert topic.accept(batch(12, 12), 0.0) is Verdict.HOLE
     write(topic)
     assert ear.offsets() == [6, 7, 8, 9, 10]
 
 
 def test_a_hole_is_filled_and_what_came_after_it_follows() -> None:
     topic, ear = live(5)
-    assert topic.accept(batch(8, 9)) is Verdict.HOLE
-    topic.state = State.FILLING
-    assert topic.accept(batch(10, 10)) is Verdict.WAITS
-    assert topic.fill(history(5, 7))
+    assert topic.accept(batch(8, 9), 0.0) is Verdict.HOLE
+    assert topic.accept(batch(10, 10), 0.0) is Verdict.WAITS
+    assert topic.fill(history(5, 7), 0.0)
     write(topic)
     assert ear.offsets() == [6, 7, 8, 9, 10]
 
 
 def test_a_history_that_is_not_whole_fills_nothing() -> None:
     topic, _ = live(5)
-    topic.state = State.FILLING
-    assert not topic.fill(History(EPOCH, 9, False, []))
-    assert not topic.fill(History("other", 9, True, []))
+    topic.confirmed()
+    assert not topic.fill(History(EPOCH, 9, False, []), 0.0)
+    assert not topic.fill(History("other", 9, True, []), 0.0)
     assert topic.offset == 5
 
 
 def test_who_joins_later_does_not_get_what_was_pending() -> None:
     """Failed without the seal in `add`: the new reader was written what its `subscribed` had told already."""
     topic, ear = live(0)
-    topic.accept(batch(1, 2))
+    topic.accept(batch(1, 2), 0.0)
     late = Ear()
-    topic.add(late)
-    topic.accept(batch(3, 3))
+    topic.out.add(late)
+    topic.accept(batch(3, 3), 0.0)
     write(topic)
     assert ear.offsets() == [1, 2, 3]
     assert late.offsets() == [3]
@@ -98,11 +98,11 @@ def test_an_event_that_fits_into_no_frame_ends_the_stream_here() -> None:
     topic, ear = live(5)
     large = decode_batch(encode_batch(EPOCH, "community", 6, [b"{}", b'"%b"' % (b"x" * FRAME_BYTES_MAX)]))
     assert large is not None
-    assert topic.accept(large) is Verdict.TOO_LARGE
+    assert topic.accept(large, 0.0) is Verdict.TOO_LARGE
     many = decode_batch(encode_batch(EPOCH, "community", 6, [b'"%b"' % (b"x" * (FRAME_BYTES_MAX // 2))] * 3))
     assert many is not None
-    assert topic.accept(many) is Verdict.NEXT
-    topic.state = State.FILLING
-    assert not topic.fill(History(EPOCH, 9, True, [(9, b'"%b"' % (b"x" * FRAME_BYTES_MAX))]))
+    assert topic.accept(many, 0.0) is Verdict.NEXT
+    topic.confirmed()
+    assert not topic.fill(History(EPOCH, 9, True, [(9, b'"%b"' % (b"x" * FRAME_BYTES_MAX))]), 0.0)
     write(topic)
     assert ear.offsets() == [6, 7, 8]
