@@ -7,9 +7,8 @@ answers every byte sequence alike; a property test and Autobahn hold this to it.
 One read serves `frames_per_turn` frames; what comes behind them is the subclass's to `put_off`.
 """
 
-import asyncio
 import sys
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 
 from websockets.frames import Close, CloseCode
 from websockets.http11 import Request
@@ -20,6 +19,7 @@ from config.limits import FRAGMENTS_PER_MESSAGE_MAX, HANDSHAKE_BYTES_MAX, INBOUN
 from rt import handshake, upgrade
 from rt.closes import Closing
 from rt.handshake import Page, Rules
+from rt.stream import Stream
 from rt.wire.frames import close_frame
 
 _TEXT: Final = 0x81
@@ -53,19 +53,17 @@ class _Message:
         self.count = 0
 
 
-class Connection(asyncio.Protocol):
+class Connection(Stream):
     """Framing. A subclass says what happens: `rules`, `admit`, `opened`, `on_*`, `put_off`, `closing`."""
 
-    __slots__ = ("_held", "_judge", "_message", "_partial", "phase", "transport")
+    __slots__ = ("_held", "_judge", "_message", "_partial", "phase")
 
     message_bytes_max: ClassVar[int] = INBOUND_MESSAGE_BYTES_MAX
     fragments_max: ClassVar[int] = FRAGMENTS_PER_MESSAGE_MAX
     frames_per_turn: ClassVar[int] = sys.maxsize
 
-    transport: asyncio.Transport | None
-
     def __init__(self) -> None:
-        self.transport = None
+        super().__init__()
         self.phase = HANDSHAKE
         self._held: list[bytes] | None = None  # answers to what came in one read: they go out as one write
         self._partial: bytes | None = None  # of the request's head, or of a common frame
@@ -110,14 +108,10 @@ class Connection(asyncio.Protocol):
 
     # --- asyncio
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A socket was accepted."""
-        self.transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone; nothing refers to anything any more."""
         self.phase = LOST
-        self.transport = None
+        super().connection_lost(error)
         self._held = self._partial = None
         self._forget()
 
@@ -157,8 +151,8 @@ class Connection(asyncio.Protocol):
         """Hands bytes to the socket, now or with all else that the same read is answered with."""
         if self._held is not None:
             self._held.append(data)
-        elif self.transport is not None:
-            self.transport.write(data)
+        else:
+            self.put(data)
 
     @property
     def _held_bytes(self) -> int:
@@ -182,7 +176,7 @@ class Connection(asyncio.Protocol):
             self._release()
         if self.transport is not None:
             # Half-closed and read on: a full close with bytes unread would reset, and lose the close frame.
-            self.transport.write(data)
+            self.put(data)
             if self.transport.can_write_eof():
                 self.transport.write_eof()
         self.closing()
