@@ -21,7 +21,7 @@ from rt.wire.bus import EPOCH_KEY
 from rt.wire.channels import Channel, app_channel
 
 CHANNEL: Final = app_channel("bench", "main")
-MERGE_S: Final = 0.005  # faster feeds are published in batches of what came within this, like the relay's
+MERGE_S: Final = 0.001  # faster feeds are published in batches of what came within this, like the relay's
 SETTLE_S: Final = 2.5  # a gateway that waits for an epoch or a channel looks at least once a second
 
 
