@@ -4,7 +4,7 @@ An ask begins with a `subscribe`, or with an `unsubscribe` behind one, and ends 
 more. Each begins and ends here, so that their number, of a process and of a client, is always true.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from typing import NamedTuple, Protocol
 
 from rt.feed.positions import Position
@@ -83,13 +83,9 @@ class Asks:
         return bool(self._lines or self._recovering)
 
     @property
-    def in_line(self) -> bool:
-        """Whether anybody waits, be it behind its own recovery."""
-        return bool(self._lines)
-
-    def waits(self, reader: Reader) -> bool:
-        """Whether this one has a line."""
-        return reader in self._lines
+    def readers(self) -> KeysView[Reader]:
+        """Those who stand in line, be it behind their own recovery; a view, which changes with them."""
+        return self._lines.keys()
 
     def recovers_by(self, reader: Reader) -> Joining | None:
         """What this one is in the middle of being told."""
@@ -118,10 +114,6 @@ class Asks:
                 join = next((ask for ask in line if isinstance(ask, Joining)), None)
                 if join is not None:
                     yield join
-
-    def readers(self) -> list[Reader]:
-        """Those who stand in line, whoever recovers among them too."""
-        return list(self._lines)
 
     def recovering(self) -> list[Joining]:
         """Those who are being told what they missed."""

@@ -68,7 +68,7 @@ class Hub:
         self._heard_enough(channel.wire, reader)
         known = None if since is None else Position(since.epoch, since.offset)
         head = Position(topic.epoch, topic.out.sealed_offset)
-        free = not topic.asks.waits(reader) and topic.asks.recovers_by(reader) is None
+        free = reader not in topic.asks.readers and topic.asks.recovers_by(reader) is None
         if topic.state is State.LIVE and (known is None or known == head) and free:
             topic.out.add(reader, hears_pending=True)  # before it is told: the answer may be what closes it
             answer(self._counters, topic, reader, message_id, None if known is None else True, head.offset)
@@ -90,7 +90,7 @@ class Hub:
             if isinstance(topic.asks.last(reader), Parting):
                 self._refuse(reader, message_id, "RATE_LIMITED", "an `unsubscribe` of this channel is under way")
                 return
-            if topic.asks.waits(reader) or topic.asks.recovers_by(reader) is not None:
+            if reader in topic.asks.readers or topic.asks.recovers_by(reader) is not None:
                 topic.wait(Parting(reader, message_id))
                 return
             self.release(topic)
@@ -139,7 +139,7 @@ class Hub:
         gone = topic.abandon()
         self._counters.gaps += 1
         log.warning("channel_gap", channel=topic.wire, readers=len(gone), why=why)
-        if topic.asks.in_line:
+        if topic.asks.readers:
             self.loads.put(topic)
         self.release(topic)
         if gone:
@@ -161,7 +161,7 @@ class Hub:
             return
         if not batch.size:
             topic.newest_is(batch.last, self.awake.now())
-            if topic.asks.in_line:
+            if topic.asks.readers:
                 self.loads.put(topic)
             return
         self._counters.batches += 1

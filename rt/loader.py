@@ -74,7 +74,7 @@ class Loader:
             return  # read it only when nothing after the reading can be missed: `confirmed` puts it in again
         if topic.state is State.FILLING and not await self._fill(topic):
             return
-        if all(topic.asks.next(reader) is None for reader in topic.asks.readers()):
+        if all(topic.asks.next(reader) is None for reader in topic.asks.readers):
             return  # nobody waits for Redis
         read: dict[Position | None, History] = {}
         for since in _next_wanted(topic):
@@ -120,7 +120,7 @@ class Loader:
 
     def _answer_all(self, topic: Topic, read: dict[Position | None, History]) -> None:
         """Answers, in order, everybody whose history was read and meets the live stream, or begins to."""
-        for reader in topic.asks.readers():
+        for reader in list(topic.asks.readers):
             while (ask := topic.asks.next(reader)) is not None and self._answer(topic, ask, read):
                 pass
         self._hub.flusher.work(topic.out)

@@ -150,7 +150,7 @@ class Recoveries:
             first = at - len(frames) + 1
             events = [(offset, event_of(topic.wire, offset, frame)) for offset, frame in enumerate(frames, first)]
             size = answer(self._counters, topic, reader, join.id, True, at, events)
-            if topic.asks.waits(reader):  # it has parted, or joined again from elsewhere, meanwhile
+            if reader in topic.asks.readers:  # it has parted, or joined again from elsewhere, meanwhile
                 self.leave(topic, reader)
                 self._loads.put(topic)
         self._release(topic)
@@ -167,7 +167,7 @@ class Recoveries:
         else:
             topic.hear(reader, topic.out.sealed_offset)
             size = answer(self._counters, topic, reader, join.id, False, topic.out.sealed_offset)
-        if topic.asks.waits(reader):
+        if reader in topic.asks.readers:
             self._loads.put(topic)
         self._release(topic)
         return size

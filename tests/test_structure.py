@@ -134,6 +134,24 @@ def test_pure_modules_know_no_clock_no_chance_and_no_server() -> None:
     assert not wrong, "pass time, chance and ids as arguments:\n" + "\n".join(wrong)
 
 
+def test_a_state_of_the_fan_out_is_changed_by_its_owner_alone() -> None:
+    """Seen failing with `topic.heard = True` in rt/hub.py, and with `del outbox.sealed[0]` in rt/flush.py."""
+    owned = {"topic", "out", "outbox", "asks"}
+    wrong = []
+    for path in sorted((ROOT / "rt").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+                owner = node.value
+                if isinstance(node, ast.Subscript):
+                    if not isinstance(owner, ast.Attribute):
+                        continue  # of something local
+                    owner = owner.value
+                name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+                if name in owned:
+                    wrong.append(f"{_name(path)}:{node.lineno}")
+    assert not wrong, "say what happened to it by a method of its own:\n" + "\n".join(wrong)
+
+
 def test_the_product_imports_neither_tests_nor_benchmarks() -> None:
     """Failed with an import of loadtest.bench.host in config/process.py."""
     wrong = [

@@ -149,7 +149,7 @@ def test_each_event_once_in_order_and_in_frames_that_fit(
             case "part":
                 for client, _ in clients:
                     scene.hub.recoveries.next_part(client, FRAME_BYTES_MAX if number > 3 else ANSWER_PART_BYTES_MIN)
-        if topic.asks.in_line:
+        if topic.asks.readers:
             scene.read(topic, number)
     scene.flush(topic)
     for client, first in clients:
@@ -184,7 +184,7 @@ def test_who_is_told_a_part_hears_the_gap_and_who_was_not_told_waits_again() -> 
     scene.read(scene.topic(), 100)
     scene.hub.abandon(scene.topic(), "epoch")
     assert [message["type"] for message in client.heard] == ["subscribed", "gap"]
-    assert (late.heard, scene.topic().asks.waits(late), scene.hub.under_way.total) == ([], True, 1)
+    assert (late.heard, late in scene.topic().asks.readers, scene.hub.under_way.total) == ([], True, 1)
     assert not scene.hub.recoveries.under_way(client)
     assert not scene.hub.recoveries.under_way(late)
 
