@@ -4,39 +4,39 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from config.limits import (
     CLOSE_WAIT_S,
     CONNECT_DEADLINE_S,
-    PING_AFTER_SILENCE_BACKGROUND_S,
-    PING_AFTER_SILENCE_S,
-    SILENT_CLOSE_BACKGROUND_S,
-    SILENT_CLOSE_S,
 )
 from rt.closes import Closing
 from rt.connection import CLOSING, HANDSHAKE, LOST, OPEN
-from rt.effects import Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
+from rt.effects import (
+    Admit,
+    Beat,
+    Close,
+    Depart,
+    Effects,
+    Expel,
+    Hold,
+    Join,
+    Look,
+    Part,
+    Send,
+    Throttle,
+    WakeAt,
+)
+from rt.gateway import Gateway
 from rt.outflow import Outflow
 from rt.presence.rules import bounds, view
-from rt.session import Session, State
+from rt.session import Session
 from rt.wheel import NOWHERE
 from rt.wire import outbound
-from rt.wire.frames import PING
 from rt.wire.inbound import Decoded, decode
 
-if TYPE_CHECKING:
-    from rt.gateway import Gateway
-
 log = structlog.get_logger()
-
-# Silence until a ping, and until the close: in the foreground, in the background.
-_PATIENCE_S: Final = (
-    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
-    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
-)
 
 
 class Client(Outflow):
@@ -44,7 +44,7 @@ class Client(Outflow):
 
     __slots__ = ("_due", "_slot")
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
         self._due = 0.0
         self._slot = NOWHERE
@@ -71,11 +71,10 @@ class Client(Outflow):
     def opened(self) -> None:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
         now = monotonic()
-        self._heard_at = self._gateway.awake.now()
         self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
         self._gateway.counters.upgraded += 1
         self._gateway.lobby.upgrade(self, self._group)
-        self.session = Session(secrets.token_urlsafe(16), now)
+        self.session = Session(secrets.token_urlsafe(16), now, self._gateway.awake.now())
 
     def closing(self) -> None:
         """Half-closed: presence and channels end now, the socket a little later."""
@@ -98,8 +97,9 @@ class Client(Outflow):
     def on_message(self, payload: bytes | bytearray) -> None:
         """A text message."""
         now = monotonic()
-        gateway = self._gateway
-        self._heard_at = gateway.awake.now()
+        gateway, session = self._gateway, self.session
+        if session is not None:
+            session.heard_at = gateway.awake.now()
         gateway.counters.messages += 1
         message = decode(payload)
         if not (gateway.door.held and gateway.door.keeps(self, message)):
@@ -114,7 +114,7 @@ class Client(Outflow):
             effects = session.step(message, gateway.facts, now)
             if for_good and any(isinstance(effect, Hold) for effect in effects):
                 effects = session.close(Closing.BAD_TOKEN)
-            self._perform(effects, now)
+            self.perform(effects, now)
             if session.access is not None:
                 gateway.presence.sign_of_life(session.id)
         except Exception:
@@ -128,14 +128,13 @@ class Client(Outflow):
     def on_fragment(self, *, ignored: bool) -> bool:
         """Fragments count like messages; one over the rate is refused with its message, and that is said once."""
         session = self.session
-        if ignored or session is None or not session.expires_unix:
+        if ignored or session is None or not session.was_welcomed:
             return self._control() and not ignored
         now = monotonic()
-        self._heard_at = self._gateway.awake.now()
-        refusal = session.fragment(now)
-        if refusal is not None:
-            self._perform(refusal, now)
-        return refusal is None
+        session.heard_at = self._gateway.awake.now()
+        effects = session.fragment(now)
+        self.perform(effects, now)
+        return not effects
 
     # --- at the door
 
@@ -147,7 +146,8 @@ class Client(Outflow):
 
     # --- what the session decided
 
-    def _perform(self, effects: Effects, now: float) -> None:
+    def perform(self, effects: Effects, now: float) -> None:
+        """In order."""
         gateway = self._gateway
         for effect in effects:
             match effect:
@@ -156,9 +156,9 @@ class Client(Outflow):
                 case Send():
                     self.send(effect.frame)
                     gateway.counters.errors += effect.is_error
-                    if effect.is_limit:
-                        gateway.counters.rate_limited += 1
-                        gateway.throttle.hold(self)
+                case Throttle():
+                    gateway.counters.rate_limited += effect.counted
+                    gateway.throttle.hold(self)
                 case Admit():
                     self._admitted(effect.frame, now)
                     gateway.counters.resumed += effect.resumed
@@ -174,6 +174,11 @@ class Client(Outflow):
                 case Depart():
                     if self.session is not None and self.session.access is not None:
                         gateway.presence.leave(self.session.id)
+                case Expel():
+                    gateway.hub.drop(self, effect.wire)
+                    self.send(effect.frame)
+                case WakeAt():
+                    self._wake_at(effect.due)
                 case Close():
                     self.close(effect.closing)
 
@@ -196,8 +201,7 @@ class Client(Outflow):
                 ttl_s=session.ttl_s,
             )
         self.send(welcome)
-        # The first look at the clock is at a random time, so that a wave of connects is no wave of pings.
-        self._wake_at(gateway.awake.now() + _PATIENCE_S[session.background][0] * (0.5 + gateway.chance() / 2))
+        self._wake_at(session.first_look_at(gateway.awake.now(), gateway.chance()))
 
     def _beat(self, beat: Beat) -> None:
         session = self.session
@@ -227,7 +231,7 @@ class Client(Outflow):
         for wire in session.subscriptions:
             gateway.hub.drop(self, wire)
         gateway.map.unwatch(self)
-        if session.expires_unix:  # was welcomed
+        if session.was_welcomed:
             gateway.identified -= 1
             if session.access is not None:
                 gateway.count_user(session.access.user, -1)
@@ -249,41 +253,20 @@ class Client(Outflow):
             self._wake_at(now + CONNECT_DEADLINE_S)  # it has spoken; that we have not listened is not its fault
         elif self.phase == HANDSHAKE or self.phase == CLOSING:
             self.linger_over()
-        elif self.phase == OPEN:
-            self._look_at_clock(now)
-
-    def _look_at_clock(self, now: float) -> None:
-        session = self.session
-        if session is None or session.state is State.UNIDENTIFIED:
-            self.close(Closing.NO_CONNECT)
-            return
-        gateway = self._gateway
-        unix = monotonic() + gateway.facts.unix_offset  # what was granted until a time of day does not wait for us
-        for wire in session.expired_subscriptions(unix):
-            gateway.hub.drop(self, wire)
-            self.send(outbound.unsubscribed(None, wire, "token_expired"))
-        silent_s = now - self._heard_at
-        ping_s, close_s = _PATIENCE_S[session.background]
-        if unix >= session.expires_unix:
-            self.close(Closing.TOKEN_EXPIRED)
-        elif silent_s >= close_s:
-            self.close(Closing.SILENT)
-        else:
-            if silent_s >= ping_s:
-                self.send(PING)
-                quiet_until = min(now + ping_s, self._heard_at + close_s)
-            else:
-                quiet_until = self._heard_at + ping_s
-            self._wake_at(min(quiet_until, now + session.next_deadline_unix() - unix))
+        elif self.session is not None:
+            self.perform(self.session.on_clock(now, self._unix()), monotonic())
 
     def wake_before_deadline(self) -> None:
         """A channel token, or the socket's life, may end before the next look at the clock."""
         session = self.session
-        if session is not None and session.expires_unix:
-            facts, awake = self._gateway.facts, self._gateway.awake
-            ends = awake.now() + session.next_deadline_unix() - (monotonic() + facts.unix_offset)
+        if session is not None and session.was_welcomed:
+            ends = session.ends_at(self._gateway.awake.now(), self._unix())
             if ends < self._due:
                 self._wake_at(ends)
+
+    def _unix(self) -> float:
+        """The time of day: what was granted until then does not wait for us."""
+        return monotonic() + self._gateway.facts.unix_offset
 
     def _wake_at(self, due: float) -> None:
         wheel = self._gateway.wheel

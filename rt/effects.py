@@ -8,11 +8,10 @@ from rt.wire.inbound import Connect, MessageId, Since, Viewport
 
 
 class Send(NamedTuple):
-    """Write a ready frame. `is_error`, and `is_limit` where the client spoke too fast, are for the counters."""
+    """Write a ready frame. `is_error` is for the counters."""
 
     frame: bytes
     is_error: bool = False
-    is_limit: bool = False
 
 
 class Close(NamedTuple):
@@ -67,7 +66,26 @@ class Depart(NamedTuple):
     """The client said leave: presence ends at once."""
 
 
-Effect = Send | Close | Admit | Hold | Beat | Join | Part | Look | Depart
+class Throttle(NamedTuple):
+    """It speaks faster than it may: read it less. `counted`: it was told so."""
+
+    counted: bool = False
+
+
+class Expel(NamedTuple):
+    """It may hear this channel no more: leave it, then write the frame that says so."""
+
+    wire: str
+    frame: bytes
+
+
+class WakeAt(NamedTuple):
+    """Show it the clock again then (the time in which the process ran, seconds), or a little later."""
+
+    due: float
+
+
+Effect = Send | Close | Admit | Hold | Beat | Join | Part | Look | Depart | Throttle | Expel | WakeAt
 Effects = tuple[Effect, ...]
 
 NOTHING: Final[Effects] = ()

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import resource
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -11,18 +11,16 @@ from config.addresses import Network, networks
 from config.awake import AwakeClock
 from config.limits import TIMERS_PER_TURN
 from config.settings import Settings
-from rt.client import Client
 from rt.closes import Closing
 from rt.door import Door
 from rt.handshake import Page, Rules
 from rt.hub import Hub
 from rt.lobby import Lobby, places
 from rt.metrics import Counters
-from rt.outflow import Outflow
 from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
 from rt.pump import Pump
-from rt.session import Facts
+from rt.session import Facts, Session
 from rt.throttle import Throttle
 from rt.wheel import Wheel
 
@@ -41,6 +39,39 @@ _COUNTED: Final = {
     Closing.NO_CONNECT: "closed_unconnected",
     Closing.INTERNAL: "closed_bug",
 }
+
+
+class Behind(Protocol):
+    """A socket that may not keep up (rt/outflow.py)."""
+
+    transport: asyncio.Transport | None
+
+    def check_backlog(self, now: float) -> None:
+        """It may be too far behind (AwakeClock)."""
+
+
+class Socket(Behind, Protocol):
+    """What a gateway asks of each of its sockets (rt/client.py)."""
+
+    session: Session | None
+
+    def taken_out(self) -> None:
+        """The wheel has let go of it: `on_timer` follows."""
+
+    def on_timer(self, now: float) -> None:
+        """Something may be due (AwakeClock)."""
+
+    def wake_before_deadline(self) -> None:
+        """The time of day went on while the process did not run."""
+
+    def send(self, data: bytes) -> None:
+        """Writes ready frames."""
+
+    def close(self, closing: Closing) -> None:
+        """Ends it."""
+
+    def linger_over(self) -> None:
+        """Ends it at once."""
 
 
 class Gateway:
@@ -64,12 +95,12 @@ class Gateway:
         self.map = map_view
         self.counters = counters
         self.awake = awake
-        self.wheel: Wheel[Client] = Wheel(awake.now())
+        self.wheel: Wheel[Socket] = Wheel(awake.now())
         self.door = Door(asyncio.get_running_loop())
         self.pump = Pump(asyncio.get_running_loop(), self._unread)
         self.throttle = Throttle(asyncio.get_running_loop())
-        self.clients: set[Client] = set()
-        self.slow: set[Outflow] = set()
+        self.clients: set[Socket] = set()
+        self.slow: set[Behind] = set()
         self.identified = 0
         self.draining = False
         self.lenient = settings.loopback_lenient

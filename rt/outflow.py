@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from config.limits import MAP_WRITE_BYTES_MAX
 from rt.closes import Closing
 from rt.connection import OPEN
+from rt.gateway import Gateway
 from rt.peer import Peer
 from rt.presence.rounds import MapFrame, Tiles
 from rt.sendqueue import Backlog
-
-if TYPE_CHECKING:
-    from rt.gateway import Gateway
 
 __all__ = ["BUFFER_MARK_BYTES", "Outflow"]
 
@@ -24,7 +22,7 @@ class Outflow(Peer):
 
     __slots__ = ("_backlog", "_resolution", "_tiles")
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
         self._backlog: Backlog | None = None
         self._resolution = 0  # of the viewport; 0 = none

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from websockets.http11 import Request
 
@@ -10,28 +10,26 @@ from config.addresses import address_group, client_address, is_inside, is_lenien
 from config.limits import CLOSING_READ_BYTES_MAX, FRAMES_PER_TURN, PIECES_PER_MESSAGE
 from rt.closes import Closing
 from rt.connection import CLOSING, OPEN, Connection
+from rt.effects import Effects
+from rt.gateway import Gateway
 from rt.handshake import Page, Rules
 from rt.lobby import LOOPBACK
 from rt.session import Session
 from rt.wire.inbound import Decoded
 
-if TYPE_CHECKING:
-    from rt.gateway import Gateway
-
 
 class Peer(Connection):
     """See the module. What its messages mean is the subclass's."""
 
-    __slots__ = ("_gateway", "_group", "_heard_at", "session")
+    __slots__ = ("_gateway", "_group", "session")
 
     frames_per_turn: ClassVar[int] = FRAMES_PER_TURN
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self.session: Session | None = None
         self._gateway = gateway
         self._group = ""  # of its address, for which it counts; empty: for none
-        self._heard_at = 0.0
 
     # --- its place
 
@@ -96,7 +94,7 @@ class Peer(Connection):
     def data_received(self, data: bytes) -> None:
         """Bytes of the client; whoever is nobody yet waits for its turn."""
         session = self.session
-        if session is not None and session.expires_unix:  # was welcomed
+        if session is not None and session.was_welcomed:
             self.read(data)
         elif self.phase != CLOSING:
             self._gateway.door.knock(self, data)
@@ -137,21 +135,21 @@ class Peer(Connection):
 
     def on_piece(self) -> None:
         """Reads that end no frame count a little."""
-        now, session = monotonic(), self.session
-        if session is not None and not session.control_frame(now, 1 / PIECES_PER_MESSAGE):
-            self._refused(session, now)
+        session = self.session
+        if session is not None:
+            now = monotonic()
+            self.perform(session.control(now, 1 / PIECES_PER_MESSAGE), now)
 
     def _control(self) -> bool:
-        now = monotonic()
-        self._heard_at = self._gateway.awake.now()
         session = self.session
-        if session is None or session.control_frame(now):
+        if session is None:
             return True
-        self._refused(session, now)
-        return False
+        now = monotonic()
+        session.heard_at = self._gateway.awake.now()
+        effects = session.control(now)
+        self.perform(effects, now)
+        return not effects
 
-    def _refused(self, session: Session, now: float) -> None:
-        """Something over the rate that has no answer."""
-        self._gateway.throttle.hold(self)
-        if session.limited_too_long(now):
-            self.close(Closing.RATE_LIMIT)
+    def perform(self, effects: Effects, now: float) -> None:
+        """What the session has decided, in order; `now`: steady clock."""
+        raise NotImplementedError

@@ -168,7 +168,7 @@ class Server:
 
     async def _tell_everybody(self, frame: bytes) -> None:
         for number, client in enumerate(list(self._gateway.clients), 1):
-            if client.session is not None and client.session.expires_unix:
+            if client.session is not None and client.session.was_welcomed:
                 client.send(frame)
             if number % FLUSH_WRITES_PER_TURN == 0:
                 await asyncio.sleep(0)

@@ -15,19 +15,39 @@ from config.limits import (
     ERRORS_PER_WINDOW_MAX,
     MESSAGES_BURST,
     MESSAGES_PER_S,
+    PING_AFTER_SILENCE_BACKGROUND_S,
+    PING_AFTER_SILENCE_S,
     RATE_LIMITED_CLOSE_S,
     RATE_LIMITED_PAUSE_S,
+    SILENT_CLOSE_BACKGROUND_S,
+    SILENT_CLOSE_S,
     SOCKET_LIFE_S_MAX,
     SUBSCRIPTIONS_PER_CONNECTION_MAX,
 )
 from rt import tokens
 from rt.closes import Closing
-from rt.effects import NOTHING, Admit, Beat, Close, Depart, Effects, Hold, Join, Look, Part, Send
+from rt.effects import (
+    NOTHING,
+    Admit,
+    Beat,
+    Close,
+    Depart,
+    Effects,
+    Expel,
+    Hold,
+    Join,
+    Look,
+    Part,
+    Send,
+    Throttle,
+    WakeAt,
+)
 from rt.presence.rules import Audience, strictest
 from rt.revoked import Revoked
 from rt.tokens import Access, Keys, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.wire import outbound
 from rt.wire.channels import Channel, ChannelKind, parse
+from rt.wire.frames import PING
 from rt.wire.inbound import (
     AnyMessage,
     Connect,
@@ -52,6 +72,12 @@ class State(Enum):
     IDENTIFIED = auto()
     CLOSING = auto()
 
+
+# Silence until a ping, and until the close: in the foreground, in the background.
+_SILENCE_S: Final = (
+    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
+)
 
 _IDENTIFIED: Final = State.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
@@ -111,14 +137,16 @@ class Session:
         "audience",
         "background",
         "expires_unix",
+        "heard_at",
         "id",
         "state",
         "subscriptions",
         "training",
     )
 
-    def __init__(self, session_id: str, now: float) -> None:
+    def __init__(self, session_id: str, now: float, heard_at: float = 0.0) -> None:
         self.id = session_id
+        self.heard_at = heard_at  # the client, in the time in which the process ran
         self.state = State.UNIDENTIFIED
         self.access: Access | None = None
         self.audience: Audience = "everyone"
@@ -132,6 +160,11 @@ class Session:
         self._limited_since = 0.0  # 0 = not limited
         self._limited_at = 0.0
         self._errors: deque[float] | None = None
+
+    @property
+    def was_welcomed(self) -> bool:
+        """Whether it is a client, or was one until it began to close."""
+        return self.expires_unix > 0.0
 
     @property
     def presence_state(self) -> Literal["online", "training"]:
@@ -156,25 +189,23 @@ class Session:
             return self._connect(message, facts, now)
         return self.close(Closing.BAD_MESSAGE)
 
-    def control_frame(self, now: float, price: float = 1.0) -> bool:
-        """Whether a ping of the client is answered; it counts like a message. Call `limited_too_long` after."""
-        return self._may_speak(now, price)
+    def control(self, now: float, price: float = 1.0) -> Effects:
+        """A ping or a pong, which counts like a message, or a read without a frame, which costs less: it has no answer.
 
-    def fragment(self, now: float) -> Effects | None:
-        """A fragment counts like a message. None: it is kept; else its message is ignored, and this follows."""
-        return None if self._may_speak(now) else self._limited(None, now)
+        NOTHING: it is served.
+        """
+        if self._may_speak(now, price):
+            return NOTHING
+        return (Throttle(), *(self.close(Closing.RATE_LIMIT) if self._limited_too_long(now) else NOTHING))
+
+    def fragment(self, now: float) -> Effects:
+        """A fragment counts like a message. NOTHING: it is kept; else its message is ignored."""
+        return NOTHING if self._may_speak(now) else self._limited(None, now)
 
     @property
     def is_over_rate(self) -> bool:
         """Whether the next message would be refused, but for the time that passes until then."""
         return self._tokens < 1.0
-
-    def limited_too_long(self, now: float) -> bool:
-        """Whether the client has been over its rate, without a pause, for RATE_LIMITED_CLOSE_S."""
-        if self._limited_since == 0.0 or now - self._limited_at > RATE_LIMITED_PAUSE_S:
-            self._limited_since = now
-        self._limited_at = now
-        return now - self._limited_since >= RATE_LIMITED_CLOSE_S
 
     def close(self, closing: Closing) -> Effects:
         """Ends the session, whatever it was doing."""
@@ -183,18 +214,37 @@ class Session:
         self.state = State.CLOSING
         return (Close(closing),)
 
-    def expired_subscriptions(self, unix: float) -> list[str]:
-        """Forgets and returns the channels whose token has ended."""
-        if self._until is None:
-            return []
-        ended = [name for name, until in self._until.items() if until <= unix]
-        for name in ended:
-            self._forget(name)
-        return ended
+    # --- time
 
-    def next_deadline_unix(self) -> float:
-        """When the socket's life or the first channel token ends."""
-        return min(self.expires_unix, *self._until.values()) if self._until else self.expires_unix
+    def on_clock(self, awake: float, unix: float) -> Effects:
+        """What is due. `awake`: the time in which the process ran; `unix`: the time of day, which tokens go by."""
+        if self.state is State.UNIDENTIFIED:
+            return self.close(Closing.NO_CONNECT)
+        ended = () if self._until is None else tuple(name for name, until in self._until.items() if until <= unix)
+        for wire in ended:
+            self._forget(wire)
+        effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
+        silent_s = awake - self.heard_at
+        ping_s, close_s = _SILENCE_S[self.background]
+        if unix >= self.expires_unix:
+            return effects + self.close(Closing.TOKEN_EXPIRED)
+        if silent_s >= close_s:
+            return effects + self.close(Closing.SILENT)
+        if silent_s >= ping_s:
+            effects += (Send(PING),)
+            quiet_until = min(awake + ping_s, self.heard_at + close_s)
+        else:
+            quiet_until = self.heard_at + ping_s
+        return (*effects, WakeAt(min(quiet_until, self.ends_at(awake, unix))))
+
+    def first_look_at(self, awake: float, chance: float) -> float:
+        """When the clock is looked at first: at a random time, so that a wave of connects is no wave of pings."""
+        return awake + _SILENCE_S[self.background][0] * (0.5 + chance / 2)
+
+    def ends_at(self, awake: float, unix: float) -> float:
+        """When the socket's life or the first channel token ends, in the time in which the process runs."""
+        ends_unix = min(self.expires_unix, *self._until.values()) if self._until else self.expires_unix
+        return awake + ends_unix - unix
 
     def error(self, message_id: MessageId, code: outbound.ErrorCode, text: str, now: float) -> Effects:
         """The answer to a message that is the client's mistake; the 21st within 60 s closes."""
@@ -380,13 +430,20 @@ class Session:
         self._tokens = left - price if spoken else left
         return spoken
 
+    def _limited_too_long(self, now: float) -> bool:
+        """Whether the client has been over its rate, without a pause, for RATE_LIMITED_CLOSE_S."""
+        if self._limited_since == 0.0 or now - self._limited_at > RATE_LIMITED_PAUSE_S:
+            self._limited_since = now
+        self._limited_at = now
+        return now - self._limited_since >= RATE_LIMITED_CLOSE_S
+
     def _limited(self, message_id: MessageId, now: float) -> Effects:
-        if self.limited_too_long(now):
+        if self._limited_too_long(now):
             return self.close(Closing.RATE_LIMIT)
         retry_after_ms = int((1.0 - self._tokens) / MESSAGES_PER_S * 1000) + 1
         text = f"at most {MESSAGES_PER_S} messages a second"
         frame = outbound.error(message_id, "RATE_LIMITED", text, retry_after_ms)
-        return (Send(frame, is_error=True, is_limit=True),)
+        return (Send(frame, is_error=True), Throttle(counted=True))
 
 
 def _iso(unix: float) -> str:
