@@ -13,6 +13,7 @@ from config.limits import TIMERS_PER_TURN
 from config.settings import Settings
 from rt.closes import Closing
 from rt.door import Door
+from rt.facts import Facts
 from rt.handshake import Page, Rules
 from rt.hub import Hub
 from rt.lobby import Lobby, places
@@ -20,7 +21,7 @@ from rt.metrics import Counters
 from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
 from rt.pump import Pump
-from rt.session import Facts, Session
+from rt.session import Session
 from rt.throttle import Throttle
 from rt.wheel import Wheel
 

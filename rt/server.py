@@ -32,6 +32,7 @@ from config.settings import Settings
 from rt.bus import Bus
 from rt.client import Client
 from rt.closes import Closing
+from rt.facts import Facts
 from rt.feed.store import FeedStore
 from rt.gateway import Gateway
 from rt.handshake import Page, Rules
@@ -44,7 +45,6 @@ from rt.presence.local import LocalPresence
 from rt.presence.map import MapView
 from rt.presence.now import NowStore
 from rt.presence.store import PresenceStore
-from rt.session import Facts
 from rt.wheel import TICK_S
 from rt.wire import outbound
 from rt.wire.bus import CONTROL_CHANNEL

@@ -4,27 +4,22 @@ A session is told each message (`step`) and answers with effects, in the order i
 what is the client's own: who it is, its limits, which channels it may read and until when.
 """
 
-from collections import deque
 from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
 from typing import Final, Literal
 
 from config.limits import (
-    ERROR_WINDOW_S,
-    ERRORS_PER_WINDOW_MAX,
-    MESSAGES_BURST,
     MESSAGES_PER_S,
     PING_AFTER_SILENCE_BACKGROUND_S,
     PING_AFTER_SILENCE_S,
-    RATE_LIMITED_CLOSE_S,
-    RATE_LIMITED_PAUSE_S,
     SILENT_CLOSE_BACKGROUND_S,
     SILENT_CLOSE_S,
     SOCKET_LIFE_S_MAX,
     SUBSCRIPTIONS_PER_CONNECTION_MAX,
 )
 from rt import tokens
+from rt.allowance import Allowance
 from rt.closes import Closing
 from rt.effects import (
     NOTHING,
@@ -42,9 +37,9 @@ from rt.effects import (
     Throttle,
     WakeAt,
 )
+from rt.facts import Facts
 from rt.presence.rules import Audience, strictest
-from rt.revoked import Revoked
-from rt.tokens import Access, Keys, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
+from rt.tokens import Access, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.wire import outbound
 from rt.wire.channels import Channel, ChannelKind, parse
 from rt.wire.frames import PING
@@ -82,56 +77,10 @@ _SILENCE_S: Final = (
 _IDENTIFIED: Final = State.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
-class Facts:
-    """What a gateway process knows that sessions decide by; the shell keeps it fresh."""
-
-    __slots__ = (
-        "audience",
-        "connections_per_user_max",
-        "degraded",
-        "exercises",
-        "issuer",
-        "keys",
-        "open_namespaces",
-        "revoked",
-        "settled_s",
-        "sockets_by_user",
-        "ticket_secrets",
-        "unix_offset",
-    )
-
-    def __init__(
-        self,
-        *,
-        issuer: str,
-        audience: str,
-        open_namespaces: frozenset[str],
-        connections_per_user_max: int,
-        settled_s: int,
-    ) -> None:
-        self.issuer = issuer
-        self.audience = audience
-        self.open_namespaces = open_namespaces
-        self.connections_per_user_max = connections_per_user_max
-        self.settled_s = settled_s  # an account younger than this does not count in the map's fine resolutions
-        self.keys = Keys({})
-        self.exercises: frozenset[str] = frozenset()
-        self.ticket_secrets: tuple[bytes, ...] = ()  # the first one signs
-        self.revoked = Revoked()
-        self.sockets_by_user: dict[str, int] = {}
-        self.degraded = True  # until Redis has been heard of
-        self.unix_offset = 0.0  # unix time minus the steady clock
-
-
-class Session:
+class Session(Allowance):
     """One client. Times are seconds of one steady clock, except where `unix` says otherwise."""
 
     __slots__ = (
-        "_errors",
-        "_limited_at",
-        "_limited_since",
-        "_tokens",
-        "_tokens_at",
         "_until",
         "access",
         "audience",
@@ -145,6 +94,7 @@ class Session:
     )
 
     def __init__(self, session_id: str, now: float, heard_at: float = 0.0) -> None:
+        super().__init__(now)
         self.id = session_id
         self.heard_at = heard_at  # the client, in the time in which the process ran
         self.state = State.UNIDENTIFIED
@@ -155,11 +105,6 @@ class Session:
         self.expires_unix = 0.0
         self.subscriptions: tuple[str, ...] = ()  # wire names; a tuple: most have one or two
         self._until: dict[str, float] | None = None  # of those that a channel token opened: unix time of its end
-        self._tokens = float(MESSAGES_BURST)
-        self._tokens_at = now
-        self._limited_since = 0.0  # 0 = not limited
-        self._limited_at = 0.0
-        self._errors: deque[float] | None = None
 
     @property
     def was_welcomed(self) -> bool:
@@ -180,7 +125,7 @@ class Session:
         if state is _IDENTIFIED:
             if isinstance(message, Malformed):
                 return self.close(Closing.BAD_MESSAGE)
-            if not self._may_speak(now):
+            if not self.may_speak(now):
                 return self._limited(message.id, now)
             return self._identified(message, facts, now)
         if state is State.CLOSING:
@@ -194,18 +139,13 @@ class Session:
 
         NOTHING: it is served.
         """
-        if self._may_speak(now, price):
+        if self.may_speak(now, price):
             return NOTHING
-        return (Throttle(), *(self.close(Closing.RATE_LIMIT) if self._limited_too_long(now) else NOTHING))
+        return (Throttle(), *(self.close(Closing.RATE_LIMIT) if self.limited_too_long(now) else NOTHING))
 
     def fragment(self, now: float) -> Effects:
         """A fragment counts like a message. NOTHING: it is kept; else its message is ignored."""
-        return NOTHING if self._may_speak(now) else self._limited(None, now)
-
-    @property
-    def is_over_rate(self) -> bool:
-        """Whether the next message would be refused, but for the time that passes until then."""
-        return self._tokens < 1.0
+        return NOTHING if self.may_speak(now) else self._limited(None, now)
 
     def close(self, closing: Closing) -> Effects:
         """Ends the session, whatever it was doing."""
@@ -249,13 +189,7 @@ class Session:
     def error(self, message_id: MessageId, code: outbound.ErrorCode, text: str, now: float) -> Effects:
         """The answer to a message that is the client's mistake; the 21st within 60 s closes."""
         answer = Send(outbound.error(message_id, code, text), is_error=True)
-        if self._errors is None:
-            self._errors = deque(maxlen=ERRORS_PER_WINDOW_MAX)
-        errors = self._errors
-        if len(errors) == ERRORS_PER_WINDOW_MAX and now - errors[0] < ERROR_WINDOW_S:
-            return (answer, *self.close(Closing.TOO_MANY_ERRORS))
-        errors.append(now)
-        return (answer,)
+        return (answer, *(self.close(Closing.TOO_MANY_ERRORS) if self.wrong_too_often(now) else NOTHING))
 
     # --- before the welcome
 
@@ -419,30 +353,11 @@ class Session:
         self.audience = audience
         return (Beat(None, None), answer)
 
-    # --- limits
-
-    def _may_speak(self, now: float, price: float = 1.0) -> bool:
-        left = self._tokens + (now - self._tokens_at) * MESSAGES_PER_S
-        if left > MESSAGES_BURST:
-            left = float(MESSAGES_BURST)
-        self._tokens_at = now
-        spoken = left >= price
-        self._tokens = left - price if spoken else left
-        return spoken
-
-    def _limited_too_long(self, now: float) -> bool:
-        """Whether the client has been over its rate, without a pause, for RATE_LIMITED_CLOSE_S."""
-        if self._limited_since == 0.0 or now - self._limited_at > RATE_LIMITED_PAUSE_S:
-            self._limited_since = now
-        self._limited_at = now
-        return now - self._limited_since >= RATE_LIMITED_CLOSE_S
-
     def _limited(self, message_id: MessageId, now: float) -> Effects:
-        if self._limited_too_long(now):
+        if self.limited_too_long(now):
             return self.close(Closing.RATE_LIMIT)
-        retry_after_ms = int((1.0 - self._tokens) / MESSAGES_PER_S * 1000) + 1
         text = f"at most {MESSAGES_PER_S} messages a second"
-        frame = outbound.error(message_id, "RATE_LIMITED", text, retry_after_ms)
+        frame = outbound.error(message_id, "RATE_LIMITED", text, self.retry_after_ms())
         return (Send(frame, is_error=True), Throttle(counted=True))
 
 

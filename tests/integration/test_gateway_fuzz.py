@@ -12,8 +12,9 @@ from websockets.exceptions import ConnectionClosed
 
 from rt.closes import Closing
 from rt.effects import Beat, Close, Look, Send
+from rt.facts import Facts
 from rt.presence.rules import bounds, view
-from rt.session import Facts, Session, State
+from rt.session import Session, State
 from rt.wire.inbound import Connect, Malformed, Problem, decode
 from tests.support.fuzz import message
 from tests.support.gateway import gateway
