@@ -13,6 +13,7 @@ from api.migrate import migrations
 from api.queries import load_queries
 from api.reference.service import Reference
 from config import metrics, postgres, redis
+from config.ready import answer
 from config.redis import RedisClient
 
 _LOOK_S: Final = 1.0
@@ -29,8 +30,8 @@ class Readiness:
         self._migrations = len(migrations())
         self.stopping = False
 
-    async def look(self) -> tuple[bool, dict[str, Any]]:
-        """Whether it is ready, and the answer to show."""
+    async def look(self) -> tuple[int, dict[str, Any]]:
+        """The status and the body."""
         reasons: dict[str, str] = {}
         if self.stopping:
             reasons["process"] = "stopping"
@@ -39,7 +40,7 @@ class Readiness:
         if not self._reference.loaded:
             reasons["reference"] = "not loaded yet"
         degraded = {"redis": redis_fault} if redis_fault else {}
-        return not reasons, {"ready": not reasons, "reasons": reasons, "degraded": degraded}
+        return answer("api", reasons, degraded)
 
     async def _postgres(self) -> dict[str, str]:
         fault, newest = await asyncio.gather(postgres.fault(self._pool), self._newest_migration())
@@ -66,8 +67,8 @@ def routes(readiness: Readiness) -> list[Route]:
         return json_response({"status": "alive"})
 
     async def ready(_: Request) -> Response:
-        can_serve, shown = await readiness.look()
-        return json_response(shown, 200 if can_serve else 503)
+        status, shown = await readiness.look()
+        return json_response(shown, status)
 
     async def exposition(_: Request) -> Response:
         body, content_type = metrics.exposition()

@@ -134,10 +134,14 @@ class Condition(NamedTuple):
         word = bits >> 4
         return cls(starting, draining, away, deaf, REASONS[word - 1] if word else "")
 
-    def reasons(self) -> list[str]:
-        """Names of what is wrong."""
-        names = [name for name, flag in zip(self._fields, self._flags(), strict=False) if flag]
-        return [*names, f"redis: {self.redis}"] if self.redis else names
+    def reasons(self) -> dict[str, str]:
+        """What is against it, by name."""
+        reasons = {"bus": "deaf"} if self.deaf else {}
+        if self.redis_away or self.redis:
+            reasons["redis"] = self.redis or "does not answer"
+        if self.starting or self.draining:
+            reasons["process"] = "starting" if self.starting else "stopping"
+        return reasons
 
     def _flags(self) -> tuple[bool, bool, bool, bool]:
         return self.starting, self.draining, self.redis_away, self.deaf

@@ -14,6 +14,7 @@ from api.answers import json_response
 from api.http import Answering, Guarding, on_http_exception
 from config import metrics, postgres, redis
 from config.process import Lifetime
+from config.ready import answer
 from config.redis import RedisClient
 from config.settings import Settings
 
@@ -29,7 +30,8 @@ def application(settings: Settings, pool: asyncpg.Pool, client: RedisClient, lif
         reasons = {"process": "stopping"} if lifetime.stopping.is_set() else {}
         faults = await asyncio.gather(postgres.fault(pool), redis.fault(client))
         reasons |= {name: fault for name, fault in zip(("postgres", "redis"), faults, strict=True) if fault}
-        return json_response({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        status, shown = answer("worker", reasons)
+        return json_response(shown, status)
 
     async def exposition(_: Request) -> Response:
         body, content_type = metrics.exposition()

@@ -42,7 +42,7 @@ TASKS: Final = {
     "knowledge": "a word that is new in Redis is known",
     "loader_*": "what was missed is told",
     "loader_refill": "what Redis lacks is asked of the relay",
-    "loader_patience": "whoever waits in vain is told so",
+    "loader_deadlines": "whoever waits in vain is told so",
     "map": "a viewport is answered",
     "presence": "nothing is degraded: the lease was renewed and members written",
     "tick": "asks no store; the report is fresh",
@@ -54,10 +54,10 @@ TASKS: Final = {
 class Running:
     """A gateway and a keeper in this process, each before a Redis that errs."""
 
-    def __init__(self, server: Server, lifetime: Lifetime, port: int, feeds: Feeds) -> None:
+    def __init__(self, server: Server, board: Board, lifetime: Lifetime, port: int, feeds: Feeds) -> None:
         self.server = server
         self.lifetime = lifetime
-        self.board = server._board
+        self.board = board
         self._url = f"ws://{HOST}:{port}/ws"
         self._feeds = feeds
 
@@ -68,10 +68,10 @@ class Running:
             assert (await talk.ask("connect", token=MINT.access(f"u-{secrets.token_hex(4)}")))["type"] == "welcome"
             yield talk
 
-    def reasons(self) -> list[str]:
+    def reasons(self) -> dict[str, str]:
         assert self.lifetime.exit_code == 0, "a task died"
         condition = self.board.conditions()[0]
-        return ["not told"] if condition is None else condition.reasons()
+        return {"process": "not told"} if condition is None else condition.reasons()
 
     async def suffers(self) -> None:
         """Everything is asked that needs Redis, until all of it has heard the error."""
@@ -80,11 +80,11 @@ class Running:
             await talk.say("viewport", west=0, south=0, east=9, north=9, zoom=3)
             await talk.say("heartbeat", cell="871f1d48bffffff", status="training")
             server = self.server
-            await until(lambda: server._presence.degraded and server._knowledge.away and "redis_away" in self.reasons())
+            await until(lambda: server._presence.degraded and server._knowledge.away and "redis" in self.reasons())
 
     async def well(self) -> None:
         """All that TASKS says."""
-        await until(lambda: self.reasons() == [], 30)
+        await until(lambda: self.reasons() == {}, 30)
         word = secrets.token_hex(4)
         await self._feeds.redis.sadd(EXERCISES_KEY, word)
         await until(lambda: word in self.server._gateway.facts.exercises)
@@ -135,11 +135,12 @@ async def running(store: ErringRedis, redis_url: str) -> AsyncIterator[Running]:
     client = connect_redis(store.url)
     try:
         async with prepared(redis_url) as feeds:
-            server = Server(settings, made, Board(1), 0)
+            board = Board(1)
+            server = Server(settings, made, board, 0)
             port = made.getsockname()[1]
             lifetime.spawn("keeper", keep(client, settings, lifetime.stopping))
             serving = asyncio.ensure_future(server.run(lifetime))
-            yield Running(server, lifetime, port, feeds)
+            yield Running(server, board, lifetime, port, feeds)
             lifetime.stop()
             await serving
             assert lifetime.exit_code == 0
