@@ -3,7 +3,7 @@
 import sys
 
 from config.settings import load
-from rt.supervisor import Supervisor
+from rt.process.supervisor import Supervisor
 
 
 def main() -> int:

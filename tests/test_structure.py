@@ -36,14 +36,14 @@ EXCEPTIONS: Final[dict[str, int]] = {}
 # Modules that decide: no clock, no chance, no loop, no server. Patterns of paths; and whatever calls itself pure.
 SAYS_PURE: Final = re.compile(r"\bPure\b(?! but)")
 # The request's head is judged by the library's rules, and its values are the library's.
-LIBRARY_OF: Final = {"rt/upgrade.py": "websockets"}
+LIBRARY_OF: Final = {"rt/sockets/upgrade.py": "websockets"}
 PURE: Final = (
     "rt/wire/*.py",
-    "rt/session.py",
-    "rt/sendqueue.py",
-    "rt/wheel.py",
-    "rt/tokens.py",
-    "rt/closes.py",
+    "rt/clients/session.py",
+    "rt/sockets/sendqueue.py",
+    "rt/sockets/wheel.py",
+    "rt/auth/tokens.py",
+    "rt/wire/closes.py",
     "rt/presence/rules.py",
     "rt/feed/positions.py",
     "api/*/rules.py",
@@ -135,7 +135,7 @@ def test_pure_modules_know_no_clock_no_chance_and_no_server() -> None:
 
 
 def test_a_state_of_the_fan_out_is_changed_by_its_owner_alone() -> None:
-    """Seen failing with `topic.heard = True` in rt/hub.py, and with `del outbox.sealed[0]` in rt/flush.py."""
+    """Seen failing with `topic.heard = True` in the hub, and with `del outbox.sealed[0]` in the flusher."""
     owned = {"topic", "out", "outbox", "asks"}
     wrong = []
     for path in sorted((ROOT / "rt").rglob("*.py")):

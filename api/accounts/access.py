@@ -1,6 +1,6 @@
 """Who asks: the access token of an Authorization header, verified once and then remembered until it ends.
 
-Whether its session has been ended is asked each time, by the rule of the gateways (rt/revoked.py).
+Whether its session has been ended is asked each time, by the rule of the gateways (rt/auth/revoked.py).
 """
 
 import time
@@ -14,7 +14,7 @@ from api.accounts.tokens import Signer
 from api.errors import Unauthenticated
 from config.limits import TOKENS_KEPT
 from config.settings import Settings
-from rt.tokens import Access, Keys, TokenExpired, TokenInvalid, verify_access
+from rt.auth.tokens import Access, Keys, TokenExpired, TokenInvalid, verify_access
 
 
 class Authenticator:

@@ -29,8 +29,8 @@ from config.limits import (
 from config.metrics import FAILURES
 from config.postgres import ERRORS
 from config.redis import AWAY, RedisClient, load_script
-from rt.revoked import Revocation, Revoked, of_member, of_message
-from rt.tokens import Access
+from rt.auth.revoked import Revocation, Revoked, of_member, of_message
+from rt.auth.tokens import Access
 from rt.wire.bus import CONTROL_CHANNEL, REVOKED_KEY, REVOKED_THROUGH
 
 log = structlog.get_logger()

@@ -12,7 +12,7 @@ from api.outbox import Wake
 from api.reference.service import Reference
 from config.redis import RedisClient
 from config.settings import Settings
-from rt.tokens import Access
+from rt.auth.tokens import Access
 
 Info = GraphQLResolveInfo[Any]
 

@@ -29,7 +29,7 @@ from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
 from api.http import unexpected
 from config import metrics
 from config.limits import GRAPHQL_ANSWER_BYTES_MAX, GRAPHQL_ERROR_CHARS_MAX, GRAPHQL_ERRORS_MAX
-from rt.tokens import Access
+from rt.auth.tokens import Access
 
 log = structlog.get_logger()
 

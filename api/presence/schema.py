@@ -11,9 +11,9 @@ from api.graphql.schema import feature
 from api.reference.service import Reference
 from config.limits import NOW_KEPT_S
 from config.redis import AWAY
-from rt.presence import rules
+from rt.map import geometry
+from rt.map.read import cells, totals
 from rt.presence.now import MINUTE_S, Bucket, buckets
-from rt.presence.read import cells, totals
 
 NOW_MINUTES_MAX: Final = NOW_KEPT_S // MINUTE_S
 
@@ -56,8 +56,8 @@ async def _stats(_: Any, info: Info) -> _Stats:
 
 async def _map(_: Any, info: Info, west: float, south: float, east: float, north: float, zoom: int) -> _Map:
     try:
-        bounds = rules.bounds(west, south, east, north)
-        rules.resolution_of(zoom)
+        bounds = geometry.bounds(west, south, east, north)
+        geometry.resolution_of(zoom)
     except ValueError as error:
         raise BadInput(str(error)) from None
     redis = context_of(info).services.redis

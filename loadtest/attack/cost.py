@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 from h3.api import basic_int as h3
 
 from loadtest.attack.world import K
-from rt.presence.aggregate import Aggregate
-from rt.presence.privacy import Rule, band_of
-from rt.presence.rules import RESOLUTIONS
+from rt.map.aggregate import Aggregate
+from rt.map.geometry import RESOLUTIONS
+from rt.map.privacy import Rule, band_of
 
 PEOPLE: Final = 50_000
 CITIES: Final = 200

@@ -13,7 +13,7 @@ from statistics import NormalDist
 from typing import Final
 
 from loadtest.attack.world import AGED, CELLS, PARENTS, World
-from rt.presence.privacy import Step
+from rt.map.privacy import Step
 
 DAY_S: Final = 86_400
 TRIES: Final = 3  # to get near an edge; each waits for another slot

@@ -6,7 +6,7 @@ from math import exp, lgamma, log
 from typing import Final
 
 from loadtest.attack.world import CELLS, FINE_STEPS, NEIGHBOURS, PARENTS, K, World
-from rt.presence.privacy import Rule
+from rt.map.privacy import Rule
 
 YOUNG: Final = 36  # accounts made today: they count in the live band only
 PROBES: Final = 500  # positions that the attacker takes, one a tick

@@ -12,9 +12,9 @@ from typing import Final
 
 from h3.api import basic_int as h3
 
-from rt.presence.aggregate import Aggregate, TileKey
-from rt.presence.privacy import Rule
-from rt.presence.rules import tile_resolution
+from rt.map.aggregate import Aggregate, TileKey
+from rt.map.geometry import tile_resolution
+from rt.map.privacy import Rule
 
 K: Final = (5, 10, 20)  # as MAP_K
 AGED: Final = 40  # accounts made days ago that one attacker can have

@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from config.redis import connect
 from loadtest.bench import host
-from rt.bus import Bus
+from rt.channels.bus import Bus
 from rt.metrics import Counters
 from rt.wire.bus import encode_batch
 from rt.wire.channels import bus_channel, user_channel

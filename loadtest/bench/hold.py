@@ -21,7 +21,7 @@ from config.redis import RedisClient, connect
 from loadtest.bench import host
 from loadtest.bench.fanout import SUBPROTOCOL, gateway
 from loadtest.bench.identity import Identity
-from rt.presence.read import totals
+from rt.map.read import totals
 
 CLIENTS_PER_CROWD: Final = 12_500
 CROWDS_AT_ONCE: Final = 3  # that are being opened: one alone leaves the machine idle now and then

@@ -28,14 +28,14 @@ from config.limits import (
 from config.process import set_within
 from config.redis import AWAY, RedisClient
 from config.settings import Settings
-from rt.presence.aggregate import Aggregate
-from rt.presence.hidden import Hidden
+from rt.map.aggregate import Aggregate
+from rt.map.hidden import Hidden
+from rt.map.privacy import Rule
+from rt.presence.keeper_store import ClockError, FencedError, KeeperStore
 from rt.presence.metrics import GHOST, REAP_LATE, observe
 from rt.presence.now import MINUTE_S, NowStore
-from rt.presence.privacy import Rule
 from rt.presence.recount import compare
 from rt.presence.rules import ClockGuard
-from rt.presence.upkeep import ClockError, FencedError, KeeperStore
 
 __all__ = ["Keeper", "keep"]
 

@@ -28,8 +28,9 @@ from config.process import set_within
 from config.redis import AWAY
 from rt.presence.members import Member
 from rt.presence.now import MINUTE_S, NowStore, Trainers
-from rt.presence.rules import Audience, ClockGuard, State, strictest, too_fast
+from rt.presence.rules import ClockGuard, State, too_fast
 from rt.presence.store import Place, PresenceStore, chunks
+from rt.wire.audience import Audience, strictest
 
 __all__ = ["LocalPresence", "LocalTotals"]
 

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from rt.presence.rules import Audience, State
+from rt.presence.rules import State
+from rt.wire.audience import Audience
 
 NOWHERE: Final = "-"
 

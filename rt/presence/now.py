@@ -20,8 +20,8 @@ import orjson
 
 from config.limits import NOW_KEPT_S, NOW_PEOPLE_PER_TICK_MAX, NOW_RAW_S
 from config.redis import RedisClient
+from rt.map.privacy import STEPS
 from rt.presence.members import Contribution
-from rt.presence.privacy import STEPS
 from rt.presence.rules import partition_of
 from rt.presence.store import chunks, partition_keys
 

@@ -3,7 +3,7 @@ rt/presence/members.py and their twin counts.lua.
 
 Every key of a partition carries the hash tag {pN}; a script touches one partition and at most
 PRESENCE_SCRIPT_MEMBERS_MAX members. Every method may raise RedisError, OSError or TimeoutError, and may be called
-again with the same arguments after that. PresenceStore is a gateway's side, rt/presence/upkeep.py the keeper's.
+again with the same arguments after that. PresenceStore is a gateway's side, rt/presence/keeper_store.py the keeper's.
 """
 
 from collections import defaultdict

@@ -29,6 +29,9 @@ RENDITIONS_KEY: Final = "feed:renditions"
 JWKS_KEY: Final = "auth:jwks"
 # Set: slugs of known exercises, kept fresh by the API.
 EXERCISES_KEY: Final = "reference:exercises"
+# What the keeper has published: a hash of the map's tiles by `resolution/tile`, and the numbers online and training.
+TILES_KEY: Final = "presence:map:tiles"
+TOTALS_KEY: Final = "presence:totals"
 # Sorted set: `sid:{session}`, score = unix time at which it came here, or `user:{user}`, score = unix time before which
 # their tokens are void; kept REVOCATIONS_KEPT_S by whoever revokes. What the bus loses gateways and APIs find here, and
 # a resume ticket of a signed-out session is refused. Its member REVOKED_THROUGH, kept by the API, has the unix time up

@@ -18,6 +18,7 @@ from config.limits import (
     SLUG_CHARS_MAX,
     TOKEN_CHARS_MAX,
 )
+from rt.wire.audience import Audience
 
 # 64 bits: what every JSON writer can give back unchanged.
 _WholeId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -63,7 +64,7 @@ class Heartbeat(Message, tag="heartbeat", frozen=True, gc=False):
     cell: _Cell | None = None
     status: Literal["browsing", "training", "resting"] | None = None
     exercise: _Slug | None = None
-    audience: Literal["everyone", "followers", "nobody"] | None = None
+    audience: Audience | None = None
     background: bool | None = None
 
     def __post_init__(self) -> None:

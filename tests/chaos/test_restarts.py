@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from config.embedded.ports import free_port
-from rt.presence.read import totals
+from rt.map.read import totals
 from rt.wire.channels import app_channel
 from tests.support.crowd import Crowd
 from tests.support.gateway import MINT, Feeds, Gateway, gateway, prepared, until

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 import config.redis
-import rt.bus
-import rt.knowledge
-import rt.loader
+import rt.channels.bus
+import rt.channels.loader
+import rt.clients.facts_refresh
 import rt.presence.keeper
 import rt.presence.local
 from config.embedded.ports import HOST
@@ -23,8 +23,8 @@ from config.redis import connect as connect_redis
 from config.settings import Settings
 from rt.metrics import Board
 from rt.presence.keeper import keep
-from rt.server import Server
-from rt.supervisor import listener
+from rt.process.server import Server
+from rt.process.supervisor import listener
 from rt.wire.bus import EXERCISES_KEY, REFILL_LIST
 from rt.wire.channels import app_channel, tag
 from tests.support.erring_redis import ERRORS, ErringRedis
@@ -114,10 +114,10 @@ def _new() -> Any:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds of some milliseconds, so that each error is met soon."""
-    monkeypatch.setattr(rt.bus, "CANARY_EVERY_S", 0.1)
-    monkeypatch.setattr(rt.bus, "CANARY_WAIT_S", 0.5)
-    monkeypatch.setattr(rt.bus, "BUS_RECONNECT_S", (0.05, 0.1))
-    monkeypatch.setattr(rt.knowledge, "FACTS_EVERY_S", (0.05, 0.1))
+    monkeypatch.setattr(rt.channels.bus, "CANARY_EVERY_S", 0.1)
+    monkeypatch.setattr(rt.channels.bus, "CANARY_WAIT_S", 0.5)
+    monkeypatch.setattr(rt.channels.bus, "BUS_RECONNECT_S", (0.05, 0.1))
+    monkeypatch.setattr(rt.clients.facts_refresh, "FACTS_EVERY_S", (0.05, 0.1))
     monkeypatch.setattr(rt.presence.local, "GATEWAY_LEASE_RENEW_S", 0.1)
     monkeypatch.setattr(rt.presence.keeper, "RENEW_S", 0.1)
     monkeypatch.setattr(config.redis, "COMMAND_TIMEOUT_S", 0.5)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from rt.closes import Closing
-from rt.effects import Beat, Close, Look, Send
-from rt.facts import Facts
-from rt.presence.rules import bounds, view
-from rt.session import Session, State
+from rt.clients.effects import Beat, Close, Look, Send
+from rt.clients.facts import Facts
+from rt.clients.session import Session, State
+from rt.map.geometry import bounds, view
+from rt.wire.closes import Closing
 from rt.wire.inbound import Connect, Malformed, Problem, decode
 from tests.support.fuzz import message
 from tests.support.gateway import gateway

@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from rt.presence.read import totals
-from rt.wheel import TICK_S
+from rt.map.read import totals
+from rt.sockets.wheel import TICK_S
 from rt.wire.bus import CONTROL_CHANNEL, REVOKED_KEY
 from rt.wire.channels import COMMUNITY, app_channel, profile_channel, user_channel
 from tests.support.gateway import EPOCH, Gateway, gateway, shared_fleet, until

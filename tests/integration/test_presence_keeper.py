@@ -11,14 +11,15 @@ from h3.api import basic_str as h3
 from config.limits import GATEWAY_LEASE_LATE_S, PRESENCE_OUTAGE_HOLD_S, PRESENCE_TTL_S
 from config.redis import RedisClient, connect
 from config.settings import Settings
-from rt.presence import read, rules
+from rt.map import geometry, read
+from rt.map.tiles import MapView
+from rt.map.writers import ONLINE_SLOT
+from rt.presence import rules
 from rt.presence.keeper import MAP_HOLD_S, Keeper
-from rt.presence.map import MapView
+from rt.presence.keeper_store import KEEPER_KEY, KeeperStore
 from rt.presence.members import Member, Transition
 from rt.presence.recount import compare
-from rt.presence.rounds import ONLINE_SLOT
 from rt.presence.store import GATEWAYS_KEY, PresenceStore, partition_keys
-from rt.presence.upkeep import KEEPER_KEY, KeeperStore
 from rt.wire.bus import decode_presence, encode_presence
 from rt.wire.channels import bus_channel, profile_channel
 from tests.support.presence_view import Screen, frame_text, hear
@@ -245,12 +246,12 @@ async def test_the_map_reaches_viewers_and_readers_by_the_rule(
     """A town with 40 settled people in one cell, and 4 far away: coarse resolutions at once, the fine ones later."""
     view = MapView(redis, gather_s=0)
     screen = Screen()
-    box = rules.bounds(13.0, 52.0, 14.0, 53.0)
+    box = geometry.bounds(13.0, 52.0, 14.0, 53.0)
     far = "871f8d7acffffff"
     async with hear(redis, *view.channels()) as heard:
         await gateway.apply([person(n) for n in range(40)] + [person(n, cell=far) for n in range(40, 44)])
         await gateway.apply([person(1_000 + n, cell=cell) for n, cell in enumerate(TOWN)])
-        seen = rules.view(box, 2)
+        seen = geometry.view(box, 2)
         screen.watch(view, seen.resolution, seen.tiles)
         await turn(keeper, clock, 3)
         await view.load(list(view._wanted))
@@ -266,7 +267,7 @@ async def test_the_map_reaches_viewers_and_readers_by_the_rule(
     assert screen.cells() == dict(coarse.cells)
     assert max(dict(coarse.cells).values()) in (100, 200)  # of 395
     await turn(keeper, clock, 61)
-    fine = await read.cells(redis, rules.bounds(-180, -60, 180, 70), 2)
+    fine = await read.cells(redis, geometry.bounds(-180, -60, 180, 70), 2)
     assert far not in str(await redis.hgetall("presence:map:tiles"))
     assert sum(count for _, count in fine.cells) <= 399
     street = await read.cells(redis, _around(CELL), 14)
@@ -319,9 +320,9 @@ async def age_lease(redis: RedisClient, gateway: str) -> None:
     await redis.zadd(GATEWAYS_KEY, {gateway: score - GATEWAY_LEASE_LATE_S * 1_000 - 1})
 
 
-def _around(cell: str) -> rules.Bounds:
-    lat, lng = rules._centre(cell)
-    return rules.bounds(lng - 0.01, lat - 0.01, lng + 0.01, lat + 0.01)
+def _around(cell: str) -> geometry.Bounds:
+    lat, lng = geometry._centre(cell)
+    return geometry.bounds(lng - 0.01, lat - 0.01, lng + 0.01, lat + 0.01)
 
 
 async def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_out(redis: RedisClient) -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from config.limits import MAP_PENDING_PER_TILE_MAX
 from config.redis import RedisClient, connect
-from rt.presence.aggregate import TileChange, TileKey, TileState
-from rt.presence.map import MapView
-from rt.presence.rounds import ONLINE_SLOT
-from rt.presence.upkeep import KeeperStore
+from rt.map.aggregate import TileChange, TileKey, TileState
+from rt.map.tiles import MapView
+from rt.map.writers import ONLINE_SLOT
+from rt.presence.keeper_store import KeeperStore
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL
 from rt.wire.map import change, encode
 from tests.support.gateway import until
@@ -116,7 +116,7 @@ async def test_a_large_tick_gives_the_loop_turns_and_keeps_the_order_of_each_til
     redis: RedisClient, keeper: KeeperStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen failing with the newest frame first."""
-    monkeypatch.setattr("rt.presence.rounds.MAP_SENDS_PER_TURN", 3)
+    monkeypatch.setattr("rt.map.writers.MAP_SENDS_PER_TURN", 3)
     view, screens = MapView(redis, gather_s=0), [Screen() for _ in range(4)]
     for screen in screens:
         screen.watch(view, 7, [TILE.tile])
@@ -140,7 +140,7 @@ async def test_online_gives_the_loop_turns_too_and_only_the_newest_goes_on(
     redis: RedisClient, keeper: KeeperStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen failing with one write to everybody in one turn, which held 10,000 sockets up for 150 ms."""
-    monkeypatch.setattr("rt.presence.rounds.MAP_SENDS_PER_TURN", 3)
+    monkeypatch.setattr("rt.map.writers.MAP_SENDS_PER_TURN", 3)
     view, screens = MapView(redis, gather_s=0), [Screen() for _ in range(5)]
     for screen in screens:
         screen.watch(view, 7, [TILE.tile])
@@ -188,7 +188,7 @@ async def test_feeds_go_before_the_map(
     redis: RedisClient, keeper: KeeperStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen failing with as many writes as at rest."""
-    monkeypatch.setattr("rt.presence.rounds.MAP_SENDS_BESIDE_FEEDS", 1)
+    monkeypatch.setattr("rt.map.writers.MAP_SENDS_BESIDE_FEEDS", 1)
     busy = True
     view, screens = MapView(redis, gather_s=0, busy=lambda: busy), [Screen() for _ in range(6)]
     for screen in screens:

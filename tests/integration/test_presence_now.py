@@ -10,8 +10,8 @@ from config.settings import Settings
 from rt.presence.keeper import Keeper
 from rt.presence.local import LocalPresence
 from rt.presence.now import MINUTE_S, Doing, NowStore, buckets, published_key
-from rt.presence.rules import Audience
 from rt.presence.store import PresenceStore
+from rt.wire.audience import Audience
 
 PARTITIONS = 4
 

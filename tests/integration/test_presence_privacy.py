@@ -10,7 +10,7 @@ import pytest
 from h3.api import basic_str as h3
 
 from config.redis import RedisClient, connect
-from rt.presence import read, rules
+from rt.map import geometry, read
 from rt.presence.members import Member
 from rt.presence.store import PresenceStore, partition_keys
 from rt.wire.bus import ONLINE_CHANNEL
@@ -19,7 +19,7 @@ from tests.support.presence_view import hear
 
 LAT, LNG = 52.52, 13.405
 CELL = h3.latlng_to_cell(LAT, LNG, 7)
-BOX = rules.bounds(LNG - 1, LAT - 1, LNG + 1, LAT + 1)
+BOX = geometry.bounds(LNG - 1, LAT - 1, LNG + 1, LAT + 1)
 TOWN = [cell for cell in h3.cell_to_children(h3.cell_to_parent(CELL, 5), 7) if cell != CELL]
 OTHERS = 15  # in the cell, beside the attacker's accounts
 DRAWN_S = 0.3  # from a look of the keeper to what it publishes, at most

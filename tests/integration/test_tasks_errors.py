@@ -57,7 +57,7 @@ WITHOUT: Final = {
     "worker": "the process",
     "rt": "the process",
     "*": "Lifetime.spawn itself",
-    "rt/bus.py": "two waits for an event, in `_first`",
+    "rt/channels/bus.py": "two waits for an event, in `_first`",
     "argon2": "one hash",
     "argon2 leaving": "waits for one client",
 }

@@ -7,8 +7,8 @@ import sys
 import uvloop
 
 from config.limits import CLOSE_WAIT_S
-from rt.connection import Connection
-from rt.handshake import Rules
+from rt.sockets.connection import Connection
+from rt.sockets.handshake import Rules
 
 _BINARY = 0x82
 _TEXT = 0x81

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from config.redis import RedisClient
-from rt.presence.map import MapView
-from rt.presence.rounds import MapFrame
+from rt.map.tiles import MapView
+from rt.map.writers import MapFrame
 from rt.wire.frames import split_frames
 
 Heard = Callable[[int], Awaitable[list[tuple[str, bytes]]]]

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from redis.asyncio import Redis
 
-from rt.tokens import Keys, verify_access
+from rt.auth.tokens import Keys, verify_access
 from rt.wire.bus import CONTROL_CHANNEL, JWKS_KEY
 from tests.integration.api.conftest import PASSWORD, Account, Running
 from tests.support.stores import TestStores

@@ -20,7 +20,7 @@ from config.limits import REVOCATIONS_EVERY_S, SESSIONS_PER_USER_MAX
 from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings
-from rt.tokens import Access
+from rt.auth.tokens import Access
 from rt.wire.bus import CONTROL_CHANNEL, REVOKED_KEY
 from tests.integration.api.conftest import PASSWORD, Account, Running
 from tests.integration.api.test_accounts import LOGIN, LOGOUT, cookie, refresh

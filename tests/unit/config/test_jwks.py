@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from api.accounts.tokens import load_signer
 from config.jwks import public_keys
 from config.settings import Settings
-from rt.tokens import Keys
+from rt.auth.tokens import Keys
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 PRIVATE: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(KEY, as_dict=True) | {"kid": "old"}

@@ -3,9 +3,9 @@
 import pytest
 
 from loadtest import attack
-from rt.presence import privacy
-from rt.presence.privacy import Held, Look, Rule, Step
-from rt.presence.surroundings import Surroundings
+from rt.map import privacy
+from rt.map.privacy import Held, Look, Rule, Step
+from rt.map.surroundings import Surroundings
 
 BY_NAME = {case.name: case for case in attack.CASES}
 

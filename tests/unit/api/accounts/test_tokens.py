@@ -17,7 +17,7 @@ from api.accounts.rules import User
 from api.accounts.tokens import Signer, load_signer, public_jwk
 from api.errors import Unauthenticated
 from config.settings import Settings
-from rt.tokens import Access, Keys, TokenExpired, verify_access
+from rt.auth.tokens import Access, Keys, TokenExpired, verify_access
 from tests.support.tokens import private_key
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from config.limits import FRAME_BYTES_MAX
-from rt.closes import Closing
-from rt.digest import digest
+from rt.channels.digest import digest
 from rt.wire import bus, frames, inbound, outbound
+from rt.wire.closes import Closing
 from rt.wire.map import change
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(inbound.__file__).parent / "asyncapi.yaml").read_text("utf-8"))

@@ -1,0 +1,1 @@
+"""Tokens, tickets and revocations: shared with the API. Pure."""

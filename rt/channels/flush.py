@@ -1,0 +1,186 @@
+"""Writes what topics have pending: one write per socket and flush, FLUSH_WRITES_PER_TURN sockets in a turn of the loop.
+
+A topic that is quicker than its flushes is written once per window, all its events in one write. The window follows
+what the process has to spare: none while there is time for every flush, and as long as it takes where there is not, so
+that flushes leave 1 - FLUSH_SHARE of the time to everything else.
+"""
+
+import asyncio
+from time import monotonic, thread_time
+from typing import Final
+
+from config.limits import FLUSH_RETRY_S, FLUSH_SHARE, FLUSH_WINDOW_S_MAX, FLUSH_WRITES_PER_TURN
+from rt.channels.asks import Reader
+from rt.channels.outbox import Outbox, Sealed
+from rt.metrics import Counters
+
+__all__ = ["Flusher", "Spare"]
+
+_MEMORY_S: Final = 1.0  # of how busy the process is with other things
+_SHARE_MIN: Final = 0.05  # of the time is for flushes, however busy the process is
+
+
+class Spare:
+    """What share of its time a process spends on all but flushes, and the window that follows from it. Pure.
+
+    A flush that takes T with nothing else to do takes T / (1 - other) beside the rest. One in every window keeps
+    flushes and the rest within FLUSH_SHARE of the time where window = T / (FLUSH_SHARE - other).
+    """
+
+    __slots__ = ("_busy_s", "_passed_s")
+
+    def __init__(self) -> None:
+        self._busy_s = 0.0
+        self._passed_s = 0.0
+
+    @property
+    def other(self) -> float:
+        """From 0, idle but for flushes, to 1."""
+        return min(1.0, self._busy_s / self._passed_s) if self._passed_s else 0.0
+
+    def saw(self, passed_s: float, busy_s: float) -> None:
+        """For so long there was no flush, and the process worked for `busy_s` of it."""
+        kept = 1.0 / (1.0 + passed_s / _MEMORY_S)
+        self._passed_s = self._passed_s * kept + passed_s
+        self._busy_s = self._busy_s * kept + busy_s
+
+    def window_s(self, took_s: float) -> float:
+        """From the beginning of a flush that took so long, beside the rest, to the earliest next one."""
+        other = self.other
+        alone_s = took_s * (1.0 - other)
+        return min(alone_s / max(_SHARE_MIN, FLUSH_SHARE - other), FLUSH_WINDOW_S_MAX)
+
+
+class _Job:
+    """An outbox that is being written: since when, and how many sockets have the first of its outbox."""
+
+    __slots__ = ("at", "began")
+
+    def __init__(self, began: float) -> None:
+        self.at = 0
+        self.began = began
+
+
+class Flusher:
+    """See the module. One per process. An outbox rests, is dirty, is late (it rests or its rate does), or is a job."""
+
+    def __init__(self, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
+        self._counters = counters
+        self._loop = loop
+        self._spare = Spare()
+        self._dirty: dict[Outbox, None] = {}
+        self._late: dict[Outbox, asyncio.TimerHandle] = {}
+        self._jobs: dict[Outbox, _Job] = {}
+        self._scheduled = False
+        self._quiet_since = monotonic()  # no job since then ...
+        self._worked_s = thread_time()  # ... when this thread had worked for so long
+
+    def is_writing(self) -> bool:
+        """Whether events wait for their sockets."""
+        return bool(self._jobs)
+
+    def work(self, outbox: Outbox) -> None:
+        """Something of this outbox is to be written: now, or when its window is over."""
+        if outbox in self._late or outbox in self._jobs:
+            return  # it is looked at then
+        wait_s = outbox.rests_until - monotonic()
+        if wait_s > 0:
+            self._put_off(outbox, wait_s)
+        else:
+            self._dirty[outbox] = None
+            self._schedule()
+
+    def forget(self, outbox: Outbox) -> None:
+        """Nothing of it is to be written any more."""
+        self._dirty.pop(outbox, None)
+        self._jobs.pop(outbox, None)
+        late = self._late.pop(outbox, None)
+        if late is not None:
+            late.cancel()
+
+    # --- when
+
+    def _schedule(self) -> None:
+        if not self._scheduled:  # never a second flush in a turn: each one would go on for itself
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _put_off(self, outbox: Outbox, wait_s: float) -> None:
+        self._late[outbox] = self._loop.call_later(wait_s, self._is_due, outbox)
+
+    def _is_due(self, outbox: Outbox) -> None:
+        del self._late[outbox]
+        self._dirty[outbox] = None
+        self._schedule()
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        now = monotonic()
+        if not self._jobs:
+            self._spare.saw(now - self._quiet_since, thread_time() - self._worked_s)
+        dirty, self._dirty = self._dirty, {}
+        for outbox in dirty:
+            self._seal(outbox, now)
+        budget = FLUSH_WRITES_PER_TURN
+        for outbox, job in list(self._jobs.items()):
+            budget -= self._write(outbox, job, budget)
+            if budget <= 0:
+                break
+        if self._jobs:
+            self._schedule()
+        else:
+            self._quiet_since, self._worked_s = monotonic(), thread_time()
+
+    def _seal(self, outbox: Outbox, now: float) -> None:
+        """What is pending becomes a job, unless the rate of the channel is over."""
+        if outbox.has_pending:
+            if outbox.may_seal(now):
+                outbox.seal()
+            else:
+                self._put_off(outbox, FLUSH_RETRY_S)
+        if outbox.sealed and outbox not in self._jobs:
+            self._jobs[outbox] = _Job(now)
+
+    def _end(self, outbox: Outbox, job: _Job) -> None:
+        """All that was sealed is written."""
+        if self._jobs.pop(outbox, None) is None:
+            return  # forgotten meanwhile
+        outbox.rest(job.began + self._spare.window_s(monotonic() - job.began))
+        if outbox.has_pending:
+            self.work(outbox)
+
+    # --- what
+
+    def _write(self, outbox: Outbox, job: _Job, budget: int) -> int:
+        """Writes up to `budget` sockets of the outbox's sealed frames; returns how many."""
+        written = 0
+        while outbox.sealed and written < budget:
+            sealed, at = outbox.sealed[0], job.at
+            readers = (
+                sealed.readers[at : at + budget - written] if at or len(sealed.readers) > budget else sealed.readers
+            )
+            if outbox.version == sealed.version:
+                data = sealed.data
+                for reader in readers:
+                    reader.send(data)
+                self._counters.deliveries += sealed.size * len(readers)
+            else:
+                self._write_carefully(outbox, sealed, readers)
+            written += len(readers)
+            job.at = at + len(readers)
+            if job.at >= len(sealed.readers):
+                outbox.written()
+                job.at = 0
+        if not outbox.sealed:
+            self._end(outbox, job)
+        elif outbox in self._jobs:
+            self._jobs[outbox] = self._jobs.pop(outbox)  # behind the others
+        return written
+
+    def _write_carefully(self, outbox: Outbox, sealed: Sealed, readers: tuple[Reader, ...]) -> None:
+        """Somebody left since this was sealed: whoever left gets nothing, whoever came back was told already."""
+        for reader in readers:
+            joined = outbox.readers.get(reader)
+            if joined is not None and joined < sealed.last:
+                reader.send(sealed.data)
+                self._counters.deliveries += sealed.size

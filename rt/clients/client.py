@@ -1,0 +1,275 @@
+"""One client of the gateway: performs what its session decides, and keeps its socket honest."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from time import monotonic, time
+
+import structlog
+
+from config.limits import (
+    CLOSE_WAIT_S,
+    CONNECT_DEADLINE_S,
+)
+from rt.clients.effects import (
+    Admit,
+    Beat,
+    Close,
+    Depart,
+    Effects,
+    Expel,
+    Hold,
+    Join,
+    Look,
+    Part,
+    Send,
+    Throttle,
+    WakeAt,
+)
+from rt.clients.gateway import Gateway
+from rt.clients.outflow import Outflow
+from rt.clients.session import Session
+from rt.map.geometry import bounds, view
+from rt.sockets.connection import CLOSING, HANDSHAKE, LOST, OPEN
+from rt.sockets.wheel import NOWHERE
+from rt.wire import outbound
+from rt.wire.closes import Closing
+from rt.wire.inbound import Decoded, decode
+
+log = structlog.get_logger()
+
+
+class Client(Outflow):
+    """See the module. One object per socket, no task, no timer: the gateway's wheel calls `on_timer`."""
+
+    __slots__ = ("_due", "_slot")
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(gateway)
+        self._due = 0.0
+        self._slot = NOWHERE
+
+    # --- the socket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accepted: it has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
+        super().connection_made(transport)
+        self._enter()
+        self._gateway.counters.accepted += 1
+        self._gateway.clients.add(self)
+        self._wake_at(self._gateway.awake.now() + CONNECT_DEADLINE_S)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Gone, for whatever reason: everybody forgets it."""
+        gateway = self._gateway
+        gateway.clients.discard(self)
+        gateway.wheel.drop(self, self._slot)
+        self._end_session()
+        self._exit()
+        super().connection_lost(error)
+
+    def opened(self) -> None:
+        """The socket is open; the first message must be `connect`, still within the same deadline."""
+        now = monotonic()
+        self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
+        self._gateway.counters.upgraded += 1
+        self._gateway.lobby.upgrade(self, self._group)
+        self.session = Session(secrets.token_urlsafe(16), now, self._gateway.awake.now())
+
+    def closing(self) -> None:
+        """Half-closed: presence and channels end now, the socket a little later."""
+        self._gateway.door.leave(self)
+        self._gateway.throttle.leave(self)
+        self.listen()  # what it still says is read away: bytes unread would reset the socket, and lose our close
+        self._end_session()
+        self._wake_at(self._gateway.awake.now() + CLOSE_WAIT_S)
+
+    def close(self, closing: Closing) -> None:
+        """Ends the session too."""
+        if self.session is not None:
+            self.session.close(closing)
+        if self.phase == OPEN:
+            self._gateway.count_close(closing)
+        super().close(closing)
+
+    # --- in
+
+    def on_message(self, payload: bytes | bytearray) -> None:
+        """A text message."""
+        now = monotonic()
+        gateway, session = self._gateway, self.session
+        if session is not None:
+            session.heard_at = gateway.awake.now()
+        gateway.counters.messages += 1
+        message = decode(payload)
+        if not (gateway.door.held and gateway.door.keeps(self, message)):
+            self._decide(message, now)
+
+    def _decide(self, message: Decoded, now: float, *, for_good: bool = False) -> None:
+        """What the session makes of it; `for_good`: there is no other key to wait for. A bug of ours is a 1011."""
+        gateway, session = self._gateway, self.session
+        if session is None:
+            return
+        try:
+            effects = session.step(message, gateway.facts, now)
+            if for_good and any(isinstance(effect, Hold) for effect in effects):
+                effects = session.close(Closing.BAD_TOKEN)
+            self.perform(effects, now)
+            if session.access is not None:
+                gateway.presence.sign_of_life(session.id)
+        except Exception:
+            log.exception("session_failed", session=session.id)
+            self.close(Closing.INTERNAL)
+
+    def on_binary(self, _payload: bytes | bytearray) -> None:
+        """There are none in this protocol."""
+        self.close(Closing.BINARY)
+
+    def on_fragment(self, *, ignored: bool) -> bool:
+        """Fragments count like messages; one over the rate is refused with its message, and that is said once."""
+        session = self.session
+        if ignored or session is None or not session.was_welcomed:
+            return self._control() and not ignored
+        now = monotonic()
+        session.heard_at = self._gateway.awake.now()
+        effects = session.fragment(now)
+        self.perform(effects, now)
+        return not effects
+
+    # --- at the door
+
+    def go_on(self, messages: Iterable[Decoded]) -> None:
+        """Its `connect` waited for a key, the others for it."""
+        now = monotonic()
+        for message in messages:
+            self._decide(message, now, for_good=True)
+
+    # --- what the session decided
+
+    def perform(self, effects: Effects, now: float) -> None:
+        """In order."""
+        gateway = self._gateway
+        for effect in effects:
+            match effect:
+                case Beat():
+                    self._beat(effect)
+                case Send():
+                    self.send(effect.frame)
+                    gateway.counters.errors += effect.is_error
+                case Throttle():
+                    gateway.counters.rate_limited += effect.counted
+                    gateway.throttle.hold(self)
+                case Admit():
+                    self._admitted(effect.frame, now)
+                    gateway.counters.resumed += effect.resumed
+                case Join():
+                    self.wake_before_deadline()
+                    gateway.hub.join(self, effect.id, effect.channel, effect.since)
+                case Part():
+                    gateway.hub.part(self, effect.id, effect.channel)
+                case Look():
+                    self._look(effect)
+                case Hold():
+                    gateway.door.hold(self, effect.message)
+                case Depart():
+                    if self.session is not None and self.session.access is not None:
+                        gateway.presence.leave(self.session.id)
+                case Expel():
+                    gateway.hub.drop(self, effect.wire)
+                    self.send(effect.frame)
+                case WakeAt():
+                    self._wake_at(effect.due)
+                case Close():
+                    self.close(effect.closing)
+
+    def _admitted(self, welcome: bytes, now: float) -> None:
+        session = self.session
+        if session is None:
+            return
+        gateway = self._gateway
+        gateway.counters.welcomes += 1
+        gateway.identified += 1
+        gateway.lobby.name(self)
+        access = session.access
+        if access is not None:
+            gateway.count_user(access.user, 1)
+            gateway.presence.join(
+                session.id,
+                access.user,
+                audience=session.audience,
+                settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
+                ttl_s=session.ttl_s,
+            )
+        self.send(welcome)
+        self._wake_at(session.first_look_at(gateway.awake.now(), gateway.chance()))
+
+    def _beat(self, beat: Beat) -> None:
+        session = self.session
+        self._gateway.counters.heartbeats += 1
+        if session is not None:
+            self._gateway.presence.heartbeat(
+                session.id,
+                cell=beat.cell,
+                state=session.presence_state,
+                audience=session.audience,
+                ttl_s=session.ttl_s,
+                exercise=beat.exercise,
+            )
+
+    def _look(self, look: Look) -> None:
+        message = look.message
+        seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
+        self.look(outbound.viewport(message.id, seen.resolution, seen.tiles), seen.resolution, seen.tiles)
+
+    def _end_session(self) -> None:
+        session, self.session = self.session, None
+        self.nothing_due()
+        if session is None:
+            return
+        gateway = self._gateway
+        gateway.lobby.end(self)
+        for wire in session.subscriptions:
+            gateway.hub.drop(self, wire)
+        gateway.map.unwatch(self)
+        if session.was_welcomed:
+            gateway.identified -= 1
+            if session.access is not None:
+                gateway.count_user(session.access.user, -1)
+                gateway.presence.close(session.id)
+
+    # --- time
+
+    def taken_out(self) -> None:
+        """The wheel has let go of it: `on_timer` follows."""
+        self._slot = NOWHERE
+
+    def on_timer(self, now: float) -> None:
+        """Called at `_due` (AwakeClock), or early; by then it may be gone, or have put itself in again."""
+        if self.phase == LOST:
+            return
+        if now < self._due:
+            self._wake_at(self._due)
+        elif self._gateway.door.waits(self):
+            self._wake_at(now + CONNECT_DEADLINE_S)  # it has spoken; that we have not listened is not its fault
+        elif self.phase == HANDSHAKE or self.phase == CLOSING:
+            self.linger_over()
+        elif self.session is not None:
+            self.perform(self.session.on_clock(now, self._unix()), monotonic())
+
+    def wake_before_deadline(self) -> None:
+        """A channel token, or the socket's life, may end before the next look at the clock."""
+        session = self.session
+        if session is not None and session.was_welcomed:
+            ends = session.ends_at(self._gateway.awake.now(), self._unix())
+            if ends < self._due:
+                self._wake_at(ends)
+
+    def _unix(self) -> float:
+        """The time of day: what was granted until then does not wait for us."""
+        return monotonic() + self._gateway.facts.unix_offset
+
+    def _wake_at(self, due: float) -> None:
+        wheel = self._gateway.wheel
+        wheel.drop(self, self._slot)
+        self._due = due
+        self._slot = wheel.put(self, due)

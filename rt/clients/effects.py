@@ -1,0 +1,91 @@
+"""What a session wants done: values that the shell (rt/clients/client.py) performs, in order. Pure."""
+
+from typing import Final, NamedTuple
+
+from rt.wire.channels import Channel
+from rt.wire.closes import Closing
+from rt.wire.inbound import Connect, MessageId, Since, Viewport
+
+
+class Send(NamedTuple):
+    """Write a ready frame. `is_error` is for the counters."""
+
+    frame: bytes
+    is_error: bool = False
+
+
+class Close(NamedTuple):
+    """Send what is queued, then this close."""
+
+    closing: Closing
+
+
+class Admit(NamedTuple):
+    """The client is identified, by a resume ticket or else: count it, then send the welcome."""
+
+    frame: bytes
+    resumed: bool = False
+
+
+class Hold(NamedTuple):
+    """The token names a key that is not known (yet): fetch the keys and show the message again, once, and then whatever
+    came behind it."""
+
+    message: Connect
+
+
+class Beat(NamedTuple):
+    """A heartbeat of a signed-in client; `cell` None keeps the last one, `exercise` is a known slug."""
+
+    cell: str | None
+    exercise: str | None
+
+
+class Join(NamedTuple):
+    """Subscribe: answer with `subscribed`, then the live stream."""
+
+    id: MessageId
+    channel: Channel
+    since: Since | None
+
+
+class Part(NamedTuple):
+    """Unsubscribe: nothing of the channel after the answer."""
+
+    id: MessageId
+    channel: Channel
+
+
+class Look(NamedTuple):
+    """A new viewport."""
+
+    message: Viewport
+
+
+class Depart(NamedTuple):
+    """The client said leave: presence ends at once."""
+
+
+class Throttle(NamedTuple):
+    """It speaks faster than it may: read it less. `counted`: it was told so."""
+
+    counted: bool = False
+
+
+class Expel(NamedTuple):
+    """It may hear this channel no more: leave it, then write the frame that says so."""
+
+    wire: str
+    frame: bytes
+
+
+class WakeAt(NamedTuple):
+    """Show it the clock again then (the time in which the process ran, seconds), or a little later."""
+
+    due: float
+
+
+Effect = Send | Close | Admit | Hold | Beat | Join | Part | Look | Depart | Throttle | Expel | WakeAt
+Effects = tuple[Effect, ...]
+
+NOTHING: Final[Effects] = ()

@@ -1,0 +1,47 @@
+"""What sessions decide by and cannot know by themselves: values, kept fresh by rt/clients/facts_refresh.py."""
+
+from rt.auth.revoked import Revoked
+from rt.auth.tokens import Keys
+
+__all__ = ["Facts"]
+
+
+class Facts:
+    """See the module. One per process."""
+
+    __slots__ = (
+        "audience",
+        "connections_per_user_max",
+        "degraded",
+        "exercises",
+        "issuer",
+        "keys",
+        "open_namespaces",
+        "revoked",
+        "settled_s",
+        "sockets_by_user",
+        "ticket_secrets",
+        "unix_offset",
+    )
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        open_namespaces: frozenset[str],
+        connections_per_user_max: int,
+        settled_s: int,
+    ) -> None:
+        self.issuer = issuer
+        self.audience = audience
+        self.open_namespaces = open_namespaces
+        self.connections_per_user_max = connections_per_user_max
+        self.settled_s = settled_s  # an account younger than this does not count in the map's fine resolutions
+        self.keys = Keys({})
+        self.exercises: frozenset[str] = frozenset()
+        self.ticket_secrets: tuple[bytes, ...] = ()  # the first one signs
+        self.revoked = Revoked()
+        self.sockets_by_user: dict[str, int] = {}
+        self.degraded = True  # until Redis has been heard of
+        self.unix_offset = 0.0  # unix time minus the steady clock

@@ -1,0 +1,148 @@
+"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, who was signed out.
+
+Polled from Redis, quickly while something is missing. While Redis is away everything stays as it was last known.
+Revocations come twice: at once over the bus, and by the poll from the set that the API keeps, for what the bus lost.
+"""
+
+import asyncio
+import secrets
+import time
+from typing import Any
+
+import structlog
+
+from config.limits import FACTS_EVERY_S, REVOCATION_LATE_S, REVOCATIONS_KEPT_S, REVOCATIONS_MAX
+from config.process import set_within
+from config.redis import AWAY, REASONS, RedisClient, fault
+from config.settings import Settings
+from rt.auth.revoked import Revocation, of_member, of_message
+from rt.auth.tokens import Keys
+from rt.channels.loader import Loader
+from rt.clients.gateway import Gateway
+from rt.sockets.admission import Visitor
+from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH, TICKET_SECRET_KEY
+
+log = structlog.get_logger()
+
+
+class Knowledge:
+    """See the module."""
+
+    def __init__(self, settings: Settings, redis: RedisClient, gateway: Gateway, loader: Loader) -> None:
+        self.away = True
+        self.fault = ""  # what Redis cannot do, where it says so
+        self._redis: Any = redis
+        self._gateway = gateway
+        self._loader = loader
+        self._own_keys = bool(settings.jwt_public_keys)
+        self._jwks = b""
+        self._seen_until = 0.0
+        self._new_sids: set[str] = set()
+        self._new_users: set[str] = set()
+        self._knows_revoked = False  # whether the set was whole when it was read
+        self._own_secret = settings.ticket_secret.get_secret_value().encode()
+        if self._own_keys:
+            gateway.facts.keys = Keys.from_jwks(settings.jwt_public_keys)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Polls until `stopping`."""
+        wanted = self._gateway.door.keys_wanted
+        while not stopping.is_set():
+            wanted.clear()
+            try:
+                await self.look()
+                self.away = False
+            except AWAY as error:
+                self._gateway.counters.failures += 1
+                self.away = True
+                log.warning("facts_unavailable", error=type(error).__name__)
+            said = await fault(self._redis)
+            self.fault = "" if said is None or said == REASONS[0] else said
+            await asyncio.sleep(FACTS_EVERY_S[0])  # at most one look a second, however many unknown keys are named
+            if self._is_complete() and not self._gateway.door.held:
+                await set_within(wanted, FACTS_EVERY_S[1] - FACTS_EVERY_S[0])
+
+    async def look(self) -> None:
+        """Reads everything once. Raises RedisError, OSError or TimeoutError."""
+        waited = list(self._gateway.door.held)  # whoever comes while this is under way may know a newer key
+        since = max(self._seen_until - REVOCATION_LATE_S, time.time() - REVOCATIONS_KEPT_S)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.get(EPOCH_KEY)
+        pipe.get(JWKS_KEY)
+        pipe.smembers(EXERCISES_KEY)
+        pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)  # before the set, which may become whole in between
+        pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)
+        pipe.get(TICKET_SECRET_KEY)
+        epoch, jwks, exercises, through, revoked, secret = await pipe.execute()
+        self._take_epoch(epoch)
+        self._take_keys(jwks, waited)
+        if exercises:
+            self._gateway.facts.exercises = frozenset(slug.decode() for slug in exercises)
+        for member, score in revoked:
+            self._remember(of_member(member, score))
+            self._seen_until = max(self._seen_until, score)
+        self.apply_revocations()
+        self._knows_revoked = self._knows_revoked or through is not None
+        if self._knows_revoked:  # before, the ticket of somebody who has signed out would pass
+            await self._take_secret(secret)
+
+    def on_control(self, payload: bytes) -> None:
+        """A message for every gateway; what is not understood is ignored."""
+        for one in of_message(payload, time.time()):
+            self._remember(one)
+        self.apply_revocations()
+
+    def apply_revocations(self) -> None:
+        """Closes the open sockets that are covered by what is new; one walk over them for any number."""
+        if not self._new_sids and not self._new_users:
+            return
+        sids, users = self._new_sids, self._new_users
+        self._new_sids, self._new_users = set(), set()
+        self._gateway.revoke(sids, users)
+
+    def _remember(self, one: Revocation) -> None:
+        if self._gateway.facts.revoked.add(one):
+            (self._new_sids if one.kind == "sid" else self._new_users).add(one.name)
+
+    def _take_epoch(self, epoch: bytes | None) -> None:
+        if epoch is None:
+            return
+        known = epoch.decode()
+        if known != self._loader.epoch:
+            self._loader.epoch = known
+            hub = self._gateway.hub
+            for topic in [topic for topic in hub.topics.values() if topic.epoch and topic.epoch != known]:
+                hub.abandon(topic, "epoch")
+
+    def _take_keys(self, jwks: bytes | None, waited: list[Visitor]) -> None:
+        if self._own_keys:
+            self._gateway.door.keys_fetched(waited)
+            return
+        if jwks is None:
+            return
+        if jwks != self._jwks:
+            try:
+                self._gateway.facts.keys = Keys.from_jwks(jwks)
+            except ValueError:
+                log.exception("jwks_unreadable")
+                return
+            self._jwks = jwks
+        self._gateway.door.keys_fetched(waited)
+
+    async def _take_secret(self, stored: bytes | None) -> None:
+        """All gateways sign with the secret that Redis has; after a loss whoever still knows it puts it back."""
+        facts = self._gateway.facts
+        if self._own_secret:
+            facts.ticket_secrets = (self._own_secret,)
+            return
+        if stored is None:
+            ours = facts.ticket_secrets[0] if facts.ticket_secrets else secrets.token_bytes(32)
+            await self._redis.set(TICKET_SECRET_KEY, ours, nx=True)
+            stored = await self._redis.get(TICKET_SECRET_KEY)
+        if stored is not None and stored not in facts.ticket_secrets[:1]:
+            facts.ticket_secrets = (stored, *facts.ticket_secrets[:1])
+
+    def _is_complete(self) -> bool:
+        facts = self._gateway.facts
+        told = self._loader.epoch and facts.keys.by_kid and facts.exercises and self._knows_revoked
+        return bool(not self.away and told)

@@ -1,0 +1,178 @@
+"""What the clients of one gateway process share: channels, presence, the map, clocks, counts and limits."""
+
+import asyncio
+import random
+import resource
+from typing import Final, Protocol
+
+import structlog
+
+from config.addresses import Network, networks
+from config.awake import AwakeClock
+from config.limits import TIMERS_PER_TURN
+from config.settings import Settings
+from rt.channels.hub import Hub
+from rt.clients.facts import Facts
+from rt.clients.session import Session
+from rt.map.tiles import MapView
+from rt.metrics import Counters
+from rt.presence.local import LocalPresence
+from rt.sockets.admission import Door
+from rt.sockets.handshake import Page, Rules
+from rt.sockets.lobby import Lobby, places
+from rt.sockets.pump import Pump
+from rt.sockets.throttle import Throttle
+from rt.sockets.wheel import Wheel
+from rt.wire.closes import Closing
+
+log = structlog.get_logger()
+
+_RESTARTING: Final = Page(503, b"restarting\n")
+_FULL: Final = Page(503, b"no room\n")
+_TOO_MANY: Final = Page(429, b"too many connections of this address\n")
+
+_COUNTED: Final = {
+    Closing.TOO_SLOW: "closed_slow",
+    Closing.SILENT: "closed_silent",
+    Closing.RATE_LIMIT: "closed_limit",
+    Closing.TOO_MANY_ERRORS: "closed_limit",
+    Closing.REVOKED: "closed_revoked",
+    Closing.NO_CONNECT: "closed_unconnected",
+    Closing.INTERNAL: "closed_bug",
+}
+
+
+class Behind(Protocol):
+    """A socket that may not keep up (rt/clients/outflow.py)."""
+
+    transport: asyncio.Transport | None
+
+    def check_backlog(self, now: float) -> None:
+        """It may be too far behind (AwakeClock)."""
+
+
+class Socket(Behind, Protocol):
+    """What a gateway asks of each of its sockets (rt/clients/client.py)."""
+
+    session: Session | None
+
+    def taken_out(self) -> None:
+        """The wheel has let go of it: `on_timer` follows."""
+
+    def on_timer(self, now: float) -> None:
+        """Something may be due (AwakeClock)."""
+
+    def wake_before_deadline(self) -> None:
+        """The time of day went on while the process did not run."""
+
+    def send(self, data: bytes) -> None:
+        """Writes ready frames."""
+
+    def close(self, closing: Closing) -> None:
+        """Ends it."""
+
+    def linger_over(self) -> None:
+        """Ends it at once."""
+
+
+class Gateway:
+    """See the module. Its one decision is whether another socket may open."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Rules,
+        facts: Facts,
+        hub: Hub,
+        presence: LocalPresence,
+        map_view: MapView,
+        counters: Counters,
+        awake: AwakeClock,
+    ) -> None:
+        self.rules = rules
+        self.facts = facts
+        self.hub = hub
+        self.presence = presence
+        self.map = map_view
+        self.counters = counters
+        self.awake = awake
+        self.wheel: Wheel[Socket] = Wheel(awake.now())
+        self.door = Door(asyncio.get_running_loop())
+        self.pump = Pump(asyncio.get_running_loop(), self._unread)
+        self.throttle = Throttle(asyncio.get_running_loop())
+        self.clients: set[Socket] = set()
+        self.slow: set[Behind] = set()
+        self.identified = 0
+        self.draining = False
+        self.lenient = settings.loopback_lenient
+        self.trusted: tuple[Network, ...] = networks(settings.trusted_proxies)
+        self.chance = random.random
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.lobby = Lobby(places(files, settings.connections_max), settings.connections_per_address_max)
+
+    def may_upgrade(self, group: str) -> Page | None:
+        """None, or the refusal of a handshake of this group of addresses."""
+        if self.draining:
+            refusal = _RESTARTING
+        elif not self.lobby.may_upgrade(group):
+            refusal = _TOO_MANY
+        elif not self.lobby.has_place():
+            refusal = _FULL
+        else:
+            return None
+        self.counters.refused += 1
+        return refusal
+
+    def count_user(self, user: str, change: int) -> None:
+        """One socket of a user more or less."""
+        sockets = self.facts.sockets_by_user
+        count = sockets.get(user, 0) + change
+        if count > 0:
+            sockets[user] = count
+        else:
+            sockets.pop(user, None)
+
+    def count_close(self, closing: Closing) -> None:
+        """One socket that we close."""
+        name = _COUNTED.get(closing)
+        if name is not None:
+            setattr(self.counters, name, getattr(self.counters, name) + 1)
+
+    async def turn(self) -> None:
+        """One tick of the wheel: deadlines, TIMERS_PER_TURN in one turn of the loop, and clients that are behind."""
+        if self.awake.tick():
+            log.warning("paused")
+            await asyncio.sleep(0)  # what was said meanwhile is read before anybody is judged
+            await self._catch_up()
+        now = self.awake.now()
+        due = self.wheel.advance(now)
+        for client in due:
+            client.taken_out()
+        for number, client in enumerate(due, 1):
+            client.on_timer(now)
+            if number % TIMERS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        for slow in list(self.slow):
+            slow.check_backlog(now)
+
+    async def _catch_up(self) -> None:
+        """The time of day went on in a pause: tokens may have ended."""
+        for number, client in enumerate(list(self.clients), 1):
+            client.wake_before_deadline()
+            if number % TIMERS_PER_TURN == 0:
+                await asyncio.sleep(0)
+
+    def _unread(self) -> int:
+        """Bytes that sockets have not taken."""
+        return sum(client.transport.get_write_buffer_size() for client in self.slow if client.transport is not None)
+
+    def revoke(self, sids: set[str], users: set[str]) -> None:
+        """Closes the sockets of these sessions, and those of these users that are older than their revocation."""
+        for client in list(self.clients):
+            access = client.session.access if client.session is not None else None
+            if (
+                access is not None
+                and (access.sid in sids or access.user in users)
+                and self.facts.revoked.covers(access)
+            ):
+                client.close(Closing.REVOKED)

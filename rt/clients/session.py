@@ -1,0 +1,365 @@
+"""What a client may do next: Unidentified -> Identified -> Closing. Pure: decides in values, the shell acts.
+
+A session is told each message (`step`) and answers with effects, in the order in which they are to happen. It keeps
+what is the client's own: who it is, its limits, which channels it may read and until when.
+"""
+
+from datetime import UTC, datetime
+from enum import Enum, auto
+from sys import intern
+from typing import Final, Literal
+
+from config.limits import (
+    MESSAGES_PER_S,
+    PING_AFTER_SILENCE_BACKGROUND_S,
+    PING_AFTER_SILENCE_S,
+    SILENT_CLOSE_BACKGROUND_S,
+    SILENT_CLOSE_S,
+    SOCKET_LIFE_S_MAX,
+    SUBSCRIPTIONS_PER_CONNECTION_MAX,
+)
+from rt.auth import tokens
+from rt.auth.tokens import Access, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
+from rt.clients.allowance import Allowance
+from rt.clients.effects import (
+    NOTHING,
+    Admit,
+    Beat,
+    Close,
+    Depart,
+    Effects,
+    Expel,
+    Hold,
+    Join,
+    Look,
+    Part,
+    Send,
+    Throttle,
+    WakeAt,
+)
+from rt.clients.facts import Facts
+from rt.wire import outbound
+from rt.wire.audience import Audience, strictest
+from rt.wire.channels import Channel, ChannelKind, parse
+from rt.wire.closes import Closing
+from rt.wire.frames import PING
+from rt.wire.inbound import (
+    AnyMessage,
+    Connect,
+    Decoded,
+    Heartbeat,
+    Leave,
+    Malformed,
+    MessageId,
+    Ping,
+    Problem,
+    Refresh,
+    Subscribe,
+    Unsubscribe,
+    Viewport,
+)
+
+
+class State(Enum):
+    """Where a session is in its life."""
+
+    UNIDENTIFIED = auto()
+    IDENTIFIED = auto()
+    CLOSING = auto()
+
+
+# Silence until a ping, and until the close: in the foreground, in the background.
+_SILENCE_S: Final = (
+    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
+)
+
+_IDENTIFIED: Final = State.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
+
+
+class Session(Allowance):
+    """One client. Times are seconds of one steady clock, except where `unix` says otherwise."""
+
+    __slots__ = (
+        "_until",
+        "access",
+        "audience",
+        "background",
+        "expires_unix",
+        "heard_at",
+        "id",
+        "state",
+        "subscriptions",
+        "training",
+    )
+
+    def __init__(self, session_id: str, now: float, heard_at: float = 0.0) -> None:
+        super().__init__(now)
+        self.id = session_id
+        self.heard_at = heard_at  # the client, in the time in which the process ran
+        self.state = State.UNIDENTIFIED
+        self.access: Access | None = None
+        self.audience: Audience = "everyone"
+        self.background = False
+        self.training = False
+        self.expires_unix = 0.0
+        self.subscriptions: tuple[str, ...] = ()  # wire names; a tuple: most have one or two
+        self._until: dict[str, float] | None = None  # of those that a channel token opened: unix time of its end
+
+    @property
+    def was_welcomed(self) -> bool:
+        """Whether it is a client, or was one until it began to close."""
+        return self.expires_unix > 0.0
+
+    @property
+    def presence_state(self) -> Literal["online", "training"]:
+        return "training" if self.training else "online"
+
+    @property
+    def ttl_s(self) -> int:
+        return outbound.pace_of(self.background)[1]
+
+    def step(self, message: Decoded, facts: Facts, now: float) -> Effects:
+        """What follows from one message."""
+        state = self.state
+        if state is _IDENTIFIED:
+            if isinstance(message, Malformed):
+                return self.close(Closing.BAD_MESSAGE)
+            if not self.may_speak(now):
+                return self._limited(message.id, now)
+            return self._identified(message, facts, now)
+        if state is State.CLOSING:
+            return NOTHING
+        if isinstance(message, Connect):
+            return self._connect(message, facts, now)
+        return self.close(Closing.BAD_MESSAGE)
+
+    def control(self, now: float, price: float = 1.0) -> Effects:
+        """A ping or a pong, which counts like a message, or a read without a frame, which costs less: it has no answer.
+
+        NOTHING: it is served.
+        """
+        if self.may_speak(now, price):
+            return NOTHING
+        return (Throttle(), *(self.close(Closing.RATE_LIMIT) if self.limited_too_long(now) else NOTHING))
+
+    def fragment(self, now: float) -> Effects:
+        """A fragment counts like a message. NOTHING: it is kept; else its message is ignored."""
+        return NOTHING if self.may_speak(now) else self._limited(None, now)
+
+    def close(self, closing: Closing) -> Effects:
+        """Ends the session, whatever it was doing."""
+        if self.state is State.CLOSING:
+            return NOTHING
+        self.state = State.CLOSING
+        return (Close(closing),)
+
+    # --- time
+
+    def on_clock(self, awake: float, unix: float) -> Effects:
+        """What is due. `awake`: the time in which the process ran; `unix`: the time of day, which tokens go by."""
+        if self.state is State.UNIDENTIFIED:
+            return self.close(Closing.NO_CONNECT)
+        ended = () if self._until is None else tuple(name for name, until in self._until.items() if until <= unix)
+        for wire in ended:
+            self._forget(wire)
+        effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
+        silent_s = awake - self.heard_at
+        ping_s, close_s = _SILENCE_S[self.background]
+        if unix >= self.expires_unix:
+            return effects + self.close(Closing.TOKEN_EXPIRED)
+        if silent_s >= close_s:
+            return effects + self.close(Closing.SILENT)
+        if silent_s >= ping_s:
+            effects += (Send(PING),)
+            quiet_until = min(awake + ping_s, self.heard_at + close_s)
+        else:
+            quiet_until = self.heard_at + ping_s
+        return (*effects, WakeAt(min(quiet_until, self.ends_at(awake, unix))))
+
+    def first_look_at(self, awake: float, chance: float) -> float:
+        """When the clock is looked at first: at a random time, so that a wave of connects is no wave of pings."""
+        return awake + _SILENCE_S[self.background][0] * (0.5 + chance / 2)
+
+    def ends_at(self, awake: float, unix: float) -> float:
+        """When the socket's life or the first channel token ends, in the time in which the process runs."""
+        ends_unix = min(self.expires_unix, *self._until.values()) if self._until else self.expires_unix
+        return awake + ends_unix - unix
+
+    def error(self, message_id: MessageId, code: outbound.ErrorCode, text: str, now: float) -> Effects:
+        """The answer to a message that is the client's mistake; the 21st within 60 s closes."""
+        answer = Send(outbound.error(message_id, code, text), is_error=True)
+        return (answer, *(self.close(Closing.TOO_MANY_ERRORS) if self.wrong_too_often(now) else NOTHING))
+
+    # --- before the welcome
+
+    def _connect(self, message: Connect, facts: Facts, now: float) -> Effects:
+        unix = now + facts.unix_offset
+        access: Access | None = None
+        resumed = False
+        until = unix + SOCKET_LIFE_S_MAX
+        try:
+            if message.resume is not None:
+                ticket = tokens.verify_ticket(message.resume, facts.ticket_secrets, unix)
+                access, until, resumed = ticket.access, ticket.until, True
+        except TokenInvalid:
+            # A ticket is only a shortcut: whoever has none that holds comes back with the token.
+            if message.token is None:
+                return self.close(Closing.TOKEN_EXPIRED)
+        if access is None and message.token is not None:
+            try:
+                access = tokens.verify_access(message.token, facts.keys, facts.issuer, facts.audience, unix)
+            except TokenExpired:
+                return self.close(Closing.TOKEN_EXPIRED)
+            except TokenKeyUnknown:
+                return (Hold(message),)
+            except TokenInvalid:
+                return self.close(Closing.BAD_TOKEN)
+        if access is not None:
+            if facts.revoked.covers(access):
+                return self.close(Closing.REVOKED)
+            if facts.sockets_by_user.get(access.user, 0) >= facts.connections_per_user_max:
+                return self.close(Closing.TOO_MANY_CONNECTIONS)
+            self.audience = access.presence_audience
+        self.access = access
+        self.background = message.background
+        self.expires_unix = until
+        self.state = State.IDENTIFIED
+        return (Admit(self._welcome(message.id, facts, unix), resumed),)
+
+    def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
+        resume = None
+        if self.access is not None and facts.ticket_secrets:
+            resume = tokens.sign_ticket(Ticket(self.access, int(self.expires_unix)), facts.ticket_secrets[0])
+        return outbound.welcome(
+            message_id,
+            session=self.id,
+            user=self.access.user if self.access else None,
+            background=self.background,
+            expires_at=_iso(self.expires_unix),
+            expires_in_s=int(self.expires_unix - unix),
+            resume=resume,
+            degraded=facts.degraded,
+        )
+
+    # --- after it
+
+    def _identified(self, message: AnyMessage | Problem, facts: Facts, now: float) -> Effects:
+        match message:
+            case Heartbeat():
+                return self._heartbeat(message, facts, now)
+            case Ping():
+                return (Send(outbound.pong(message.id)),)
+            case Subscribe():
+                return self._subscribe(message, facts, now)
+            case Unsubscribe():
+                return self._unsubscribe(message, now)
+            case Viewport():
+                return (Look(message),)
+            case Refresh():
+                return self._refresh(message, facts, now)
+            case Leave():
+                self.state = State.CLOSING
+                return (Depart(), Close(Closing.NORMAL))
+            case Connect():
+                return self.error(message.id, "BAD_INPUT", "already connected", now)
+            case Problem():
+                return self.error(message.id, message.code, message.message, now)
+
+    def _heartbeat(self, message: Heartbeat, facts: Facts, now: float) -> Effects:
+        if message.exercise is not None and message.exercise not in facts.exercises:
+            return self.error(message.id, "BAD_INPUT", "unknown exercise", now)
+        changed = message.background is not None and message.background != self.background
+        if message.background is not None:
+            self.background = message.background
+        if message.status is not None:
+            self.training = message.status == "training"
+        effects: Effects = NOTHING
+        if self.access is not None:
+            if message.audience is not None:
+                self.audience = strictest(message.audience, self.access.presence_audience)
+            effects = (Beat(message.place(), message.exercise),)
+        if message.id is not None:
+            effects += (Send(outbound.ack(message.id)),)
+        if changed:
+            effects += (Send(outbound.pace(self.background)),)
+        return effects
+
+    def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
+        channel = parse(message.channel)
+        until = None if channel is None else self._may_read(channel, message.token, facts, now + facts.unix_offset)
+        if channel is None or until is None:
+            return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
+        wire = intern(channel.wire)  # the same object for all who hear it
+        if wire not in self.subscriptions:
+            if len(self.subscriptions) >= SUBSCRIPTIONS_PER_CONNECTION_MAX:
+                text = f"at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
+                return self.error(message.id, "TOO_MANY_SUBSCRIPTIONS", text, now)
+            self.subscriptions += (wire,)
+        if until:
+            self._until = {**(self._until or {}), wire: until}
+        elif self._until is not None:
+            self._until.pop(wire, None)
+        return (Join(message.id, channel, message.since),)
+
+    def _may_read(self, channel: Channel, token: str | None, facts: Facts, unix: float) -> float | None:
+        """Until which unix time this client may read the channel (0 = no end), or None."""
+        user = self.access.user if self.access else None
+        match channel.kind:
+            case ChannelKind.COMMUNITY:
+                return 0.0
+            case ChannelKind.USER:
+                return 0.0 if user is not None and channel.owner == user else None
+            case ChannelKind.APP if channel.namespace in facts.open_namespaces:
+                return 0.0
+            case ChannelKind.APP | ChannelKind.PROFILE:
+                if user is None or token is None:
+                    return None
+                try:
+                    grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
+                except TokenInvalid:
+                    return None
+                return float(grant.expires_at) if (grant.user, grant.channel) == (user, channel.wire) else None
+
+    def _unsubscribe(self, message: Unsubscribe, now: float) -> Effects:
+        channel = parse(message.channel)
+        if channel is None:
+            return self.error(message.id, "BAD_INPUT", "no such channel name", now)
+        self._forget(channel.wire)
+        return (Part(message.id, channel),)
+
+    def _forget(self, wire: str) -> None:
+        if wire in self.subscriptions:
+            self.subscriptions = tuple(name for name in self.subscriptions if name != wire)
+        if self._until is not None:
+            self._until.pop(wire, None)
+
+    def _refresh(self, message: Refresh, facts: Facts, now: float) -> Effects:
+        unix = now + facts.unix_offset
+        try:
+            access = tokens.verify_access(message.token, facts.keys, facts.issuer, facts.audience, unix)
+        except TokenInvalid:
+            return self.error(message.id, "UNAUTHENTICATED", "the token is not valid", now)
+        if self.access is None or access.user != self.access.user:
+            return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
+        if facts.revoked.covers(access):
+            return self.close(Closing.REVOKED)
+        self.access = access
+        self.expires_unix = unix + SOCKET_LIFE_S_MAX
+        answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))
+        audience = strictest(self.audience, access.presence_audience)
+        if audience == self.audience:
+            return (answer,)
+        self.audience = audience
+        return (Beat(None, None), answer)
+
+    def _limited(self, message_id: MessageId, now: float) -> Effects:
+        if self.limited_too_long(now):
+            return self.close(Closing.RATE_LIMIT)
+        text = f"at most {MESSAGES_PER_S} messages a second"
+        frame = outbound.error(message_id, "RATE_LIMITED", text, self.retry_after_ms())
+        return (Send(frame, is_error=True), Throttle(counted=True))
+
+
+def _iso(unix: float) -> str:
+    return datetime.fromtimestamp(int(unix), UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,44 @@
+"""What every gateway process does at its start, done once by the supervisor before it forks.
+
+The libraries build their tables and the interpreter rewrites its bytecode at first use. Done before the fork, the
+result lies in pages that all processes share; done after it, each of them has a copy of its own (10 against 7.6 MiB).
+"""
+
+import socket
+import time
+from base64 import urlsafe_b64encode
+from typing import Final
+
+import uvloop
+
+from config.settings import Settings
+from rt.auth.tokens import ACCESS_TYPE, Keys, TokenInvalid, verify_access
+from rt.metrics import Board
+from rt.process.server import Server
+
+# The public key of RFC 7515, appendix A.3.
+_KEY: Final = (
+    '{"keys":[{"kid":"rehearsal","kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",'
+    '"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}'
+)
+
+
+def rehearse(settings: Settings) -> None:
+    """Checks a token, builds a gateway and lets it look at Redis, for a second at most."""
+    _refuse()
+    uvloop.run(_look(settings))
+
+
+def _refuse() -> None:
+    head = urlsafe_b64encode(b'{"alg":"ES256","typ":"%s","kid":"rehearsal"}' % ACCESS_TYPE.encode()).decode()
+    token = f"{head.rstrip('=')}.e30.{'A' * 86}"
+    try:
+        verify_access(token, Keys.from_jwks(_KEY), "", "", time.time())
+    except TokenInvalid:
+        return
+    raise RuntimeError("a token without a signature was accepted")
+
+
+async def _look(settings: Settings) -> None:
+    with socket.socket() as unbound:
+        await Server(settings, unbound, Board(1), 0).rehearse()

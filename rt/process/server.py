@@ -1,0 +1,128 @@
+"""One gateway process: what it is made of, and its life from the first task to the last."""
+
+import asyncio
+import os
+import socket
+import time
+from functools import partial
+from typing import Final
+
+import structlog
+
+from config.awake import AwakeClock
+from config.limits import REHEARSAL_S
+from config.process import Lifetime
+from config.redis import AWAY, RedisClient, connect
+from config.settings import Settings
+from rt.channels.bus import Bus
+from rt.channels.hub import Hub
+from rt.channels.loader import Loader
+from rt.clients.client import Client
+from rt.clients.facts import Facts
+from rt.clients.facts_refresh import Knowledge
+from rt.clients.gateway import Gateway
+from rt.feed.store import FeedStore
+from rt.map.tiles import MapView
+from rt.metrics import Board, Counters
+from rt.presence.local import LocalPresence
+from rt.presence.now import NowStore
+from rt.presence.store import PresenceStore
+from rt.process.drain import drain
+from rt.process.lateness import Lateness
+from rt.process.pages import Pages
+from rt.process.report import Report
+from rt.process.ticker import Ticker
+from rt.sockets.handshake import Rules
+from rt.sockets.wheel import TICK_S
+from rt.wire.bus import CONTROL_CHANNEL
+
+log = structlog.get_logger()
+
+_BACKLOG: Final = 4096
+_PRESENCE_LEAVES_S: Final = 2.0
+
+
+class Server:
+    """See the module. `row` is this process's row on the board."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, board: Board, row: int) -> None:
+        self._settings = settings
+        self._listener = listener
+        url, partitions, counters = settings.redis_url.get_secret_value(), settings.presence_partitions, Counters()
+        gateway_id = f"{socket.gethostname()[:40]}-{os.getpid()}-{os.urandom(4).hex()}"
+        self._redis: RedisClient = connect(url)
+        self._bus = Bus(url, self._redis, gateway_id, counters)
+        awake = AwakeClock(TICK_S)
+        hub = Hub(self._bus, counters, asyncio.get_running_loop(), awake, settings.feed_rates)
+        self._loader = Loader(hub, FeedStore(self._redis), counters)
+        self._presence = LocalPresence(
+            PresenceStore(self._redis, gateway_id, partitions), NowStore(self._redis, partitions)
+        )
+        self._map = MapView(self._redis, busy=hub.flusher.is_writing)
+        pages = Pages(board, settings.hosts, self._write_report, lambda: self._presence.keeper_stats)
+        rules = Rules(origins=settings.origins, pages=pages.page)
+        self._gateway = Gateway(settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake)
+        self._knowledge = Knowledge(settings, self._redis, self._gateway, self._loader)
+        self._lateness = Lateness()
+        self._report = Report(self._gateway, self._bus, self._knowledge, self._lateness, board, row)
+
+    async def run(self, lifetime: Lifetime) -> None:
+        """Serves until the process is asked to stop, then drains."""
+        ended = asyncio.Event()
+        presence = self._start(lifetime, ended)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(partial(Client, self._gateway), sock=self._listener, backlog=_BACKLOG)
+        self._report.started = True
+        self._report.write()
+        log.info("listening", port=self._settings.rt_port, pid=os.getpid())
+        await lifetime.stopping.wait()
+        self._gateway.draining = True
+        self._report.write()
+        await drain(self._gateway, server, self._listener, lifetime, self._settings.rt_drain_s)
+        ended.set()
+        await asyncio.wait([presence], timeout=_PRESENCE_LEAVES_S)
+        await lifetime.cancel_tasks()
+        await self._redis.aclose()
+
+    async def rehearse(self) -> None:
+        """Looks at Redis once and ends; for a supervisor that is about to fork. A Redis that is away is left alone."""
+        try:
+            async with asyncio.timeout(REHEARSAL_S):
+                await self._knowledge.look()
+        except AWAY:
+            return
+        finally:
+            await self._redis.aclose()
+
+    def _start(self, lifetime: Lifetime, ended: asyncio.Event) -> asyncio.Task[None]:
+        """Everything that runs beside the sockets; returns the task that writes presence, which ends last."""
+        self._bus.subscribe(CONTROL_CHANNEL, self._knowledge.on_control)
+        for channel in self._map.channels():
+            self._bus.subscribe(channel, partial(self._map.on_message, channel), self._map.resync)
+        lifetime.spawn("bus", self._bus.run(ended))
+        lifetime.spawn("knowledge", self._knowledge.run(ended))
+        lifetime.spawn("map", self._map.run(ended))
+        lifetime.spawn("tick", Ticker(self._gateway, self._bus, self._report).run())
+        lifetime.spawn("gaps", self._lateness.watch())
+        self._loader.start(lifetime)
+        return lifetime.spawn("presence", self._presence.run(ended))
+
+    def _write_report(self) -> None:
+        self._report.write()
+
+
+def _facts(settings: Settings) -> Facts:
+    facts = Facts(
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        open_namespaces=frozenset(settings.rt_open_namespaces),
+        connections_per_user_max=settings.connections_per_user_max,
+        settled_s=settings.map_settled_s,
+    )
+    facts.unix_offset = time.time() - asyncio.get_running_loop().time()
+    return facts
+
+
+async def serve(lifetime: Lifetime, settings: Settings, listener: socket.socket, board: Board, row: int) -> None:
+    """The life of one gateway process."""
+    await Server(settings, listener, board, row).run(lifetime)

@@ -1,0 +1,13 @@
+"""Who may know of somebody's presence. Pure."""
+
+from typing import Final, Literal
+
+__all__ = ["Audience", "strictest"]
+
+Audience = Literal["everyone", "followers", "nobody"]
+_AUDIENCES: Final[tuple[Audience, ...]] = ("everyone", "followers", "nobody")
+
+
+def strictest(first: Audience, second: Audience) -> Audience:
+    """The audience that both allow: a heartbeat may narrow the user's own setting and never widen it."""
+    return _AUDIENCES[max(_AUDIENCES.index(first), _AUDIENCES.index(second))]

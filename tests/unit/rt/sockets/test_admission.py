@@ -1,0 +1,145 @@
+"""Who comes in when: by turns, in order, and what waits for a key."""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import count
+
+import pytest
+
+from config.limits import HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
+from rt.sockets.admission import Door
+from rt.wire.closes import Closing
+from rt.wire.inbound import MALFORMED, Decoded
+from tests.support.gateway import until
+
+
+class Recorder(asyncio.Transport):
+    """A visitor, and its socket, that notes what happens to it."""
+
+    def __init__(self, log: list[tuple[str, object]]) -> None:
+        super().__init__()
+        self.log = log
+        self.transport: asyncio.Transport | None = self
+        self.reading = True
+
+    def is_reading(self) -> bool:
+        return self.reading
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def listen(self) -> None:
+        self.reading = True
+
+    def read(self, data: bytes, at: int = 0) -> None:
+        self.log.append(("read", data))
+        if data == b"raise":
+            raise ValueError
+
+    def go_on(self, messages: Iterable[Decoded]) -> None:
+        self.log.append(("go on", list(messages)))
+
+    def close(self, closing: Closing | None = None) -> None:
+        self.log.append(("close", closing))
+
+
+async def served(door: Door) -> None:
+    await until(lambda: not len(door))
+
+
+async def test_first_come_first_served_and_all_of_one_together() -> None:
+    log: list[tuple[str, object]] = []
+    door, first, second = Door(asyncio.get_running_loop()), Recorder(log), Recorder(log)
+    door.knock(first, b"a")
+    door.knock(second, b"b")
+    door.knock(first, b"c")
+    assert door.waits(first)
+    assert (first.reading, second.reading) == (False, True)
+    await served(door)
+    assert log == [("read", b"ac"), ("read", b"b")]
+    assert first.reading
+    assert not door.waits(first)
+
+
+async def test_a_turn_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed with everybody served in one turn."""
+    clock = count()
+    monkeypatch.setattr("rt.sockets.admission.DOOR_TURN_S", 3)
+    monkeypatch.setattr("rt.sockets.admission.monotonic", lambda: next(clock))
+    log: list[tuple[str, object]] = []
+    door = Door(asyncio.get_running_loop())
+    for number in range(10):
+        door.knock(Recorder(log), b"%d" % number)
+    await asyncio.sleep(0)
+    assert [data for _, data in log] == [b"0", b"1", b"2"]
+    await served(door)
+    assert len(log) == 10
+
+
+async def test_one_that_fails_does_not_shut_the_door() -> None:
+    """Failed without the `finally`: nobody was served any more."""
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    log: list[tuple[str, object]] = []
+    door = Door(asyncio.get_running_loop())
+    door.knock(Recorder(log), b"raise")
+    door.knock(Recorder(log), b"next")
+    await served(door)
+    assert log[-1] == ("read", b"next")
+
+
+async def test_who_waited_for_a_key_has_a_turn_too_and_what_it_said_since_comes_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Failed with all who were held decided in one turn, and with what came since left in the line: overtaken by what
+    comes next, which a client that was welcomed is heard at once."""
+    clock = count()
+    monkeypatch.setattr("rt.sockets.admission.DOOR_TURN_S", 2)
+    monkeypatch.setattr("rt.sockets.admission.monotonic", lambda: next(clock))
+    log: list[tuple[str, object]] = []
+    door, held = Door(asyncio.get_running_loop()), [Recorder(log) for _ in range(4)]
+    for visitor in held:
+        door.hold(visitor, MALFORMED)
+    door.knock(Recorder(log), b"another")
+    door.knock(held[1], b"since")
+    door.keys_fetched(held)
+    assert len(door) == 4 + 2
+    assert door.waits(held[0])
+    await asyncio.sleep(0)
+    assert log == [("go on", [MALFORMED]), ("go on", [MALFORMED]), ("read", b"since")]
+    await served(door)
+    assert log[3:] == [("go on", [MALFORMED]), ("go on", [MALFORMED]), ("read", b"another")]
+
+
+async def test_who_has_left_is_not_served() -> None:
+    log: list[tuple[str, object]] = []
+    door, visitor = Door(asyncio.get_running_loop()), Recorder(log)
+    door.knock(visitor, b"a")
+    door.hold(visitor, MALFORMED)
+    door.leave(visitor)
+    door.keys_fetched([visitor])
+    door.admit(visitor)
+    await asyncio.sleep(0)
+    assert log == []
+
+
+async def test_what_comes_behind_a_held_message_is_kept_in_order_and_bounded() -> None:
+    log: list[tuple[str, object]] = []
+    door, visitor = Door(asyncio.get_running_loop()), Recorder(log)
+    assert not door.keeps(visitor, MALFORMED)
+    door.hold(visitor, MALFORMED)
+    assert door.keys_wanted.is_set()
+    for _ in range(HELD_MESSAGES_MAX - 1):
+        assert door.keeps(visitor, MALFORMED)
+    assert log == []
+    assert door.keeps(visitor, MALFORMED)
+    assert log == [("close", Closing.OVERLOADED)]
+    door.keys_fetched([visitor])
+    await asyncio.sleep(0)
+    assert log[1] == ("go on", [MALFORMED] * HELD_MESSAGES_MAX)
+    for _ in range(HELD_CONNECTS_MAX):
+        door.hold(Recorder(log), MALFORMED)
+    door.hold(visitor, MALFORMED)
+    assert log[2:] == [("close", Closing.OVERLOADED)]
