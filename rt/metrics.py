@@ -24,7 +24,7 @@ FIGURES: Final = {
     "rt_users": "Distinct signed-in users in a process, summed",
     "rt_channels": "Channels with local readers",
     "rt_joins_waiting": "Subscriptions that wait for history, or are being told it",
-    "rt_door_waiting": "Handshakes and connects that wait for their turn",
+    "rt_admission_waiting": "Handshakes and connects that wait for their turn",
     "rt_slow": "Sockets that do not read as fast as they are written to",
     "rt_degraded": "Processes without Redis",
     "rt_loop_gap_max_ms": "How late the loop was at most for what was due, last minute",

@@ -12,19 +12,19 @@ from config.limits import (
     CONNECT_DEADLINE_S,
 )
 from rt.clients.effects import (
-    Admit,
+    AwaitKey,
     Beat,
     Close,
     Depart,
     Effects,
     Expel,
-    Hold,
     Join,
-    Look,
     Part,
     Send,
     Throttle,
     WakeAt,
+    Watch,
+    Welcome,
 )
 from rt.clients.gateway import Gateway
 from rt.clients.outflow import Outflow
@@ -78,7 +78,7 @@ class Client(Outflow):
 
     def closing(self) -> None:
         """Half-closed: presence and channels end now, the socket a little later."""
-        self._gateway.door.leave(self)
+        self._gateway.admission.leave(self)
         self._gateway.throttle.leave(self)
         self.listen()  # what it still says is read away: bytes unread would reset the socket, and lose our close
         self._end_session()
@@ -102,7 +102,7 @@ class Client(Outflow):
             session.heard_at = gateway.awake.now()
         gateway.counters.messages += 1
         message = decode(payload)
-        if not (gateway.door.held and gateway.door.keeps(self, message)):
+        if not (gateway.admission.waiting_for_key and gateway.admission.keeps(self, message)):
             self._decide(message, now)
 
     def _decide(self, message: Decoded, now: float, *, for_good: bool = False) -> None:
@@ -112,7 +112,7 @@ class Client(Outflow):
             return
         try:
             effects = session.step(message, gateway.facts, now)
-            if for_good and any(isinstance(effect, Hold) for effect in effects):
+            if for_good and any(isinstance(effect, AwaitKey) for effect in effects):
                 effects = session.close(Closing.BAD_TOKEN)
             self.perform(effects, now)
             if session.access is not None:
@@ -136,7 +136,7 @@ class Client(Outflow):
         self.perform(effects, now)
         return not effects
 
-    # --- at the door
+    # --- admission
 
     def go_on(self, messages: Iterable[Decoded]) -> None:
         """Its `connect` waited for a key, the others for it."""
@@ -159,18 +159,18 @@ class Client(Outflow):
                 case Throttle():
                     gateway.counters.rate_limited += effect.counted
                     gateway.throttle.hold(self)
-                case Admit():
-                    self._admitted(effect.frame, now)
+                case Welcome():
+                    self._welcomed(effect.frame, now)
                     gateway.counters.resumed += effect.resumed
                 case Join():
                     self.wake_before_deadline()
                     gateway.hub.join(self, effect.id, effect.channel, effect.since)
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
-                case Look():
-                    self._look(effect)
-                case Hold():
-                    gateway.door.hold(self, effect.message)
+                case Watch():
+                    self._watch(effect)
+                case AwaitKey():
+                    gateway.admission.await_key(self, effect.message)
                 case Depart():
                     if self.session is not None and self.session.access is not None:
                         gateway.presence.leave(self.session.id)
@@ -182,7 +182,7 @@ class Client(Outflow):
                 case Close():
                     self.close(effect.closing)
 
-    def _admitted(self, welcome: bytes, now: float) -> None:
+    def _welcomed(self, welcome: bytes, now: float) -> None:
         session = self.session
         if session is None:
             return
@@ -216,10 +216,10 @@ class Client(Outflow):
                 exercise=beat.exercise,
             )
 
-    def _look(self, look: Look) -> None:
-        message = look.message
+    def _watch(self, watch: Watch) -> None:
+        message = watch.message
         seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
-        self.look(outbound.viewport(message.id, seen.resolution, seen.tiles), seen.resolution, seen.tiles)
+        self.watch_map(outbound.viewport(message.id, seen.resolution, seen.tiles), seen.resolution, seen.tiles)
 
     def _end_session(self) -> None:
         session, self.session = self.session, None
@@ -249,10 +249,10 @@ class Client(Outflow):
             return
         if now < self._due:
             self._wake_at(self._due)
-        elif self._gateway.door.waits(self):
+        elif self._gateway.admission.waits(self):
             self._wake_at(now + CONNECT_DEADLINE_S)  # it has spoken; that we have not listened is not its fault
         elif self.phase == HANDSHAKE or self.phase == CLOSING:
-            self.linger_over()
+            self.abort()
         elif self.session is not None:
             self.perform(self.session.on_clock(now, self._unix()), monotonic())
 

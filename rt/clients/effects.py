@@ -20,14 +20,14 @@ class Close(NamedTuple):
     closing: Closing
 
 
-class Admit(NamedTuple):
+class Welcome(NamedTuple):
     """The client is identified, by a resume ticket or else: count it, then send the welcome."""
 
     frame: bytes
     resumed: bool = False
 
 
-class Hold(NamedTuple):
+class AwaitKey(NamedTuple):
     """The token names a key that is not known (yet): fetch the keys and show the message again, once, and then whatever
     came behind it."""
 
@@ -56,7 +56,7 @@ class Part(NamedTuple):
     channel: Channel
 
 
-class Look(NamedTuple):
+class Watch(NamedTuple):
     """A new viewport."""
 
     message: Viewport
@@ -85,7 +85,7 @@ class WakeAt(NamedTuple):
     due: float
 
 
-Effect = Send | Close | Admit | Hold | Beat | Join | Part | Look | Depart | Throttle | Expel | WakeAt
+Effect = Send | Close | Welcome | AwaitKey | Beat | Join | Part | Watch | Depart | Throttle | Expel | WakeAt
 Effects = tuple[Effect, ...]
 
 NOTHING: Final[Effects] = ()

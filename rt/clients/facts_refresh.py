@@ -25,7 +25,7 @@ from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED
 log = structlog.get_logger()
 
 
-class Knowledge:
+class FactsRefresh:
     """See the module."""
 
     def __init__(self, settings: Settings, redis: RedisClient, gateway: Gateway, loader: Loader) -> None:
@@ -46,11 +46,11 @@ class Knowledge:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Polls until `stopping`."""
-        wanted = self._gateway.door.keys_wanted
+        wanted = self._gateway.admission.keys_wanted
         while not stopping.is_set():
             wanted.clear()
             try:
-                await self.look()
+                await self.read_once()
                 self.away = False
             except AWAY as error:
                 self._gateway.counters.failures += 1
@@ -59,12 +59,12 @@ class Knowledge:
             said = await fault(self._redis)
             self.fault = "" if said is None or said == REASONS[0] else said
             await asyncio.sleep(FACTS_EVERY_S[0])  # at most one look a second, however many unknown keys are named
-            if self._is_complete() and not self._gateway.door.held:
+            if self._is_complete() and not self._gateway.admission.waiting_for_key:
                 await set_within(wanted, FACTS_EVERY_S[1] - FACTS_EVERY_S[0])
 
-    async def look(self) -> None:
+    async def read_once(self) -> None:
         """Reads everything once. Raises RedisError, OSError or TimeoutError."""
-        waited = list(self._gateway.door.held)  # whoever comes while this is under way may know a newer key
+        waited = list(self._gateway.admission.waiting_for_key)  # who comes meanwhile may know a newer key
         since = max(self._seen_until - REVOCATION_LATE_S, time.time() - REVOCATIONS_KEPT_S)
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(EPOCH_KEY)
@@ -116,7 +116,7 @@ class Knowledge:
 
     def _take_keys(self, jwks: bytes | None, waited: list[Visitor]) -> None:
         if self._own_keys:
-            self._gateway.door.keys_fetched(waited)
+            self._gateway.admission.keys_fetched(waited)
             return
         if jwks is None:
             return
@@ -127,7 +127,7 @@ class Knowledge:
                 log.exception("jwks_unreadable")
                 return
             self._jwks = jwks
-        self._gateway.door.keys_fetched(waited)
+        self._gateway.admission.keys_fetched(waited)
 
     async def _take_secret(self, stored: bytes | None) -> None:
         """All gateways sign with the secret that Redis has; after a loss whoever still knows it puts it back."""

@@ -17,7 +17,7 @@ from rt.clients.session import Session
 from rt.map.tiles import MapView
 from rt.metrics import Counters
 from rt.presence.local import LocalPresence
-from rt.sockets.admission import Door
+from rt.sockets.admission import Admission
 from rt.sockets.handshake import Page, Rules
 from rt.sockets.lobby import Lobby, places
 from rt.sockets.pump import Pump
@@ -71,7 +71,7 @@ class Socket(Behind, Protocol):
     def close(self, closing: Closing) -> None:
         """Ends it."""
 
-    def linger_over(self) -> None:
+    def abort(self) -> None:
         """Ends it at once."""
 
 
@@ -97,7 +97,7 @@ class Gateway:
         self.counters = counters
         self.awake = awake
         self.wheel: Wheel[Socket] = Wheel(awake.now())
-        self.door = Door(asyncio.get_running_loop())
+        self.admission = Admission(asyncio.get_running_loop())
         self.pump = Pump(asyncio.get_running_loop(), self._unread)
         self.throttle = Throttle(asyncio.get_running_loop())
         self.clients: set[Socket] = set()

@@ -58,13 +58,13 @@ class Outflow(Peer):
             for part in parts:
                 self._tiles.hold(part)
 
-    def look(self, answer: bytes, resolution: int, tiles: Sequence[str]) -> None:
+    def watch_map(self, answer: bytes, resolution: int, tiles: Sequence[str]) -> None:
         """Another part of the map: the answer with its tiles in one write, or as there is room for them."""
         frames = [answer]
         self._resolution, self._tiles = resolution, None
         self._gateway.map.watch(self, resolution, tiles, frames.append)
         joined = b"".join(frames)
-        if self._backlog is None and len(joined) + self._held_bytes <= MAP_WRITE_BYTES_MAX:
+        if self._backlog is None and len(joined) + self._batched_bytes <= MAP_WRITE_BYTES_MAX:
             self.send(joined)
         else:
             self.send(answer)

@@ -40,7 +40,7 @@ class Peer(Connection):
     def _exit(self) -> None:
         """It is gone."""
         gateway = self._gateway
-        gateway.door.leave(self)
+        gateway.admission.leave(self)
         gateway.throttle.leave(self)
         gateway.lobby.leave(self)
         self._give_back()
@@ -97,30 +97,30 @@ class Peer(Connection):
         if session is not None and session.was_welcomed:
             self.read(data)
         elif self.phase != CLOSING:
-            self._gateway.door.knock(self, data)
+            self._gateway.admission.enqueue(self, data)
         elif len(data) > CLOSING_READ_BYTES_MAX:
             self._gateway.throttle.hold(self)
 
     def put_off(self, data: bytes, at: int) -> None:
-        """It has said more than one turn's share: it waits at the door, or longer when it is over its rate."""
+        """It has said more than one turn's share: it waits for admission, or longer when it is over its rate."""
         gateway, session = self._gateway, self.session
         if session is not None and session.is_over_rate:
             gateway.throttle.hold(self, data, at)
         elif self.transport is not None:
             self.transport.pause_reading()
-            gateway.door.knock(self, data[at:])
+            gateway.admission.enqueue(self, data[at:])
 
     def listen(self) -> None:
         """Hears more, unless something that it said still waits for a turn."""
         gateway = self._gateway
-        if self.transport is not None and not gateway.door.waits(self) and not gateway.throttle.holds(self):
+        if self.transport is not None and not gateway.admission.waits(self) and not gateway.throttle.holds(self):
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The client will say nothing more; what it said before is heard first."""
-        door = self._gateway.door
-        while door.waits(self):  # what comes behind a handshake knocks again
-            door.admit(self)
+        admission = self._gateway.admission
+        while admission.waits(self):  # what comes behind a handshake is enqueued again
+            admission.serve(self)
         return super().eof_received()
 
     def go_on(self, messages: Iterable[Decoded]) -> None:

@@ -23,19 +23,19 @@ from rt.auth.tokens import Access, Ticket, TokenExpired, TokenInvalid, TokenKeyU
 from rt.clients.allowance import Allowance
 from rt.clients.effects import (
     NOTHING,
-    Admit,
+    AwaitKey,
     Beat,
     Close,
     Depart,
     Effects,
     Expel,
-    Hold,
     Join,
-    Look,
     Part,
     Send,
     Throttle,
     WakeAt,
+    Watch,
+    Welcome,
 )
 from rt.clients.facts import Facts
 from rt.wire import outbound
@@ -212,7 +212,7 @@ class Session(Allowance):
             except TokenExpired:
                 return self.close(Closing.TOKEN_EXPIRED)
             except TokenKeyUnknown:
-                return (Hold(message),)
+                return (AwaitKey(message),)
             except TokenInvalid:
                 return self.close(Closing.BAD_TOKEN)
         if access is not None:
@@ -225,7 +225,7 @@ class Session(Allowance):
         self.background = message.background
         self.expires_unix = until
         self.state = State.IDENTIFIED
-        return (Admit(self._welcome(message.id, facts, unix), resumed),)
+        return (Welcome(self._welcome(message.id, facts, unix), resumed),)
 
     def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
         resume = None
@@ -255,7 +255,7 @@ class Session(Allowance):
             case Unsubscribe():
                 return self._unsubscribe(message, now)
             case Viewport():
-                return (Look(message),)
+                return (Watch(message),)
             case Refresh():
                 return self._refresh(message, facts, now)
             case Leave():

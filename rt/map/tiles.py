@@ -15,7 +15,7 @@ import structlog
 from config.limits import MAP_GATHER_S, MAP_PENDING_PER_TILE_MAX
 from config.redis import AWAY, RedisClient
 from rt.map.aggregate import TileKey
-from rt.map.writers import Rounds, Viewer
+from rt.map.writers import Viewer, Writers
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL, TILES_KEY
 from rt.wire.frames import text_frame
 from rt.wire.map import Change, cells_of, change, decode
@@ -105,7 +105,7 @@ class MapView:
         self._viewers: dict[Viewer, _View] = {}
         self._wanted: dict[TileKey, None] = {}
         self._wake = asyncio.Event()
-        self._rounds = Rounds(lambda: list(self._views.values()), gather_s, busy)
+        self._writers = Writers(lambda: list(self._views.values()), gather_s, busy)
 
     def channels(self) -> tuple[str, ...]:
         """The Pub/Sub channels whose messages `on_message` wants."""
@@ -121,7 +121,7 @@ class MapView:
         for tile in view.tiles:
             if tile.version is not None:
                 now(tile.whole())
-        self._rounds.came(viewer)
+        self._writers.came(viewer)
 
     def unwatch(self, viewer: Viewer) -> None:
         """The viewer looks at nothing any more. Safe for one that never did."""
@@ -180,7 +180,7 @@ class MapView:
     def tell_online(self, users: int, training: int) -> None:
         """Hands `online` to every viewer; also for a gateway that counts from memory while Redis is away."""
         frame = text_frame(orjson.dumps({"type": "online", "users": users, "training": training}))
-        self._rounds.add_online(frame)
+        self._writers.add_online(frame)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Loads the tiles that are wanted, until cancelled or `stopping` is set; waits for a Redis that is away."""
@@ -213,7 +213,7 @@ class MapView:
                 self._want(tile)
                 continue
             self._send(tile, tile.whole())
-        self._rounds.now()
+        self._writers.now()
 
     def _change(self, tile: _Tile, new: Change) -> None:
         if tile.version is None:
@@ -231,7 +231,7 @@ class MapView:
 
     def _send(self, tile: _Tile, frame: bytes) -> None:
         """To all who look at it now."""
-        self._rounds.add(tile.views, tile.key.tile, frame)
+        self._writers.add(tile.views, tile.key.tile, frame)
 
     def _want(self, tile: _Tile) -> None:
         tile.version, tile.pending = None, []

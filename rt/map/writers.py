@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from config.limits import MAP_SENDS_BESIDE_FEEDS, MAP_SENDS_PER_TURN, MAP_WRITE_BYTES_MAX
 
-__all__ = ["ONLINE_SLOT", "MapFrame", "Rounds", "Tiles", "View", "Viewer"]
+__all__ = ["ONLINE_SLOT", "MapFrame", "Tiles", "View", "Viewer", "Writers"]
 
 ONLINE_SLOT: Final = "online"  # the `tile` of an `online` frame
 
@@ -76,7 +76,7 @@ class View(Protocol):
     viewers: dict[Viewer, None]
 
 
-class _Round:
+class _Write:
     """Frames that were gathered. `came` has those who were shown everything up to a part's number meanwhile."""
 
     __slots__ = ("came", "online", "parts")
@@ -87,7 +87,7 @@ class _Round:
         self.came: dict[Viewer, int] = {}
 
 
-class Rounds:
+class Writers:
     """See the module. One round is being sent, one gathered; `busy` says whether feeds have something to write."""
 
     def __init__(self, views: Callable[[], Iterable[View]], gather_s: float, busy: Callable[[], bool]) -> None:
@@ -96,9 +96,9 @@ class Rounds:
         self._busy = busy
         self._numbers = count(1)
         self._last = 0
-        self._gathering: _Round | None = None
+        self._gathering: _Write | None = None
         self._ripe = False  # what is gathered may go
-        self._round: _Round | None = None  # that is being sent
+        self._round: _Write | None = None  # that is being sent
         self._sending: Iterator[None] = iter(())
         self._left = MAP_SENDS_PER_TURN
         self._turning = False
@@ -128,9 +128,9 @@ class Rounds:
         self._ripe = self._gathering is not None
         self._drain()
 
-    def _gathered(self) -> _Round:
+    def _gathered(self) -> _Write:
         if self._gathering is None:
-            self._gathering, self._ripe = _Round(), self._gather_s <= 0
+            self._gathering, self._ripe = _Write(), self._gather_s <= 0
             if not self._ripe:
                 asyncio.get_running_loop().call_later(self._gather_s, self.now)
         return self._gathering
@@ -162,7 +162,7 @@ class Rounds:
         if self._round is not None or self._ripe:
             self._drain()
 
-    def _send(self, one: _Round) -> Iterator[None]:
+    def _send(self, one: _Write) -> Iterator[None]:
         """Writes to one viewer after another."""
         if one.online is not None:
             self._last = next(self._numbers)

@@ -52,5 +52,5 @@ async def drain(
         if await set_within(lifetime.hurry, 0.05):
             break
     for client in list(gateway.clients):
-        client.linger_over()
+        client.abort()
     await asyncio.sleep(0)

@@ -18,19 +18,19 @@ from rt.process.server import Server
 
 # The public key of RFC 7515, appendix A.3.
 _KEY: Final = (
-    '{"keys":[{"kid":"rehearsal","kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",'
+    '{"keys":[{"kid":"warm-up","kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",'
     '"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}'
 )
 
 
-def rehearse(settings: Settings) -> None:
+def warm_up(settings: Settings) -> None:
     """Checks a token, builds a gateway and lets it look at Redis, for a second at most."""
     _refuse()
     uvloop.run(_look(settings))
 
 
 def _refuse() -> None:
-    head = urlsafe_b64encode(b'{"alg":"ES256","typ":"%s","kid":"rehearsal"}' % ACCESS_TYPE.encode()).decode()
+    head = urlsafe_b64encode(b'{"alg":"ES256","typ":"%s","kid":"warm-up"}' % ACCESS_TYPE.encode()).decode()
     token = f"{head.rstrip('=')}.e30.{'A' * 86}"
     try:
         verify_access(token, Keys.from_jwks(_KEY), "", "", time.time())
@@ -41,4 +41,4 @@ def _refuse() -> None:
 
 async def _look(settings: Settings) -> None:
     with socket.socket() as unbound:
-        await Server(settings, unbound, Board(1), 0).rehearse()
+        await Server(settings, unbound, Board(1), 0).warm_up()

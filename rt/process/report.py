@@ -4,7 +4,7 @@ import os
 
 from config.redis import REFUSES_WRITES
 from rt.channels.bus import Bus
-from rt.clients.facts_refresh import Knowledge
+from rt.clients.facts_refresh import FactsRefresh
 from rt.clients.gateway import Gateway
 from rt.metrics import Board, Condition, resident_bytes
 from rt.process.lateness import Lateness
@@ -16,12 +16,12 @@ class Report:
     """See the module. `row` is this process's on the board."""
 
     def __init__(
-        self, gateway: Gateway, bus: Bus, knowledge: Knowledge, lateness: Lateness, board: Board, row: int
+        self, gateway: Gateway, bus: Bus, refresh: FactsRefresh, lateness: Lateness, board: Board, row: int
     ) -> None:
         self.started = False
         self._gateway = gateway
         self._bus = bus
-        self._knowledge = knowledge
+        self._refresh = refresh
         self._lateness = lateness
         self._board = board
         self._row = row
@@ -34,7 +34,7 @@ class Report:
             draining=gateway.draining,
             redis_away=gateway.facts.degraded,
             deaf=self._bus.deaf,
-            redis=self._knowledge.fault,
+            redis=self._refresh.fault,
         )
         self._board.write(self._row, condition, self._figures(), os.getpid())
 
@@ -54,11 +54,11 @@ class Report:
             "rt_users": len(gateway.facts.sockets_by_user),
             "rt_channels": len(gateway.hub.topics),
             "rt_joins_waiting": gateway.hub.under_way.total,
-            "rt_door_waiting": len(gateway.door),
+            "rt_admission_waiting": len(gateway.admission),
             "rt_slow": len(gateway.slow),
             "rt_degraded": int(gateway.facts.degraded),
             "rt_loop_gap_max_ms": int(self._lateness.max_s * 1000),
             "redis_connected": int(self._bus.connected),
             "process_resident_memory_bytes": resident_bytes(),
-            "redis_writes_refused": int(self._knowledge.fault in REFUSES_WRITES),
+            "redis_writes_refused": int(self._refresh.fault in REFUSES_WRITES),
         }

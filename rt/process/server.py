@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from config.awake import AwakeClock
-from config.limits import REHEARSAL_S
+from config.limits import WARM_UP_S
 from config.process import Lifetime
 from config.redis import AWAY, RedisClient, connect
 from config.settings import Settings
@@ -19,7 +19,7 @@ from rt.channels.hub import Hub
 from rt.channels.loader import Loader
 from rt.clients.client import Client
 from rt.clients.facts import Facts
-from rt.clients.facts_refresh import Knowledge
+from rt.clients.facts_refresh import FactsRefresh
 from rt.clients.gateway import Gateway
 from rt.feed.store import FeedStore
 from rt.map.tiles import MapView
@@ -62,9 +62,9 @@ class Server:
         pages = Pages(board, settings.hosts, self._write_report, lambda: self._presence.keeper_stats)
         rules = Rules(origins=settings.origins, pages=pages.page)
         self._gateway = Gateway(settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake)
-        self._knowledge = Knowledge(settings, self._redis, self._gateway, self._loader)
+        self._refresh = FactsRefresh(settings, self._redis, self._gateway, self._loader)
         self._lateness = Lateness()
-        self._report = Report(self._gateway, self._bus, self._knowledge, self._lateness, board, row)
+        self._report = Report(self._gateway, self._bus, self._refresh, self._lateness, board, row)
 
     async def run(self, lifetime: Lifetime) -> None:
         """Serves until the process is asked to stop, then drains."""
@@ -84,11 +84,11 @@ class Server:
         await lifetime.cancel_tasks()
         await self._redis.aclose()
 
-    async def rehearse(self) -> None:
+    async def warm_up(self) -> None:
         """Looks at Redis once and ends; for a supervisor that is about to fork. A Redis that is away is left alone."""
         try:
-            async with asyncio.timeout(REHEARSAL_S):
-                await self._knowledge.look()
+            async with asyncio.timeout(WARM_UP_S):
+                await self._refresh.read_once()
         except AWAY:
             return
         finally:
@@ -96,11 +96,11 @@ class Server:
 
     def _start(self, lifetime: Lifetime, ended: asyncio.Event) -> asyncio.Task[None]:
         """Everything that runs beside the sockets; returns the task that writes presence, which ends last."""
-        self._bus.subscribe(CONTROL_CHANNEL, self._knowledge.on_control)
+        self._bus.subscribe(CONTROL_CHANNEL, self._refresh.on_control)
         for channel in self._map.channels():
             self._bus.subscribe(channel, partial(self._map.on_message, channel), self._map.resync)
         lifetime.spawn("bus", self._bus.run(ended))
-        lifetime.spawn("knowledge", self._knowledge.run(ended))
+        lifetime.spawn("facts", self._refresh.run(ended))
         lifetime.spawn("map", self._map.run(ended))
         lifetime.spawn("tick", Ticker(self._gateway, self._bus, self._report).run())
         lifetime.spawn("gaps", self._lateness.watch())

@@ -28,7 +28,7 @@ from config.redis import connect
 from config.settings import Settings
 from rt.metrics import Board
 from rt.presence.keeper import keep
-from rt.process.prefork import rehearse
+from rt.process.prefork import warm_up
 from rt.process.server import serve
 
 log = structlog.get_logger()
@@ -109,7 +109,7 @@ class Supervisor:
         self._listeners = [listener(settings.rt_host, settings.rt_port) for _ in range(settings.rt_processes)]
         configure_logging("rt", settings.log_level)
         files = allow_open_files()
-        rehearse(settings)
+        warm_up(settings)
         signals = (signal.SIGTERM, signal.SIGINT)
         signal.pthread_sigmask(signal.SIG_BLOCK, (*signals, signal.SIGCHLD))
         # Not collected first: new objects of a child would fill the holes, and so copy the pages around them.

@@ -1,9 +1,10 @@
-"""Where those wait who are not yet anybody: for their turn, or for the key that their token names.
+"""Admission control: those who are not yet anybody wait for their turn, or for the key that their token names.
 
 So does whoever has said more at once than one turn's share, while it keeps to its rate.
 
 A handshake and its `connect` cost as much as twenty events for somebody who is in, and after a restart thousands come
-at once. They get DOOR_TURN_S of each turn of the loop, first come, first served: whoever is in is not held up by them.
+at once. They get ADMISSION_TURN_S of each turn of the loop, first come, first served: whoever is in is not held up by
+them.
 """
 
 import asyncio
@@ -11,11 +12,11 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Protocol
 
-from config.limits import DOOR_TURN_S, HANDSHAKE_BYTES_MAX, HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
+from config.limits import ADMISSION_TURN_S, HANDSHAKE_BYTES_MAX, KEY_WAIT_MESSAGES_MAX, KEY_WAITS_MAX
 from rt.wire.closes import Closing
 from rt.wire.inbound import Decoded
 
-__all__ = ["Door", "Visitor"]
+__all__ = ["Admission", "Visitor"]
 
 
 class Visitor(Protocol):
@@ -36,17 +37,17 @@ class Visitor(Protocol):
         """There is no room for it."""
 
 
-class Door:
-    """One per process. `held` are those whose key is wanted; who sets `keys_wanted` wants them fetched."""
+class Admission:
+    """One per process. `waiting_for_key`: those whose key is not known yet; whoever sets `keys_wanted` wants it fetched."""
 
-    __slots__ = ("_loop", "_released", "_turning", "_waiting", "held", "keys_wanted")
+    __slots__ = ("_loop", "_released", "_turning", "_waiting", "keys_wanted", "waiting_for_key")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.held: dict[Visitor, list[Decoded]] = {}
+        self.waiting_for_key: dict[Visitor, list[Decoded]] = {}
         self.keys_wanted = asyncio.Event()
         self._loop = loop
         self._waiting: dict[Visitor, bytes] = {}
-        self._released: dict[Visitor, list[Decoded]] = {}  # were held; their turn comes first
+        self._released: dict[Visitor, list[Decoded]] = {}  # waited for a key; their turn comes first
         self._turning = False
 
     def __len__(self) -> int:
@@ -55,7 +56,7 @@ class Door:
 
     # --- for its turn
 
-    def knock(self, visitor: Visitor, data: bytes) -> None:
+    def enqueue(self, visitor: Visitor, data: bytes) -> None:
         """What it says is read when its turn comes, soon."""
         earlier = self._waiting.get(visitor)
         if earlier is not None:
@@ -69,8 +70,8 @@ class Door:
         """Whether it has said something that was not read or decided yet, for want of a turn."""
         return visitor in self._waiting or visitor in self._released
 
-    def admit(self, visitor: Visitor) -> None:
-        """Its turn, if it waits for one: what was held is decided, then what it has said since is read."""
+    def serve(self, visitor: Visitor) -> None:
+        """Its turn, if it waits for one: what waited for a key is decided, then what it has said since is read."""
         messages = self._released.pop(visitor, None)
         if messages is not None:
             visitor.go_on(messages)
@@ -83,7 +84,7 @@ class Door:
         """It waits for nothing any more."""
         self._waiting.pop(visitor, None)
         self._released.pop(visitor, None)
-        self.held.pop(visitor, None)
+        self.waiting_for_key.pop(visitor, None)
 
     def _schedule(self) -> None:
         if not self._turning and (self._released or self._waiting):
@@ -91,10 +92,10 @@ class Door:
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        ends = monotonic() + DOOR_TURN_S
+        ends = monotonic() + ADMISSION_TURN_S
         try:
             while queue := self._released or self._waiting:
-                self.admit(next(iter(queue)))
+                self.serve(next(iter(queue)))
                 if monotonic() >= ends:
                     break
         finally:
@@ -103,20 +104,20 @@ class Door:
 
     # --- for a key
 
-    def hold(self, visitor: Visitor, message: Decoded) -> None:
+    def await_key(self, visitor: Visitor, message: Decoded) -> None:
         """Its `connect` names a key that is not known: the keys are fetched, then it is decided again."""
-        if len(self.held) >= HELD_CONNECTS_MAX:
+        if len(self.waiting_for_key) >= KEY_WAITS_MAX:
             visitor.close(Closing.OVERLOADED)
             return
-        self.held[visitor] = [message]
+        self.waiting_for_key[visitor] = [message]
         self.keys_wanted.set()
 
     def keeps(self, visitor: Visitor, message: Decoded) -> bool:
-        """Keeps what comes behind a `connect` that is held; False for anybody else."""
-        messages = self.held.get(visitor)
+        """Keeps what comes behind a `connect` that waits for a key; False for anybody else."""
+        messages = self.waiting_for_key.get(visitor)
         if messages is None:
             return False
-        if len(messages) >= HELD_MESSAGES_MAX:
+        if len(messages) >= KEY_WAIT_MESSAGES_MAX:
             visitor.close(Closing.OVERLOADED)
         else:
             messages.append(message)
@@ -125,7 +126,7 @@ class Door:
     def keys_fetched(self, waited: Iterable[Visitor]) -> None:
         """Fresh keys are here: who `waited` before they were asked for is judged by them, in turn."""
         for visitor in waited:
-            messages = self.held.pop(visitor, None)
+            messages = self.waiting_for_key.pop(visitor, None)
             if messages is not None:
                 self._released[visitor] = messages
         self._schedule()

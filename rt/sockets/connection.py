@@ -56,7 +56,7 @@ class _Message:
 class Connection(Stream):
     """Framing. A subclass says what happens: `rules`, `admit`, `opened`, `on_*`, `put_off`, `closing`."""
 
-    __slots__ = ("_held", "_judge", "_message", "_partial", "phase")
+    __slots__ = ("_batch", "_judge", "_message", "_partial", "phase")
 
     message_bytes_max: ClassVar[int] = INBOUND_MESSAGE_BYTES_MAX
     fragments_max: ClassVar[int] = FRAGMENTS_PER_MESSAGE_MAX
@@ -65,7 +65,7 @@ class Connection(Stream):
     def __init__(self) -> None:
         super().__init__()
         self.phase = HANDSHAKE
-        self._held: list[bytes] | None = None  # answers to what came in one read: they go out as one write
+        self._batch: list[bytes] | None = None  # answers to what came in one read: they go out as one write
         self._partial: bytes | None = None  # of the request's head, or of a common frame
         self._message: _Message | None = None
         self._judge: Protocol | None = None  # of a frame that ends the socket, while that is not whole
@@ -104,7 +104,7 @@ class Connection(Stream):
         """More than one turn's share was said: `read` what begins at `_at` in another turn, and nothing before it."""
 
     def closing(self) -> None:
-        """The socket is closing: `linger_over` must be called in a while."""
+        """The socket is closing: `abort` must be called in a while."""
 
     # --- asyncio
 
@@ -112,7 +112,7 @@ class Connection(Stream):
         """The socket is gone; nothing refers to anything any more."""
         self.phase = LOST
         super().connection_lost(error)
-        self._held = self._partial = None
+        self._batch = self._partial = None
         self._forget()
 
     def eof_received(self) -> bool:
@@ -133,7 +133,7 @@ class Connection(Stream):
                 self._end_by_rules(data)
                 return
             at = self._read(data, at)
-            if self._held is not None:
+            if self._batch is not None:
                 self._release()
             if at < len(data) and self.phase == OPEN:
                 self.put_off(data, at)
@@ -149,22 +149,22 @@ class Connection(Stream):
 
     def write(self, data: bytes) -> None:
         """Hands bytes to the socket, now or with all else that the same read is answered with."""
-        if self._held is not None:
-            self._held.append(data)
+        if self._batch is not None:
+            self._batch.append(data)
         else:
             self.put(data)
 
     @property
-    def _held_bytes(self) -> int:
+    def _batched_bytes(self) -> int:
         """What waits to go out with all else that the same read is answered with."""
-        return sum(map(len, self._held or ()))
+        return sum(map(len, self._batch or ()))
 
     def close(self, closing: Closing) -> None:
         """Sends a close frame and ends our side; the client has CLOSE_WAIT_S to end its own."""
         if self.phase == OPEN:
             self._end(close_frame(closing.code, closing.reason))
 
-    def linger_over(self) -> None:
+    def abort(self) -> None:
         """The wait for the other side is over."""
         if self.transport is not None:
             self.transport.abort()
@@ -172,7 +172,7 @@ class Connection(Stream):
     def _end(self, data: bytes) -> None:
         self.phase = CLOSING
         self._forget()
-        if self._held is not None:
+        if self._batch is not None:
             self._release()
         if self.transport is not None:
             # Half-closed and read on: a full close with bytes unread would reset, and lose the close frame.
@@ -182,9 +182,9 @@ class Connection(Stream):
         self.closing()
 
     def _release(self) -> None:
-        held, self._held = self._held, None
-        if held:
-            self.write(b"".join(held))
+        batch, self._batch = self._batch, None
+        if batch:
+            self.write(b"".join(batch))
 
     # --- in
 
@@ -233,8 +233,8 @@ class Connection(Stream):
             if not left:
                 return at
             left -= 1
-            if stop < end and self._held is None:
-                self._held = []
+            if stop < end and self._batch is None:
+                self._batch = []
             payload = apply_mask(data[body:stop], data[body - 4 : body])
             if first == _TEXT:
                 self._text(payload)

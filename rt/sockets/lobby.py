@@ -1,7 +1,7 @@
 """Who has a place in a gateway process, and who has to go when there is none. Pure.
 
 A connection stands in the lobby from the accept on, until it is a client, and again while it ends. The lobby has some
-places of its own, which no client takes: they are the door by which /health and /ready are asked of a full gateway.
+places of its own, which no client takes: by them /health and /ready are asked of a full gateway.
 Where there is no place, whoever has stood there longest goes: first those that have not even upgraded, then those that
 have not said `connect`. So silence never keeps a newcomer out.
 """

@@ -39,7 +39,7 @@ pytestmark = [
 # What each task does when it is well is in `Running.well`; those without a store run beside it.
 TASKS: Final = {
     "bus": "an event that is published is heard",
-    "knowledge": "a word that is new in Redis is known",
+    "facts": "a word that is new in Redis is known",
     "loader_*": "what was missed is told",
     "loader_refill": "what Redis lacks is asked of the relay",
     "loader_deadlines": "whoever waits in vain is told so",
@@ -80,7 +80,7 @@ class Running:
             await talk.say("viewport", west=0, south=0, east=9, north=9, zoom=3)
             await talk.say("heartbeat", cell="871f1d48bffffff", status="training")
             server = self.server
-            await until(lambda: server._presence.degraded and server._knowledge.away and "redis" in self.reasons())
+            await until(lambda: server._presence.degraded and server._refresh.away and "redis" in self.reasons())
 
     async def well(self) -> None:
         """All that TASKS says."""
@@ -113,7 +113,7 @@ def _new() -> Any:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds of some milliseconds, so that each error is met soon."""
+    """Writers of some milliseconds, so that each error is met soon."""
     monkeypatch.setattr(rt.channels.bus, "CANARY_EVERY_S", 0.1)
     monkeypatch.setattr(rt.channels.bus, "CANARY_WAIT_S", 0.5)
     monkeypatch.setattr(rt.channels.bus, "BUS_RECONNECT_S", (0.05, 0.1))

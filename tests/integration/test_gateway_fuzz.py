@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from rt.clients.effects import Beat, Close, Look, Send
+from rt.clients.effects import Beat, Close, Send, Watch
 from rt.clients.facts import Facts
 from rt.clients.session import Session, State
 from rt.map.geometry import bounds, view
@@ -88,7 +88,7 @@ def test_a_million_through_decoder_and_session() -> None:
                 case Close():
                     assert effect.closing is not Closing.INTERNAL, data
                     counts[effect.closing.name] += 1
-                case Look():
+                case Watch():
                     seen = effect.message
                     view(bounds(seen.west, seen.south, seen.east, seen.north), seen.zoom)
                 case Beat():

@@ -20,7 +20,7 @@ def own_kib(pid: int) -> int:
 
 
 async def test_an_idle_child_owns_little(redis_url: str, tmp_path: Path) -> None:
-    """Seen to fail at 10.0 MiB when the supervisor forked without a rehearsal."""
+    """Seen to fail at 10.0 MiB when the supervisor forked without a warm-up."""
     async with gateway(redis_url, tmp_path, RT_PROCESSES="2") as gate:
         await until(lambda: len(gate.fleet.rt.children()) == 3)
         await asyncio.sleep(1)  # its start-up work is over; a process that grows at rest is to be seen

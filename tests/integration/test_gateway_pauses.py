@@ -111,7 +111,7 @@ async def stopped(gate: Gateway) -> AsyncIterator[None]:
 
 
 async def arrived(gate: Gateway, stack: AsyncExitStack) -> tuple[list[Raw], Raw]:
-    """Thirty and one who have nearly used up their time to say `connect`; every third is not even whole at the door."""
+    """Thirty and one who have nearly used up the time to say `connect`; a third has not sent its handshake whole."""
     for _ in range(5):
         began = time.monotonic()
         guests = [await stack.enter_async_context(raw(gate)) for _ in range(PEOPLE + 1)]

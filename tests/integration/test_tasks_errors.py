@@ -178,7 +178,7 @@ _HOUSE: Final = ("RELAY_LOOK_S", "PARTITIONS_EVERY_S", "HOUSE_EVERY_S", "RELAY_M
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds of some milliseconds, so that each error is met soon."""
+    """Writers of some milliseconds, so that each error is met soon."""
     short = {
         api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),

@@ -44,7 +44,7 @@ class Echo(Connection):
             self.read(data, at)
 
     def closing(self) -> None:
-        asyncio.get_running_loop().call_later(CLOSE_WAIT_S, self.linger_over)
+        asyncio.get_running_loop().call_later(CLOSE_WAIT_S, self.abort)
 
 
 def _frame(first: int, payload: bytes) -> bytes:

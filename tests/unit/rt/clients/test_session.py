@@ -17,20 +17,20 @@ from config.limits import (
 from rt.auth.revoked import Revocation
 from rt.auth.tokens import Keys
 from rt.clients.effects import (
-    Admit,
+    AwaitKey,
     Beat,
     Close,
     Depart,
     Effect,
     Effects,
     Expel,
-    Hold,
     Join,
-    Look,
     Part,
     Send,
     Throttle,
     WakeAt,
+    Watch,
+    Welcome,
 )
 from rt.clients.facts import Facts
 from rt.clients.session import Session, State
@@ -69,7 +69,7 @@ def tell(session: Session, message: dict[str, Any] | bytes, facts: Facts = FACTS
 
 
 def content(effect: Effect) -> dict[str, Any]:
-    assert isinstance(effect, Send | Admit)
+    assert isinstance(effect, Send | Welcome)
     (frame,) = split_frames(effect.frame)
     start = 2 if frame[1] < 126 else 4
     found: dict[str, Any] = orjson.loads(frame[start:])
@@ -80,7 +80,7 @@ def identified(user: str | None = "u1", facts: Facts = FACTS, **fields: Any) -> 
     session = Session("sess", 50.0)
     token = {} if user is None else {"token": MINT.access(user)}
     (admit,) = tell(session, {"type": "connect", **token, **fields}, facts)
-    assert isinstance(admit, Admit)
+    assert isinstance(admit, Welcome)
     return session
 
 
@@ -135,7 +135,7 @@ def test_bad_and_expired_tokens(token: str, closing: Closing) -> None:
 
 def test_a_token_under_an_unknown_key_waits() -> None:
     (hold,) = tell(Session("s", 50.0), {"type": "connect", "token": Mint("new", lambda: NOW).access()})
-    assert isinstance(hold, Hold)
+    assert isinstance(hold, AwaitKey)
 
 
 def test_resuming_lives_as_long_as_the_ticket_and_not_longer() -> None:
@@ -338,7 +338,7 @@ def test_what_is_counted() -> None:
     (wrong,) = tell(session, {"type": "subscribe", "channel": "?"})
     for _ in range(MESSAGES_BURST):
         last, *then = tell(session, {"type": "ping"})
-    assert isinstance(admit, Admit)
+    assert isinstance(admit, Welcome)
     assert isinstance(wrong, Send)
     assert isinstance(last, Send)
     assert admit.resumed
@@ -349,7 +349,7 @@ def test_the_rest() -> None:
     session = identified()
     assert content(tell(session, {"type": "ping", "id": 0})[0]) == {"type": "pong", "id": 0}
     assert isinstance(
-        tell(session, {"type": "viewport", "west": 0, "south": 0, "east": 1, "north": 1, "zoom": 3})[0], Look
+        tell(session, {"type": "viewport", "west": 0, "south": 0, "east": 1, "north": 1, "zoom": 3})[0], Watch
     )
     assert code(tell(session, {"type": "connect"})) == "BAD_INPUT"
     assert code(tell(session, {"type": "dance"})) == "UNKNOWN_TYPE"

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from config.limits import HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
-from rt.sockets.admission import Door
+from config.limits import KEY_WAIT_MESSAGES_MAX, KEY_WAITS_MAX
+from rt.sockets.admission import Admission
 from rt.wire.closes import Closing
 from rt.wire.inbound import MALFORMED, Decoded
 from tests.support.gateway import until
@@ -46,36 +46,36 @@ class Recorder(asyncio.Transport):
         self.log.append(("close", closing))
 
 
-async def served(door: Door) -> None:
-    await until(lambda: not len(door))
+async def served(admission: Admission) -> None:
+    await until(lambda: not len(admission))
 
 
 async def test_first_come_first_served_and_all_of_one_together() -> None:
     log: list[tuple[str, object]] = []
-    door, first, second = Door(asyncio.get_running_loop()), Recorder(log), Recorder(log)
-    door.knock(first, b"a")
-    door.knock(second, b"b")
-    door.knock(first, b"c")
-    assert door.waits(first)
+    admission, first, second = Admission(asyncio.get_running_loop()), Recorder(log), Recorder(log)
+    admission.enqueue(first, b"a")
+    admission.enqueue(second, b"b")
+    admission.enqueue(first, b"c")
+    assert admission.waits(first)
     assert (first.reading, second.reading) == (False, True)
-    await served(door)
+    await served(admission)
     assert log == [("read", b"ac"), ("read", b"b")]
     assert first.reading
-    assert not door.waits(first)
+    assert not admission.waits(first)
 
 
 async def test_a_turn_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed with everybody served in one turn."""
     clock = count()
-    monkeypatch.setattr("rt.sockets.admission.DOOR_TURN_S", 3)
+    monkeypatch.setattr("rt.sockets.admission.ADMISSION_TURN_S", 3)
     monkeypatch.setattr("rt.sockets.admission.monotonic", lambda: next(clock))
     log: list[tuple[str, object]] = []
-    door = Door(asyncio.get_running_loop())
+    admission = Admission(asyncio.get_running_loop())
     for number in range(10):
-        door.knock(Recorder(log), b"%d" % number)
+        admission.enqueue(Recorder(log), b"%d" % number)
     await asyncio.sleep(0)
     assert [data for _, data in log] == [b"0", b"1", b"2"]
-    await served(door)
+    await served(admission)
     assert len(log) == 10
 
 
@@ -83,63 +83,63 @@ async def test_one_that_fails_does_not_shut_the_door() -> None:
     """Failed without the `finally`: nobody was served any more."""
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     log: list[tuple[str, object]] = []
-    door = Door(asyncio.get_running_loop())
-    door.knock(Recorder(log), b"raise")
-    door.knock(Recorder(log), b"next")
-    await served(door)
+    admission = Admission(asyncio.get_running_loop())
+    admission.enqueue(Recorder(log), b"raise")
+    admission.enqueue(Recorder(log), b"next")
+    await served(admission)
     assert log[-1] == ("read", b"next")
 
 
 async def test_who_waited_for_a_key_has_a_turn_too_and_what_it_said_since_comes_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Failed with all who were held decided in one turn, and with what came since left in the line: overtaken by what
+    """Failed with all of them decided in one turn, and with what came since left in the line: overtaken by what
     comes next, which a client that was welcomed is heard at once."""
     clock = count()
-    monkeypatch.setattr("rt.sockets.admission.DOOR_TURN_S", 2)
+    monkeypatch.setattr("rt.sockets.admission.ADMISSION_TURN_S", 2)
     monkeypatch.setattr("rt.sockets.admission.monotonic", lambda: next(clock))
     log: list[tuple[str, object]] = []
-    door, held = Door(asyncio.get_running_loop()), [Recorder(log) for _ in range(4)]
-    for visitor in held:
-        door.hold(visitor, MALFORMED)
-    door.knock(Recorder(log), b"another")
-    door.knock(held[1], b"since")
-    door.keys_fetched(held)
-    assert len(door) == 4 + 2
-    assert door.waits(held[0])
+    admission, waiting = Admission(asyncio.get_running_loop()), [Recorder(log) for _ in range(4)]
+    for visitor in waiting:
+        admission.await_key(visitor, MALFORMED)
+    admission.enqueue(Recorder(log), b"another")
+    admission.enqueue(waiting[1], b"since")
+    admission.keys_fetched(waiting)
+    assert len(admission) == 4 + 2
+    assert admission.waits(waiting[0])
     await asyncio.sleep(0)
     assert log == [("go on", [MALFORMED]), ("go on", [MALFORMED]), ("read", b"since")]
-    await served(door)
+    await served(admission)
     assert log[3:] == [("go on", [MALFORMED]), ("go on", [MALFORMED]), ("read", b"another")]
 
 
 async def test_who_has_left_is_not_served() -> None:
     log: list[tuple[str, object]] = []
-    door, visitor = Door(asyncio.get_running_loop()), Recorder(log)
-    door.knock(visitor, b"a")
-    door.hold(visitor, MALFORMED)
-    door.leave(visitor)
-    door.keys_fetched([visitor])
-    door.admit(visitor)
+    admission, visitor = Admission(asyncio.get_running_loop()), Recorder(log)
+    admission.enqueue(visitor, b"a")
+    admission.await_key(visitor, MALFORMED)
+    admission.leave(visitor)
+    admission.keys_fetched([visitor])
+    admission.serve(visitor)
     await asyncio.sleep(0)
     assert log == []
 
 
 async def test_what_comes_behind_a_held_message_is_kept_in_order_and_bounded() -> None:
     log: list[tuple[str, object]] = []
-    door, visitor = Door(asyncio.get_running_loop()), Recorder(log)
-    assert not door.keeps(visitor, MALFORMED)
-    door.hold(visitor, MALFORMED)
-    assert door.keys_wanted.is_set()
-    for _ in range(HELD_MESSAGES_MAX - 1):
-        assert door.keeps(visitor, MALFORMED)
+    admission, visitor = Admission(asyncio.get_running_loop()), Recorder(log)
+    assert not admission.keeps(visitor, MALFORMED)
+    admission.await_key(visitor, MALFORMED)
+    assert admission.keys_wanted.is_set()
+    for _ in range(KEY_WAIT_MESSAGES_MAX - 1):
+        assert admission.keeps(visitor, MALFORMED)
     assert log == []
-    assert door.keeps(visitor, MALFORMED)
+    assert admission.keeps(visitor, MALFORMED)
     assert log == [("close", Closing.OVERLOADED)]
-    door.keys_fetched([visitor])
+    admission.keys_fetched([visitor])
     await asyncio.sleep(0)
-    assert log[1] == ("go on", [MALFORMED] * HELD_MESSAGES_MAX)
-    for _ in range(HELD_CONNECTS_MAX):
-        door.hold(Recorder(log), MALFORMED)
-    door.hold(visitor, MALFORMED)
+    assert log[1] == ("go on", [MALFORMED] * KEY_WAIT_MESSAGES_MAX)
+    for _ in range(KEY_WAITS_MAX):
+        admission.await_key(Recorder(log), MALFORMED)
+    admission.await_key(visitor, MALFORMED)
     assert log[2:] == [("close", Closing.OVERLOADED)]

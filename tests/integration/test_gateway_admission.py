@@ -1,4 +1,4 @@
-"""Many come at once: nobody at the door is forgotten. That they come in by slices: tests/unit/rt/test_door.py."""
+"""Many come at once: nobody who waits for admission is forgotten."""
 
 import asyncio
 import json
