@@ -38,7 +38,7 @@ class Visitor(Protocol):
 
 
 class Admission:
-    """One per process. `waiting_for_key`: those whose key is not known yet; whoever sets `keys_wanted` wants it fetched."""
+    """One per process. `waiting_for_key`: those whose key is not known yet; `keys_wanted` is set to have it fetched."""
 
     __slots__ = ("_loop", "_released", "_turning", "_waiting", "keys_wanted", "waiting_for_key")
 
