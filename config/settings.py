@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.addresses import DEFAULT_PORTS, networks, origin
 from config.jwks import public_keys
 from config.secret_files import SecretFileError, SecretFiles
 
@@ -23,7 +24,6 @@ _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'+.^_`|~-]+")  # RFC 9110, 5.6.2, without *
 Words = Annotated[tuple[str, ...], NoDecode]
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Settings(BaseSettings):
@@ -190,6 +190,10 @@ class Settings(BaseSettings):
                 "ALLOWED_ORIGINS must be origins as browsers send them: scheme://host or scheme://host:port, in lower"
                 " case, without path and default port; no * and no null"
             )
+        try:
+            networks(self.trusted_proxies)
+        except ValueError:
+            raise ValueError("TRUSTED_PROXIES must be addresses or networks, such as 127.0.0.1,10.0.0.0/8") from None
         if not all(_TOKEN.fullmatch(name) for name in self.allowed_headers):
             raise ValueError("ALLOWED_HEADERS must be names of headers")
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
@@ -219,7 +223,7 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """Exact origins whose browsers may connect; in development the API's own address is one of them."""
-        own = {f"http://{host}:{self.api_port}" for host in {"localhost", "127.0.0.1", self.api_host}}
+        own = {origin("http", host, self.api_port) for host in {"localhost", "127.0.0.1", self.api_host}}
         return frozenset(self.allowed_origins) | (own if self.environment == "development" else set())
 
     @property
@@ -248,7 +252,7 @@ def _is_origin(word: str) -> bool:
         return False
     scheme, _, rest = word.partition("://")
     port = int(rest.rpartition(":")[2]) if re.search(r":\d+$", rest) else None
-    return port is None or (port <= 65_535 and port != _DEFAULT_PORTS.get(scheme))
+    return port is None or (port <= 65_535 and port != DEFAULT_PORTS.get(scheme))
 
 
 def _place(word: str) -> str | tuple[float, float, float]:
