@@ -76,7 +76,11 @@ class Settings(BaseSettings):
         description="Gateway processes on the port",
     )
     rt_drain_s: float = Field(20, ge=0, le=600, description="Seconds over which a stopping gateway sends clients away")
-    rt_public_url: str = Field("", description="WebSocket address that the demo page uses; empty: this host, RT_PORT")
+    rt_public_url: str = Field(
+        "",
+        description="WebSocket address that the demo page uses; empty: `/ws` behind TRUSTED_PROXIES,"
+        " else this host, RT_PORT",
+    )
     worker_host: str = Field("127.0.0.1", description="Address that the worker's /health, /ready, /metrics listen on")
     worker_port: int = Field(8002, ge=1, le=65535, description="Port of the worker's /health, /ready, /metrics")
 

@@ -51,18 +51,27 @@ def proxy(request: pytest.FixtureRequest, product: Fleet, tmp_path_factory: pyte
         yield running
 
 
-async def ask(proxy: Front, target: str, extra: str = "", method: str = "GET", body: str = "") -> tuple[int, bytes]:
+async def ask(
+    proxy: Front, target: str, extra: str = "", method: str = "GET", body: str = "", host: str = SITE
+) -> tuple[int, bytes]:
     """Status and body of the answer to `target` as it is spelled."""
+    head_bytes, _, rest = (await whole(proxy, target, extra, method, body, host)).partition(b"\r\n\r\n")
+    return int(head_bytes.split()[1]), rest
+
+
+async def whole(
+    proxy: Front, target: str, extra: str = "", method: str = "GET", body: str = "", host: str = SITE
+) -> bytes:
+    """The answer with its head."""
     async with asyncio.timeout(ANSWER_S):
         reader, writer = await proxy.open()
-        head = f"{method} {target} HTTP/1.1\r\nHost: {SITE}\r\n{extra}Connection: close\r\n"
+        head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{extra}Connection: close\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         writer.write(f"{head}\r\n{body}".encode())
         answer = await reader.read()
         writer.close()
-    head_bytes, _, rest = answer.partition(b"\r\n\r\n")
-    return int(head_bytes.split()[1]), rest
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,14 @@ async def ask(proxy: Front, target: str, extra: str = "", method: str = "GET", b
 async def test_what_is_public_comes_through(proxy: Front, path: str) -> None:
     """Seen failing with `/static/*` not named."""
     assert (await ask(proxy, path))[0] == 200
+
+
+async def test_the_page_is_told_where_its_gateway_is(proxy: Front) -> None:
+    """As the browser reaches it, and the page's policy lets it go there. Seen failing with the gateway's own port."""
+    for host in (SITE, f"{SITE}:{proxy.port}"):
+        status, body = await ask(proxy, "/config.json", host=host)
+        assert (status, json.loads(body)) == (200, {"rtUrl": f"wss://{host}/ws"})
+        assert f"connect-src 'self' ws://{host} wss://{host};".encode() in await whole(proxy, "/", host=host)
 
 
 async def test_graphql_and_sockets_come_through(proxy: Front) -> None:
