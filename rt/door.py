@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Protocol
 
-from config.limits import DOOR_TURN_S, HANDSHAKE_BYTES_MAX, HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
+from config.limits import DOOR_TURN_S, HEAD_BYTES_MAX, HELD_CONNECTS_MAX, HELD_MESSAGES_MAX
 from rt.closes import Closing
 from rt.wire.inbound import Decoded
 
@@ -60,7 +60,7 @@ class Door:
         earlier = self._waiting.get(visitor)
         if earlier is not None:
             data = earlier + data
-        if (earlier is not None or len(data) > HANDSHAKE_BYTES_MAX) and visitor.transport is not None:
+        if (earlier is not None or len(data) > HEAD_BYTES_MAX) and visitor.transport is not None:
             visitor.transport.pause_reading()  # the kernel keeps what else it says
         self._waiting[visitor] = data
         self._schedule()
