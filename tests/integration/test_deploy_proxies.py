@@ -226,8 +226,8 @@ async def test_a_body_that_is_too_big_is_refused_by_the_api(proxy: Front) -> Non
     ("name", "line"), [("Caddyfile", r"keepalive (\d+)s"), ("nginx.conf", r"keepalive_timeout (\d+)s;")]
 )
 def test_a_proxy_lets_go_of_a_connection_before_the_api_does(name: str, line: str) -> None:
-    """Else it sends a request into a connection that is just being closed, and answers 502. Seen failing with the 60
-    and 120 seconds that are the programs' own."""
+    """Else it sends a request into a connection that is just being closed, and answers 502. Other people's proxies
+    keep theirs for 60 s. Seen failing with 5 s of ours (3 of 364 POSTs were 502 behind a proxy with its defaults)."""
     found = re.findall(line, (DEPLOY / name).read_text("utf-8"))
     assert found
-    assert all(int(seconds) < HTTP_KEEP_ALIVE_S for seconds in found)
+    assert all(60 <= int(seconds) < HTTP_KEEP_ALIVE_S - 5 for seconds in found)

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
@@ -32,6 +33,7 @@ from tests.support.stores import ROOT
 
 DEPLOY: Final = ROOT / "config" / "deploy"
 FRONTS: Final = ("caddy", "nginx")
+_FILES: Final = {"caddy": "Caddyfile", "nginx": "nginx.conf"}
 SITE: Final = "musclemap.example"  # the name in nginx.conf
 START_S: Final = 30.0
 STOP: Final = ((signal.SIGTERM, 3.0),)
@@ -52,13 +54,17 @@ class Front:
 
 
 @contextmanager
-def front(name: str, folder: Path, *, api_port: int, rt_port: int) -> Iterator[Front]:
-    """`name` (of FRONTS) before an API and a gateway on these ports of this machine; ends with the test."""
+def front(
+    name: str, folder: Path, *, api_port: int, rt_port: int, changes: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Front]:
+    """`name` (of FRONTS) before an API and a gateway on these ports of this machine; ends with the test. `changes` of
+    the shipped file are for what takes too long for a test."""
     folder = folder / name
     folder.mkdir(parents=True)
     proxy = Front(name, free_port(), free_port(), folder / f"{name}.log")
     prepare = {"caddy": _caddy, "nginx": _nginx}[name]
-    command, env = prepare(folder, proxy, api_port, rt_port)
+    shipped = filled((DEPLOY / _FILES[name]).read_text("utf-8"), changes)
+    command, env = prepare(folder, proxy, shipped, api_port, rt_port)
     process = child.start(command, folder=folder, env=env, log=proxy.log, at_our_death=signal.SIGTERM)
     try:
         child.wait_until(lambda: _serves(proxy.port), process, name=name, log=proxy.log, limit_s=START_S)
@@ -75,14 +81,16 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _caddy(folder: Path, proxy: Front, api_port: int, rt_port: int) -> tuple[Sequence[str], Mapping[str, str]]:
+def _caddy(
+    folder: Path, proxy: Front, shipped: str, api_port: int, rt_port: int
+) -> tuple[Sequence[str], Mapping[str, str]]:
     # The shipped file has no options of the whole server, so these can stand before it.
     options = (
         "{\n\tadmin off\n\tskip_install_trust\n\tlocal_certs\n"
         f"\tdefault_bind {HOST}\n\thttp_port {proxy.plain_port}\n\thttps_port {proxy.port}\n}}\n"
     )
     config = folder / "Caddyfile"
-    config.write_text(f"{options}import {DEPLOY / 'Caddyfile'}\n")
+    config.write_text(f"{options}{shipped}")
     addresses = {
         "SITE_ADDRESS": SITE,
         "API_ADDRESS": f"{HOST}:{api_port}",
@@ -93,10 +101,12 @@ def _caddy(folder: Path, proxy: Front, api_port: int, rt_port: int) -> tuple[Seq
     return command, {**child.CLEAN, **homes, **addresses}
 
 
-def _nginx(folder: Path, proxy: Front, api_port: int, rt_port: int) -> tuple[Sequence[str], Mapping[str, str]]:
+def _nginx(
+    folder: Path, proxy: Front, shipped: str, api_port: int, rt_port: int
+) -> tuple[Sequence[str], Mapping[str, str]]:
     certificate, key = make_certificate(folder)
     shipped = filled(
-        (DEPLOY / "nginx.conf").read_text("utf-8"),
+        shipped,
         {
             "server 127.0.0.1:8001;": f"server {HOST}:{rt_port};",
             "server 127.0.0.1:8000;": f"server {HOST}:{api_port};",
