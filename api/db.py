@@ -1,8 +1,9 @@
 """The database as the API and the worker use it: reads, whole transactions with retries, named statements.
 
 Reads are READ COMMITTED and take no part in conflicts. Writes are SERIALIZABLE and are repeated whole: after a
-serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505); full jitter,
-bounds in config/limits.py, then RetryLater.
+serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505). Both are
+repeated where a migration or a pooler took their prepared statement away. Full jitter, bounds in config/limits.py, then
+RetryLater.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ from config.limits import (
     TRANSACTION_TRIES,
 )
 from config.metrics import PG_TRANSACTION_RETRIES
-from config.postgres import UNAVAILABLE
+from config.postgres import STALE, UNAVAILABLE
 
 log = structlog.get_logger()
 
@@ -211,7 +212,7 @@ class Database:
             except (TimeoutError, asyncpg.QueryCanceledError) as error:  # it has waited long enough already
                 log.warning("database_timeout", error=type(error).__name__)
                 raise RetryLater from None
-            except UNAVAILABLE as error:
+            except (*UNAVAILABLE, *STALE) as error:
                 reason = type(error).__name__
             PG_TRANSACTION_RETRIES.labels(reason).inc()
             await asyncio.sleep(backoff_s(tries, self._chance()))

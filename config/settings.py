@@ -60,8 +60,11 @@ class Settings(BaseSettings):
     )
     database_pool_min: int = Field(2, ge=1, le=100, description="Connections that a process keeps open")
     database_pool_max: int = Field(20, ge=1, le=200, description="Connections that a process opens at most")
-    database_statement_cache: int = Field(
-        256, ge=0, le=10_000, description="Prepared statements per connection; 0 behind PgBouncer before 1.21"
+    database_statement_cache: int | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        description="Prepared statements per connection; empty: 256, and 0 where a pooler such as PgBouncer answers",
     )
     redis_url: SecretStr = Field(SecretStr(""), description="Redis or Valkey; empty for `make run`: embedded")
 
@@ -167,6 +170,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_words(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_statement_cache", mode="before")
+    @classmethod
+    def _may_be_empty(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("jwt_public_keys")
     @classmethod
