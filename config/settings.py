@@ -66,6 +66,9 @@ class Settings(BaseSettings):
         le=10_000,
         description="Prepared statements per connection; empty: 256, and 0 where a pooler such as PgBouncer answers",
     )
+    postgres_bin: str = Field("", description="Folder of pg_dump, pg_restore and psql; empty: those on the PATH")
+    backup_dir: Path = Field(Path("/var/backups/musclemap"), description="Where config/deploy/backup keeps its dumps")
+    backup_days: int = Field(30, ge=1, le=3_650, description="Days that a dump is kept")
     redis_url: SecretStr = Field(SecretStr(""), description="Redis or Valkey; empty for `make run`: embedded")
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on")

@@ -95,8 +95,8 @@ def audit(url: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_statements_that_a_pooler_cannot_keep_end_nobody(pooler: str, redis_url: str, tmp_path: Path) -> None:
-    """An operator may ask for them before PgBouncer 1.21. Seen failing with INTERNAL, and with an API that ended where its
-    comparison of revocations met a statement of another process."""
+    """An operator may ask for them before PgBouncer 1.21. Seen failing with INTERNAL, and with an API that ended where
+    its comparison of revocations met a statement of another process."""
     urls = environment(DATABASE_URL=pooler, REDIS_URL=redis_url, DATABASE_STATEMENT_CACHE="256")
     fleet = Fleet(urls, tmp_path, roles=("api", "worker"))
     try:
