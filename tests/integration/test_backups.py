@@ -146,9 +146,10 @@ async def test_a_restore_is_told_to_everybody(
                 await person.log_workout(exercise)
             assert await stays.hears(4) == [1, 2, 3, 4]
             dump = await backups.dump()
-            for _ in range(2):  # a relay that was replaced: terms of which the dump knows nothing
-                await fleet.worker.stop()
-                await fleet.worker.start()
+            await fleet.worker.stop()
+            async with connection(database.url) as application:  # as years of restarts leave it
+                await application.execute("UPDATE leases SET term = term + 1000")
+            await fleet.worker.start()
             for _ in range(3):
                 await person.log_workout(exercise)
             assert await leaves.hears(7) == [1, 2, 3, 4, 5, 6, 7]
@@ -214,7 +215,8 @@ async def test_what_was_restored_gives_nobody_more(stores: TestStores, backups: 
 
 
 async def test_a_dump_that_does_not_restore_is_none(backups: Backups, tmp_path: Path) -> None:
-    """Empty or cut anywhere, by a pg_dump that calls it done. Seen failing with a list of contents (`pg_restore --list`) for a check."""
+    """Empty or cut anywhere, by a pg_dump that calls it done. Seen failing with a list of contents (`pg_restore --list`)
+    for a check."""
     dump = await backups.dump()
     whole = dump.read_bytes()
     # pg_dump as it fails when its disk or its server does: half of a file, and sometimes no word about it.
@@ -263,7 +265,9 @@ async def test_dumps_over_their_days_go_when_a_new_one_is_there(backups: Backups
     assert done.returncode == 0, done.stderr
     kept = {names[1], names[29], "musclemap-notes.dump", "other.dump", Path(done.stdout.partition(",")[0]).name}
     assert {file.name for file in backups.folder.iterdir()} == kept | {".lock"}
-    assert Path(done.stdout.partition(",")[0]).stat().st_mode & 0o777 == 0o600
+    assert {file.stat().st_mode & 0o777 for file in backups.folder.glob("*Z.dump") if file.stat().st_size > 1} == {
+        0o600
+    }
 
 
 async def test_one_backup_at_a_time_and_no_secret_in_sight(
