@@ -215,8 +215,8 @@ async def test_what_was_restored_gives_nobody_more(stores: TestStores, backups: 
 
 
 async def test_a_dump_that_does_not_restore_is_none(backups: Backups, tmp_path: Path) -> None:
-    """Empty or cut anywhere, by a pg_dump that calls it done. Seen failing with a list of contents (`pg_restore --list`)
-    for a check."""
+    """Empty or cut anywhere, by a pg_dump that calls it done. Seen failing with a list of contents for a check
+    (`pg_restore --list`)."""
     dump = await backups.dump()
     whole = dump.read_bytes()
     # pg_dump as it fails when its disk or its server does: half of a file, and sometimes no word about it.
