@@ -132,8 +132,8 @@ async def test_a_restore_is_told_to_everybody(
 ) -> None:
     """The drill: events, a dump, more events, the dump restored under gateways that go on, with a Redis that remembers.
     Whoever comes with a place of before hears `recovered: false`, also with one that exists again; nothing has a hole;
-    the books are right. Seen failing with the epoch of the dump kept (`recovered: true`, and other events at the same
-    offsets), and with its term of the lease kept (the relay was refused by Redis as an older one)."""
+    the books are right. Seen failing with the epoch of the dump kept (`recovered: true`), and with its term of the
+    lease kept (`UNAVAILABLE`: Redis refused the relay as an older one)."""
     env = environment(DATABASE_URL=database.url, REDIS_URL=redis_url)
     async with Fleet(env, tmp_path) as fleet, httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         base = fleet.api.http("").rstrip("/")
