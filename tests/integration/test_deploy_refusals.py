@@ -9,7 +9,7 @@ import pytest
 
 from config.embedded.ports import HOST, free_port
 from config.limits import HTTP_DISCARD_BYTES_MAX
-from tests.support.fronts import FRONTS, SITE, Front, front
+from tests.support.fronts import FRONTS, SITE, Front, filled, front, shipped
 
 ANSWER_S = 20.0
 PATHS = ("/api/graphql", "/api/graphql?x=y", "/api/v1/auth/login", "/config.json")
@@ -38,7 +38,8 @@ def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     quicker = {"35s": "1s"}
     if request.param == "caddy":
         quicker["lb_try_duration 5s"] = "lb_try_duration 1s"
-    with front(request.param, folder, api_port=upstream.port, rt_port=free_port(), changes=quicker) as running:
+    text = filled(shipped(request.param), quicker)
+    with front(request.param, folder, api_port=upstream.port, rt_port=free_port(), text=text) as running:
         yield running, upstream
 
 

@@ -19,7 +19,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
@@ -54,23 +53,25 @@ class Front:
 
 
 @contextmanager
-def front(
-    name: str, folder: Path, *, api_port: int, rt_port: int, changes: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[Front]:
-    """`name` (of FRONTS) before an API and a gateway on these ports of this machine; ends with the test. `changes` of
-    the shipped file are for what takes too long for a test."""
+def front(name: str, folder: Path, *, api_port: int, rt_port: int, text: str = "") -> Iterator[Front]:
+    """`name` (of FRONTS) before an API and a gateway on these ports of this machine; ends with the test. `text` stands
+    in for the shipped file."""
     folder = folder / name
     folder.mkdir(parents=True)
     proxy = Front(name, free_port(), free_port(), folder / f"{name}.log")
     prepare = {"caddy": _caddy, "nginx": _nginx}[name]
-    shipped = filled((DEPLOY / _FILES[name]).read_text("utf-8"), changes)
-    command, env = prepare(folder, proxy, shipped, api_port, rt_port)
+    command, env = prepare(folder, proxy, text or shipped(name), api_port, rt_port)
     process = child.start(command, folder=folder, env=env, log=proxy.log, at_our_death=signal.SIGTERM)
     try:
         child.wait_until(lambda: _serves(proxy.port), process, name=name, log=proxy.log, limit_s=START_S)
         yield proxy
     finally:
         _end(process)
+
+
+def shipped(name: str) -> str:
+    """The file of this proxy (of FRONTS)."""
+    return (DEPLOY / _FILES[name]).read_text("utf-8")
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -82,7 +83,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _caddy(
-    folder: Path, proxy: Front, shipped: str, api_port: int, rt_port: int
+    folder: Path, proxy: Front, text: str, api_port: int, rt_port: int
 ) -> tuple[Sequence[str], Mapping[str, str]]:
     # The shipped file has no options of the whole server, so these can stand before it.
     options = (
@@ -90,7 +91,7 @@ def _caddy(
         f"\tdefault_bind {HOST}\n\thttp_port {proxy.plain_port}\n\thttps_port {proxy.port}\n}}\n"
     )
     config = folder / "Caddyfile"
-    config.write_text(f"{options}{shipped}")
+    config.write_text(f"{options}{text}")
     addresses = {
         "SITE_ADDRESS": SITE,
         "API_ADDRESS": f"{HOST}:{api_port}",
@@ -102,11 +103,11 @@ def _caddy(
 
 
 def _nginx(
-    folder: Path, proxy: Front, shipped: str, api_port: int, rt_port: int
+    folder: Path, proxy: Front, text: str, api_port: int, rt_port: int
 ) -> tuple[Sequence[str], Mapping[str, str]]:
     certificate, key = make_certificate(folder)
-    shipped = filled(
-        shipped,
+    site = filled(
+        text,
         {
             "server 127.0.0.1:8001;": f"server {HOST}:{rt_port};",
             "server 127.0.0.1:8000;": f"server {HOST}:{api_port};",
@@ -118,7 +119,7 @@ def _nginx(
             "/etc/ssl/musclemap/privkey.pem": str(key),
         },
     )
-    (folder / "site.conf").write_text(shipped)
+    (folder / "site.conf").write_text(site)
     temporary = "".join(
         f"{kind}_temp_path {folder / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
