@@ -128,7 +128,7 @@ class Walk:
         }
         bash = ("bash", "-euo", "pipefail", "-c", text)
         process = await asyncio.create_subprocess_exec(
-            *bash, cwd="/", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            *bash, cwd="/", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
         )
         talking = asyncio.ensure_future(process.communicate())
         try:
@@ -144,7 +144,7 @@ class Walk:
                     await asyncio.wait([talking], timeout=POLL_S)
         finally:
             if process.returncode is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # with the shim that waits for an answer
             said = (await talking)[0].decode("utf-8", "replace")
         assert process.returncode == 0, f"{block}\n--- said:\n{said}"
         return said
@@ -231,7 +231,7 @@ class Walk:
         given = dict(re.findall(r"^(ExecStart)=(.*)$", text, re.MULTILINE))
         for may_lack, path in re.findall(r"^EnvironmentFile=(-?)(.*)$", text, re.MULTILINE):
             if not may_lack or Path(path).exists():
-                given.update(line.split("=", 1) for line in Path(path).read_text("utf-8").splitlines())
+                given.update(re.findall(r"^(\w+)=(.*)$", Path(path).read_text("utf-8"), re.MULTILINE))
         handed = dict(re.findall(r"^LoadCredential=(\w+):(.*)$", text, re.MULTILINE))
         for path in handed.values():
             assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600, path
