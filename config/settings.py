@@ -56,7 +56,8 @@ class Settings(BaseSettings):
         SecretStr(""), description="PostgreSQL for the application's role; empty for `make run`: embedded"
     )
     database_owner_url: SecretStr = Field(
-        SecretStr(""), description="PostgreSQL for the role that owns the tables; only `make migrate` uses it"
+        SecretStr(""),
+        description="PostgreSQL for the role that owns the tables: for `make migrate`, backup and restore alone",
     )
     database_pool_min: int = Field(2, ge=1, le=100, description="Connections that a process keeps open")
     database_pool_max: int = Field(20, ge=1, le=200, description="Connections that a process opens at most")
