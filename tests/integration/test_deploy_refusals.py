@@ -38,6 +38,9 @@ def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     quicker = {"35s": "1s"}
     if request.param == "caddy":
         quicker["lb_try_duration 5s"] = "lb_try_duration 1s"
+        quicker["\troute {"] = "\troute {\n\t\terror /api/busy 429"
+    else:
+        quicker["    location / {"] = "    location = /api/busy { return 429; }\n    location / {"
     text = filled(shipped(request.param), quicker)
     with front(request.param, folder, api_port=upstream.port, rt_port=free_port(), text=text) as running:
         yield running, upstream
@@ -102,6 +105,11 @@ async def test_what_is_not_there_is_not_there_in_json(proxy: tuple[Front, Upstre
     """Seen failing with a page of HTML, and with an empty body."""
     for path in ("/metrics", "/refused", "/api", "/x"):
         check(await refusal(proxy[0], f"GET {path} HTTP/1.1\r\n"), 404, "NOT_FOUND", graphql=False)
+
+
+async def test_a_limit_that_an_operator_adds_is_told_as_ours(proxy: tuple[Front, Upstream]) -> None:
+    """Such as `limit_req` of nginx with 429. Seen failing with 429 left out of each file: HTML, and no code."""
+    check(await refusal(proxy[0], "GET /api/busy HTTP/1.1\r\n"), 429, "RATE_LIMITED", graphql=False)
 
 
 async def test_a_socket_whose_gateway_is_away_is_told_so(proxy: tuple[Front, Upstream]) -> None:
