@@ -1,9 +1,9 @@
 """The database as the API and the worker use it: reads, whole transactions with retries, named statements.
 
 Reads are READ COMMITTED and take no part in conflicts. Writes are SERIALIZABLE and are repeated whole: after a
-serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505); full jitter,
-bounds in config/limits.py, then RetryLater. Whatever else is the server's fault is RetryLater at once
-(config/sqlstates.py).
+serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505). Both are
+repeated where a migration or a pooler took their prepared statement away. Full jitter, bounds in config/limits.py, then
+RetryLater. Whatever else is the server's fault is RetryLater at once (config/sqlstates.py).
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from config.limits import (
     TRANSACTION_TRIES,
 )
 from config.metrics import PG_TRANSACTION_RETRIES
-from config.postgres import ERRORS, fault_of, leave_unfit, troubles
+from config.postgres import ERRORS, STALE, fault_of, leave_unfit, troubles
 from config.sqlstates import Kind
 
 log = structlog.get_logger()
@@ -217,7 +217,8 @@ class Database:
                 if fault is None or fault.kind is Kind.OURS:
                     raise
                 reason = getattr(error, "sqlstate", None) or type(error).__name__
-                again = fault.kind in (Kind.AWAY, Kind.CONFLICT) or await leave_unfit(self.pool, error)
+                again = fault.kind in (Kind.AWAY, Kind.CONFLICT) or isinstance(error, STALE)
+                again = again or await leave_unfit(self.pool, error)
                 if not again:  # at once it would go no better
                     log.warning("database_cannot", reason=fault.reason, error=reason)
                     raise RetryLater from None

@@ -88,8 +88,10 @@ class Answering:
         state["client"] = client = client_address(peer, forwarded, self._trusted)
         spared = self._settings.loopback_lenient and is_lenient(peer, bool(forwarded), self._trusted)
         state["holder"] = None if spared else address_group(client)
-        if headers.get("x-forwarded-proto") in ("http", "https") and is_inside(peer, self._trusted):
-            scope["scheme"] = headers["x-forwarded-proto"]
+        scheme, trusts = headers.get("x-forwarded-proto"), is_inside(peer, self._trusted)
+        state["proxied"] = trusts and bool(forwarded or scheme)
+        if scheme in ("http", "https") and trusts:
+            scope["scheme"] = scheme
         structlog.contextvars.bind_contextvars(request_id=request_id)
         origin = headers.get("origin")
         answer = _Answer(
@@ -108,7 +110,7 @@ class Answering:
     def _page_policy(self, scope: Scope, headers: Headers) -> str | None:
         if scope["path"] not in PAGES:
             return None
-        return csp(self._settings, host_name(headers.get("host", "")) or "")
+        return csp(self._settings, headers.get("host", ""), proxied=scope["state"]["proxied"])
 
 
 class _Answer:

@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from api.reference import data, store
-from config.postgres import ERRORS
+from config.postgres import ENCODING, ERRORS, unfit
 from config.settings import Settings, load
 
 FOLDER: Final = Path(__file__).parent / "migrations"
@@ -117,6 +117,9 @@ async def _check_server(connection: asyncpg.Connection, role: str) -> None:
     version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
     if version < SERVER_VERSION_MIN:
         raise MigrationError(f"PostgreSQL {version // 10_000} is too old: 15 or newer is needed")
+    encoding = await connection.fetchval("SELECT current_setting('server_encoding')")
+    if encoding != ENCODING:
+        raise MigrationError(unfit(encoding))
     if await connection.fetchval("SELECT current_user = $1", role):
         raise MigrationError(
             f"DATABASE_URL and DATABASE_OWNER_URL are both the role {role}: the application needs one that owns nothing"

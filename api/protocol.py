@@ -19,7 +19,7 @@ from api.connections import Connections, Place
 from api.errors import ApiError, BadInput, RateLimited
 from api.head import CHUNKED, BadHead, judged, without_upgrade
 from config import metrics
-from config.limits import HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_MAX, HTTP_UNSENT_BYTES_HIGH
+from config.limits import HEAD_BYTES_MAX, HTTP_HEADERS_MAX, HTTP_UNSENT_BYTES_HIGH
 
 _HEAD_END: Final = b"\r\n\r\n"
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
@@ -121,7 +121,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self._stage is _Stage.HEAD:
                 end = self._head_end(data, at)
                 self._head_bytes += end - at
-                if self._head_bytes > HTTP_HEAD_BYTES_MAX:
+                if self._head_bytes > HEAD_BYTES_MAX:
                     self._refuse(BadInput("The head of the request is too big"))
                     return
             elif self._stage is _Stage.BODY:
@@ -183,7 +183,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self.shed()
             return
         self._pending, self._pending_at = data, at
-        if size > HTTP_HEAD_BYTES_MAX:
+        if size > HEAD_BYTES_MAX:
             self.flow.pause_reading()
 
     def _next(self) -> None:
@@ -211,7 +211,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._stage is not _Stage.HEAD:
             # A trailer is no header (RFC 9110, 6.5.1): nobody has seen it who decided on the head.
             self._head_bytes += len(name) + len(value)
-            if self._head_bytes > HTTP_HEAD_BYTES_MAX:
+            if self._head_bytes > HEAD_BYTES_MAX:
                 raise BadHead("The trailers of the request are too big")
             return
         super().on_header(name, value)

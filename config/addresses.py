@@ -4,11 +4,15 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(?::(\d{1,5}))?", re.ASCII)
+
+_PORT = r"(?::(?P<port>\d{1,5}))?"
+_ENTRY = re.compile(rf"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<v4>[0-9.]+)){_PORT}|(?P<bare>[0-9a-fA-F:.]+)", re.ASCII)
 
 
 def host_name(header: str) -> str | None:
@@ -17,6 +21,13 @@ def host_name(header: str) -> str | None:
     if match is None or int(match[2] or 0) > 65_535:
         return None
     return match[1].strip("[]").lower()
+
+
+def origin(scheme: str, host: str, port: int) -> str:
+    """The origin of pages at this host (a name, or an address without brackets), as browsers send it."""
+    address = _address(host)
+    shown = f"[{address}]" if isinstance(address, ipaddress.IPv6Address) else str(address or host.lower())
+    return f"{scheme}://{shown}" if port == DEFAULT_PORTS.get(scheme) else f"{scheme}://{shown}:{port}"
 
 
 def names_us(name: str, known: frozenset[str]) -> bool:
@@ -38,14 +49,14 @@ def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network,
 
     `peer` is the socket's other end and `forwarded_for` the X-Forwarded-For header (all its lines joined by commas).
     The header counts only when the peer is a trusted proxy; then the client is its rightmost entry that is no
-    trusted proxy, since whatever stands further left could have been written by the client itself.
+    trusted proxy, since whatever stands further left could have been written by the client itself. An entry may carry a
+    port, and an IPv6 address its brackets.
     """
     if not forwarded_for or not is_inside(peer, trusted):
         return peer
     nearest = peer
     for entry in reversed(forwarded_for.split(",")):
-        word = entry.strip()
-        address = _address(word)
+        address = _forwarded(entry.strip())
         if address is None:
             return nearest
         nearest = str(address)
@@ -75,6 +86,14 @@ def is_inside(word: str, trusted: tuple[Network, ...]) -> bool:
     """Whether the address `word` lies in one of the networks; what is no address lies in none."""
     address = _address(word)
     return address is not None and any(address in network for network in trusted)
+
+
+def _forwarded(entry: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address in an entry of X-Forwarded-For, of which no standard says how it is written."""
+    match = _ENTRY.fullmatch(entry)
+    if match is None or int(match["port"] or 0) > 65_535:
+        return None
+    return _address(match["v6"] or match["v4"] or match["bare"])
 
 
 @lru_cache(maxsize=10_000)  # asked for several times for each socket, and proxies and crowds have few

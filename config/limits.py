@@ -7,6 +7,9 @@ measurements fix stands here.
 
 from typing import Final
 
+# --- every request
+HEAD_BYTES_MAX: Final = 16 * 1024  # line and headers, of gateway and API: a browser sends the same cookies to both
+
 # --- one WebSocket connection (rt/wire/asyncapi.yaml)
 INBOUND_MESSAGE_BYTES_MAX: Final = 16 * 1024
 SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = 128
@@ -24,7 +27,6 @@ PIECES_PER_MESSAGE: Final = 16  # so many reads that end no frame count as one: 
 FRAGMENTS_PER_MESSAGE_MAX: Final = 1_024  # of one message, empty ones too; then 1009
 FRAMES_PER_TURN: Final = 8  # of one socket in one turn of the loop: about 0.1 ms; the rest waits for another
 CONNECT_DEADLINE_S: Final = 5  # from accept to a valid `connect`, handshake included
-HANDSHAKE_BYTES_MAX: Final = 8 * 1024  # request line and headers together
 SOCKET_LIFE_S_MAX: Final = 12 * 3600
 CHANNEL_TOKEN_S_MAX: Final = 900
 TOKEN_CHARS_MAX: Final = 8_192
@@ -193,11 +195,10 @@ RELAY_WAKE_S: Final = 0.5  # the wake-up of the relay may take this long; it pol
 # --- HTTP and GraphQL
 HTTP_BODY_BYTES_MAX: Final = 256 * 1024
 HTTP_DISCARD_BYTES_MAX: Final = 8 * 1024 * 1024  # of a refused body: read away, so that its sender hears the 413
-HTTP_HEAD_BYTES_MAX: Final = 32 * 1024  # request line and headers together
 HTTP_HEADERS_MAX: Final = 100
 HTTP_HEAD_S: Final = 10  # from accept, or the first byte of the next request, to the end of its headers
 HTTP_BODY_S: Final = 10  # from the headers to the last byte of the body
-HTTP_KEEP_ALIVE_S: Final = 5
+HTTP_KEEP_ALIVE_S: Final = 75  # proxies end an idle one after 60 s, and must be the first: see config/deploy
 HTTP_CONNECTIONS_MAX: Final = 4_000  # open at once in one process; then the oldest idle one gives way ...
 HTTP_CONNECTIONS_RESERVE: Final = 128  # ... and where none is idle, so many more may ask for /health and /ready
 HTTP_SWEEP_S: Final = 1  # how often these deadlines are looked at

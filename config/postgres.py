@@ -17,6 +17,8 @@ log = structlog.get_logger()
 IDLE_S: Final = 30.0
 CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 30.0
+STATEMENT_CACHE: Final = 256  # of a connection
+ENCODING: Final = "UTF8"
 
 FAULT_SHOWN_S: Final = 10.0
 LEAVE_EVERY_S: Final = 1.0
@@ -30,6 +32,61 @@ ERRORS: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # of a connection whose server has said goodbye and not hung up yet
 )
+
+# What a connection says of a prepared statement that it does not have, or not any more: a pooler has put another server
+# behind it, or a migration has changed what the statement reads. Nothing was done; another try prepares it anew.
+STALE: Final = (
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+)
+
+
+class UnfitDatabaseError(Exception):
+    """The database cannot hold what people write; the text says what to do."""
+
+
+class _Opener:
+    """Opens connections with as many prepared statements as whatever answers can keep."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._cache = settings.database_statement_cache
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> asyncpg.Connection:
+        """As asyncpg.connect. Raises UnfitDatabaseError too."""
+        if self._cache is None:
+            self._cache = await self._fitting(*args, **kwargs)
+        connection = await asyncpg.connect(*args, **kwargs, statement_cache_size=self._cache)
+        encoding = connection.get_settings().server_encoding
+        if encoding != ENCODING:
+            connection.terminate()
+            raise UnfitDatabaseError(unfit(encoding))
+        return connection
+
+    async def _fitting(self, *args: Any, **kwargs: Any) -> int:
+        """None behind a pooler: its server changes from one transaction to the next. It shows by a process id that is
+        not the server's."""
+        connection = await asyncpg.connect(*args, **kwargs, statement_cache_size=0)
+        try:
+            is_direct = await connection.fetchval("SELECT pg_backend_pid()") == connection.get_server_pid()
+        finally:
+            connection.terminate()
+        if not is_direct:
+            log.info("postgres_through_a_pooler", prepared_statements=0)
+        return STATEMENT_CACHE if is_direct else 0
+
+
+def unfit(encoding: str) -> str:
+    """What to say of a database of this encoding."""
+    return (
+        f"the database is in {encoding}, and names and notes need {ENCODING}: make one with"
+        f" CREATE DATABASE … TEMPLATE template0 ENCODING '{ENCODING}', and move what is in this one by dump and restore"
+    )
+
+
+async def connect_once(settings: Settings) -> asyncpg.Connection:
+    """One connection to DATABASE_URL. Raises what is in ERRORS, or UnfitDatabaseError."""
+    return await _Opener(settings)(settings.database_url.get_secret_value(), timeout=CONNECT_S)
 
 
 def fault_of(error: BaseException) -> Fault | None:
@@ -81,6 +138,7 @@ def make_pool(settings: Settings) -> asyncpg.Pool:
     """
 
     opened = 0
+    open_one = _Opener(settings)
 
     async def patiently(*args: Any, **kwargs: Any) -> asyncpg.Connection:
         # asyncpg closes a pool for good when one of its first connections fails; so these do not fail, they wait.
@@ -88,7 +146,7 @@ def make_pool(settings: Settings) -> asyncpg.Pool:
         wait_s = 0.05
         while True:
             try:
-                connection = await asyncpg.connect(*args, **kwargs)
+                connection = await open_one(*args, **kwargs)
             except ERRORS as error:
                 if opened >= settings.database_pool_min:
                     raise
@@ -105,7 +163,6 @@ def make_pool(settings: Settings) -> asyncpg.Pool:
         max_size=settings.database_pool_max,
         init_size=settings.database_pool_min,
         max_inactive_connection_lifetime=IDLE_S,
-        statement_cache_size=settings.database_statement_cache,
         command_timeout=STATEMENT_S,
         connect=patiently,
         reset=_nothing_to_reset,
@@ -120,7 +177,10 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
 
 
 async def connect(pool: asyncpg.Pool) -> None:
-    """Opens the pool's first connections, trying again until the server answers. Cancel it to give up."""
+    """Opens the pool's first connections, trying again until the server answers. Cancel it to give up.
+
+    Raises UnfitDatabaseError.
+    """
     await pool
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.addresses import DEFAULT_PORTS, networks, origin
 from config.jwks import public_keys
 from config.secret_files import SecretFileError, SecretFiles
 
@@ -23,7 +24,6 @@ _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'+.^_`|~-]+")  # RFC 9110, 5.6.2, without *
 Words = Annotated[tuple[str, ...], NoDecode]
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Settings(BaseSettings):
@@ -56,13 +56,20 @@ class Settings(BaseSettings):
         SecretStr(""), description="PostgreSQL for the application's role; empty for `make run`: embedded"
     )
     database_owner_url: SecretStr = Field(
-        SecretStr(""), description="PostgreSQL for the role that owns the tables; only `make migrate` uses it"
+        SecretStr(""),
+        description="PostgreSQL for the role that owns the tables: for `make migrate`, backup and restore alone",
     )
     database_pool_min: int = Field(2, ge=1, le=100, description="Connections that a process keeps open")
     database_pool_max: int = Field(20, ge=1, le=200, description="Connections that a process opens at most")
-    database_statement_cache: int = Field(
-        256, ge=0, le=10_000, description="Prepared statements per connection; 0 behind PgBouncer before 1.21"
+    database_statement_cache: int | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        description="Prepared statements per connection; empty: 256, and 0 where a pooler such as PgBouncer answers",
     )
+    postgres_bin: str = Field("", description="Folder of pg_dump, pg_restore and psql; empty: those on the PATH")
+    backup_dir: Path = Field(Path("/var/backups/musclemap"), description="Where config/deploy/backup keeps its dumps")
+    backup_days: int = Field(30, ge=1, le=3_650, description="Days that a dump is kept")
     redis_url: SecretStr = Field(SecretStr(""), description="Redis or Valkey; empty for `make run`: embedded")
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on")
@@ -76,7 +83,11 @@ class Settings(BaseSettings):
         description="Gateway processes on the port",
     )
     rt_drain_s: float = Field(20, ge=0, le=600, description="Seconds over which a stopping gateway sends clients away")
-    rt_public_url: str = Field("", description="WebSocket address that the demo page uses; empty: this host, RT_PORT")
+    rt_public_url: str = Field(
+        "",
+        description="WebSocket address that the demo page uses; empty: `/ws` behind TRUSTED_PROXIES,"
+        " else this host, RT_PORT",
+    )
     worker_host: str = Field("127.0.0.1", description="Address that the worker's /health, /ready, /metrics listen on")
     worker_port: int = Field(8002, ge=1, le=65535, description="Port of the worker's /health, /ready, /metrics")
 
@@ -164,6 +175,11 @@ class Settings(BaseSettings):
     def _split_words(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
+    @field_validator("database_statement_cache", mode="before")
+    @classmethod
+    def _may_be_empty(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("jwt_public_keys")
     @classmethod
     def _are_public(cls, value: str) -> str:
@@ -190,6 +206,10 @@ class Settings(BaseSettings):
                 "ALLOWED_ORIGINS must be origins as browsers send them: scheme://host or scheme://host:port, in lower"
                 " case, without path and default port; no * and no null"
             )
+        try:
+            networks(self.trusted_proxies)
+        except ValueError:
+            raise ValueError("TRUSTED_PROXIES must be addresses or networks, such as 127.0.0.1,10.0.0.0/8") from None
         if not all(_TOKEN.fullmatch(name) for name in self.allowed_headers):
             raise ValueError("ALLOWED_HEADERS must be names of headers")
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
@@ -219,7 +239,7 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """Exact origins whose browsers may connect; in development the API's own address is one of them."""
-        own = {f"http://{host}:{self.api_port}" for host in {"localhost", "127.0.0.1", self.api_host}}
+        own = {origin("http", host, self.api_port) for host in {"localhost", "127.0.0.1", self.api_host}}
         return frozenset(self.allowed_origins) | (own if self.environment == "development" else set())
 
     @property
@@ -248,7 +268,7 @@ def _is_origin(word: str) -> bool:
         return False
     scheme, _, rest = word.partition("://")
     port = int(rest.rpartition(":")[2]) if re.search(r":\d+$", rest) else None
-    return port is None or (port <= 65_535 and port != _DEFAULT_PORTS.get(scheme))
+    return port is None or (port <= 65_535 and port != DEFAULT_PORTS.get(scheme))
 
 
 def _place(word: str) -> str | tuple[float, float, float]:

@@ -180,8 +180,8 @@ def _default(name: str) -> str | None:
     if field.default_factory is not None:
         return None
     value = field.default
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
+    if value is None or isinstance(value, SecretStr):
+        return value.get_secret_value() if value else ""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -15,7 +15,7 @@ from api.credits.audit import audit_next
 from api.db import Transaction
 from api.queries import load_queries
 from config.limits import AUDITS_LOOK_S
-from config.postgres import CONNECT_S, ERRORS
+from config.postgres import ERRORS, UnfitDatabaseError, connect_once
 from config.settings import Settings
 from worker import metrics
 from worker.store import committed
@@ -29,12 +29,12 @@ _AUDITS: Final = load_queries(__file__)["audits"]
 async def audit_once(settings: Settings, *, whole: bool) -> int:
     """The exit code of the command: 0 = nothing found, 1 = findings, 2 = it could not be done."""
     try:
-        connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=CONNECT_S)
+        connection = await connect_once(settings)
         try:
             done = await audit_next(connection, datetime.now(UTC), whole=whole)
         finally:
             connection.terminate()
-    except ERRORS as error:
+    except (*ERRORS, UnfitDatabaseError) as error:
         log.critical("audit_impossible", error=type(error).__name__)
         return 2
     for finding in done.findings:

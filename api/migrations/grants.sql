@@ -4,7 +4,14 @@
 DO $$
 DECLARE
   app text := current_setting('musclemap.app_role');
+  owned regprocedure;
 BEGIN
+  -- What runs as the owner is for whom it is granted to. PostgreSQL gives a function to everybody, and a restore makes
+  -- them all anew.
+  FOR owned IN SELECT oid FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', owned);
+  END LOOP;
+
   EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', app);
   EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM %I', app);
   EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', app);

@@ -12,12 +12,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from config.addresses import host_name
 from config.settings import Settings
 
 FOLDER: Final = Path(__file__).parent / "static"
 
-# A host as it may stand in a URL: a name, an IPv4 address, or an IPv6 address (without its brackets).
-_HOST = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,252})|[0-9A-Fa-f:.]{2,45}")
 _FALLBACK_HOST: Final = "localhost"
 
 # File names carry no version, so a browser asks each time and gets 304; what never changes may be kept for a day.
@@ -33,7 +32,8 @@ def routes(settings: Settings) -> list[BaseRoute]:
         return await files.get_response("index.html", request.scope)
 
     async def configuration(request: Request) -> Response:
-        url = gateway_url(settings, request.url.hostname or "", secure=request.url.scheme == "https")
+        asked = request.headers.get("host", "")
+        url = gateway_url(settings, asked, proxied=request.state.proxied, secure=request.url.scheme == "https")
         return JSONResponse({"rtUrl": url}, headers={"Cache-Control": "no-store"})
 
     return [
@@ -43,20 +43,23 @@ def routes(settings: Settings) -> list[BaseRoute]:
     ]
 
 
-def gateway_url(settings: Settings, request_host: str, *, secure: bool) -> str:
-    """The WebSocket address for a page that was asked for at `request_host` (no port, no brackets)."""
+def gateway_url(settings: Settings, host: str, *, proxied: bool, secure: bool) -> str:
+    """The WebSocket address for a page that was asked for by this Host header.
+
+    `proxied`: a trusted proxy has sent it, and serves the gateway at the same place.
+    """
     if settings.rt_public_url:
         return settings.rt_public_url
-    return f"{'wss' if secure else 'ws'}://{_authority(settings, request_host)}/ws"
+    return f"{'wss' if secure else 'ws'}://{_authority(settings, host, proxied)}/ws"
 
 
-def csp(settings: Settings, request_host: str) -> str:
-    """Content-Security-Policy of every answer: own files only, and the gateway as the one other address."""
+def csp(settings: Settings, host: str, *, proxied: bool) -> str:
+    """Content-Security-Policy of the page: own files only, and the gateway as the one other address."""
     if settings.rt_public_url:
         parts = urlsplit(settings.rt_public_url)
         gateway = f"{parts.scheme}://{parts.netloc}"
     else:
-        authority = _authority(settings, request_host)
+        authority = _authority(settings, host, proxied)
         # The grammar of a policy has no IPv6 address; only its scheme can be named.
         gateway = "ws: wss:" if authority.startswith("[") else f"ws://{authority} wss://{authority}"
     return (
@@ -65,10 +68,16 @@ def csp(settings: Settings, request_host: str) -> str:
     )
 
 
-def _authority(settings: Settings, request_host: str) -> str:
+def _authority(settings: Settings, host: str, proxied: bool) -> str:
     # The host comes from the request: whatever is no host must not reach a header or the page's configuration.
-    host = request_host if _HOST.fullmatch(request_host) else _FALLBACK_HOST
-    return f"[{host}]:{settings.rt_port}" if ":" in host else f"{host}:{settings.rt_port}"
+    name = host_name(host)
+    if name is None:
+        name, host = _FALLBACK_HOST, ""
+    shown = f"[{name}]" if ":" in name else name
+    if not proxied:
+        return f"{shown}:{settings.rt_port}"
+    port = re.search(r":(\d+)$", host)
+    return f"{shown}:{int(port[1])}" if port else shown
 
 
 class _Files(StaticFiles):

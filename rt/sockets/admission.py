@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Protocol
 
-from config.limits import ADMISSION_TURN_S, HANDSHAKE_BYTES_MAX, KEY_WAIT_MESSAGES_MAX, KEY_WAITS_MAX
+from config.limits import ADMISSION_TURN_S, HEAD_BYTES_MAX, KEY_WAIT_MESSAGES_MAX, KEY_WAITS_MAX
 from rt.wire.closes import Closing
 from rt.wire.inbound import Decoded
 
@@ -61,7 +61,7 @@ class Admission:
         earlier = self._waiting.get(visitor)
         if earlier is not None:
             data = earlier + data
-        if (earlier is not None or len(data) > HANDSHAKE_BYTES_MAX) and visitor.transport is not None:
+        if (earlier is not None or len(data) > HEAD_BYTES_MAX) and visitor.transport is not None:
             visitor.transport.pause_reading()  # the kernel keeps what else it says
         self._waiting[visitor] = data
         self._schedule()

@@ -15,7 +15,7 @@ from websockets.http11 import Request
 from websockets.protocol import Protocol, State
 from websockets.speedups import apply_mask
 
-from config.limits import FRAGMENTS_PER_MESSAGE_MAX, HANDSHAKE_BYTES_MAX, INBOUND_MESSAGE_BYTES_MAX
+from config.limits import FRAGMENTS_PER_MESSAGE_MAX, HEAD_BYTES_MAX, INBOUND_MESSAGE_BYTES_MAX
 from rt.sockets import handshake, upgrade
 from rt.sockets.handshake import Page, Rules
 from rt.sockets.stream import Stream
@@ -190,7 +190,7 @@ class Connection(Stream):
 
     def _shake_hands(self, data: bytes) -> None:
         end = data.find(b"\r\n\r\n") + 4
-        if end > HANDSHAKE_BYTES_MAX or (end < 4 and len(data) > HANDSHAKE_BYTES_MAX):
+        if end > HEAD_BYTES_MAX or (end < 4 and len(data) > HEAD_BYTES_MAX):
             self._end(handshake.page(Page(431, b"request header fields too large\n")))
         elif end >= 4:
             head, rules = data[:end], self.rules()

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from websockets import http11
 from websockets.exceptions import NegotiationError
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
@@ -16,9 +17,12 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from config.addresses import host_name
+from config.limits import HEAD_BYTES_MAX
 
 SUBPROTOCOL: Final = "musclemap.v1"
 PATH: Final = "/ws"
+
+http11.MAX_LINE_LENGTH = HEAD_BYTES_MAX  # of one line, 8 KiB otherwise: cookies are one line
 
 _SILENT: Final = logging.getLogger("rt.websockets")
 _SILENT.addHandler(logging.NullHandler())

@@ -4,16 +4,19 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from redis import Redis
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from config.limits import HTTP_BODY_BYTES_MAX, HTTP_KEEP_ALIVE_S
+from config.limits import HEAD_BYTES_MAX, HTTP_BODY_BYTES_MAX, HTTP_KEEP_ALIVE_S
 from tests.support.fronts import DEPLOY, FRONTS, SITE, Front, front, trusting
 from tests.support.gateway import until
 from tests.support.processes import Fleet
+from tests.support.raw import UPGRADE
 from tests.support.stores import TestStores, environment
 
 SETTINGS = {"ALLOWED_ORIGINS": f"https://{SITE}", "TRUSTED_PROXIES": "127.0.0.1,::1", "COOKIE_SECURE": "true"}
@@ -51,18 +54,27 @@ def proxy(request: pytest.FixtureRequest, product: Fleet, tmp_path_factory: pyte
         yield running
 
 
-async def ask(proxy: Front, target: str, extra: str = "", method: str = "GET", body: str = "") -> tuple[int, bytes]:
+async def ask(
+    proxy: Front, target: str, extra: str = "", method: str = "GET", body: str = "", host: str = SITE
+) -> tuple[int, bytes]:
     """Status and body of the answer to `target` as it is spelled."""
+    head_bytes, _, rest = (await whole(proxy, target, extra, method, body, host)).partition(b"\r\n\r\n")
+    return int(head_bytes.split()[1]), rest
+
+
+async def whole(
+    proxy: Front, target: str, extra: str = "", method: str = "GET", body: str = "", host: str = SITE
+) -> bytes:
+    """The answer with its head."""
     async with asyncio.timeout(ANSWER_S):
         reader, writer = await proxy.open()
-        head = f"{method} {target} HTTP/1.1\r\nHost: {SITE}\r\n{extra}Connection: close\r\n"
+        head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{extra}Connection: close\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        writer.write(f"{head}\r\n{body}".encode())
+        writer.write(f"{head}\r\n{body}".encode("latin-1"))
         answer = await reader.read()
         writer.close()
-    head_bytes, _, rest = answer.partition(b"\r\n\r\n")
-    return int(head_bytes.split()[1]), rest
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -71,6 +83,14 @@ async def ask(proxy: Front, target: str, extra: str = "", method: str = "GET", b
 async def test_what_is_public_comes_through(proxy: Front, path: str) -> None:
     """Seen failing with `/static/*` not named."""
     assert (await ask(proxy, path))[0] == 200
+
+
+async def test_the_page_is_told_where_its_gateway_is(proxy: Front) -> None:
+    """As the browser reaches it, and the page's policy lets it go there. Seen failing with the gateway's own port."""
+    for host in (SITE, f"{SITE}:{proxy.port}"):
+        status, body = await ask(proxy, "/config.json", host=host)
+        assert (status, json.loads(body)) == (200, {"rtUrl": f"wss://{host}/ws"})
+        assert f"connect-src 'self' ws://{host} wss://{host};".encode() in await whole(proxy, "/", host=host)
 
 
 async def test_graphql_and_sockets_come_through(proxy: Front) -> None:
@@ -88,6 +108,42 @@ async def test_graphql_and_sockets_come_through(proxy: Front) -> None:
     ) as socket:
         await socket.send('{"type":"connect"}')
         assert json.loads(await asyncio.wait_for(socket.recv(), ANSWER_S))["type"] == "welcome"
+
+
+UPGRADING = "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items() if name not in ("Host", "Connection"))
+COOKIES = {
+    "8 KB": f"Cookie: {'c=d; ' * 1_620}e=f\r\n",
+    "a long one": f"Cookie: {'c' * (HEAD_BYTES_MAX - 1_500)}=d\r\n",
+    "of another alphabet": "Cookie: c=" + "é" * 9_000 + "\r\n",
+    "of two kinds": f"Cookie: {'c=d; ' * 1_000}e=f\r\n" + f"X-Note: {'n' * 5_000}\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", COOKIES)
+async def test_what_a_browser_brings_opens_page_and_socket(proxy: Front, product: Fleet, kind: str) -> None:
+    """Cookies of a site go to the page and to its socket, and one bound holds for both. Seen failing with 8 KiB for the
+    gateway and 32 for the API (the page came, its socket did not), with the 8 KiB that the reader of odd requests has
+    for a line, and with the 8 KiB that nginx has."""
+    cookies = COOKIES[kind]
+    assert (await ask(proxy, "/", cookies))[0] == 200
+    upgrade = f"GET /ws HTTP/1.1\r\nHost: {SITE}\r\nConnection: Upgrade\r\n{UPGRADING}{cookies}\r\n".encode("latin-1")
+    for open_one in (proxy.open, partial(asyncio.open_connection, "127.0.0.1", product.rt.port)):
+        reader, writer = await open_one()
+        writer.write(upgrade)
+        status = (await asyncio.wait_for(reader.readline(), ANSWER_S)).split()[1]
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        assert status == b"101"
+
+
+async def test_a_head_that_is_too_big_opens_neither(proxy: Front) -> None:
+    """Seen failing with 200 for the page where the API took twice as much."""
+    cookies = "".join(f"X-Note-{n}: {'n' * 6_000}\r\n" for n in range(3))
+    assert len(cookies) > HEAD_BYTES_MAX
+    assert (await ask(proxy, "/", cookies))[0] in (400, 431)
+    upgrade = UPGRADING + cookies
+    assert (await ask(proxy, "/ws", upgrade))[0] in (400, 431)
 
 
 async def test_a_plain_connection_is_sent_to_tls(proxy: Front) -> None:
@@ -170,8 +226,8 @@ async def test_a_body_that_is_too_big_is_refused_by_the_api(proxy: Front) -> Non
     ("name", "line"), [("Caddyfile", r"keepalive (\d+)s"), ("nginx.conf", r"keepalive_timeout (\d+)s;")]
 )
 def test_a_proxy_lets_go_of_a_connection_before_the_api_does(name: str, line: str) -> None:
-    """Else it sends a request into a connection that is just being closed, and answers 502. Seen failing with the 60
-    and 120 seconds that are the programs' own."""
+    """Else it sends a request into a connection that is just being closed, and answers 502. Other people's proxies
+    keep theirs for 60 s. Seen failing with 5 s of ours (3 of 364 POSTs were 502 behind a proxy with its defaults)."""
     found = re.findall(line, (DEPLOY / name).read_text("utf-8"))
     assert found
-    assert all(int(seconds) < HTTP_KEEP_ALIVE_S for seconds in found)
+    assert all(60 <= int(seconds) < HTTP_KEEP_ALIVE_S - 5 for seconds in found)

@@ -1,5 +1,6 @@
 """The systemd units as shipped: verified by systemd itself, and each role run under what its unit lets it do."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from config.embedded.postgres import OWNER
 from tests.support.fronts import DEPLOY, filled
+from tests.support.ledger import connection
 from tests.support.processes import Fleet, Service
-from tests.support.programs import needs
+from tests.support.programs import clients_of, needs
 from tests.support.stores import ROOT, Database, environment
 from tests.support.tokens import private_key
 
@@ -34,18 +37,18 @@ def secrets(role: str) -> dict[str, str]:
     return given
 
 
-@pytest.mark.parametrize("role", [*ROLES, "audit@"])
+@pytest.mark.parametrize("role", [*ROLES, "audit@", "backup"])
 def test_systemd_takes_the_unit(role: str, tmp_path: Path) -> None:
     """Every line of it, the place of the checkout put in. Seen failing with `ProtectProc=hidden`."""
-    installed = {"/opt/musclemap/.venv/bin/python": sys.executable, "/opt/musclemap": str(ROOT)}
+    text = unit(role).read_text("utf-8").replace("/opt/musclemap/.venv/bin/python", sys.executable)
     copy = tmp_path / unit(role).name
-    copy.write_text(filled(unit(role).read_text("utf-8"), installed))
+    copy.write_text(filled(text, {"/opt/musclemap": str(ROOT)}))
     asked = [needs("systemd-analyze"), "verify", "--man=no", str(copy)]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=ASK_S, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "musclemap" in line]) == (0, [])
 
 
-@pytest.mark.parametrize("role", [*ROLES, "audit@"])
+@pytest.mark.parametrize("role", [*ROLES, "audit@", "backup"])
 def test_a_unit_leaves_its_process_few_rights(role: str) -> None:
     """Seen failing with 4.7 each."""
     asked = [needs("systemd-analyze"), "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", "--no-pager"]
@@ -98,6 +101,38 @@ def sandbox(role: str) -> list[str]:
 def told(pid: int) -> bytes:
     """What others may read of a process."""
     return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline", "status"))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in UNITS.glob("*.timer")))
+def test_systemd_takes_the_timer(name: str, tmp_path: Path) -> None:
+    """And it starts a unit that is there. Seen failing with `OnCalender=`."""
+    service = re.sub(r"@\w+\.", "@.", name).replace(".timer", ".service")
+    assert (UNITS / service).is_file()
+    copy = tmp_path / name
+    copy.write_text((UNITS / name).read_text("utf-8"))
+    (tmp_path / name.replace(".timer", ".service")).write_text("[Service]\nExecStart=/bin/true\n")
+    asked = [needs("systemd-analyze"), "verify", "--man=no", str(copy)]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=ASK_S, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "musclemap" in line]) == (0, [])
+
+
+async def test_a_backup_is_made_within_its_unit(database: Database, tmp_path: Path) -> None:
+    """Seen failing with `flock` taken out of its system calls."""
+    text = unit("backup").read_text("utf-8")
+    assert "LoadCredential=database_owner_url:/etc/musclemap/backup/database_owner_url\n" in text
+    assert "Environment=DATABASE_OWNER_URL_FILE=%d/database_owner_url\n" in text
+    assert "StateDirectory=musclemap-backups\n" in text
+    assert "Environment=BACKUP_DIR=%S/musclemap-backups\n" in text
+    async with connection(database.superuser_url) as superuser:
+        await superuser.execute(f"ALTER ROLE {OWNER} CREATEDB")
+    (tmp_path / "database_owner_url").write_text(database.owner_url)
+    given = {"DATABASE_OWNER_URL_FILE": str(tmp_path / "database_owner_url"), "BACKUP_DIR": str(tmp_path / "backups")}
+    env = environment(**given, POSTGRES_BIN=clients_of())
+    command = [*sandbox("backup"), str(DEPLOY / "backup")]
+    run = subprocess.run
+    done = await asyncio.to_thread(run, command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path / "backups" / "musclemap-"))
 
 
 async def test_each_role_serves_within_its_unit(confined: Fleet, values: dict[str, str]) -> None:

@@ -53,8 +53,9 @@ MORE: Final = {
 # Read whole tables, and are meant to: the auditor's; or tables that do not grow with use.
 WHOLE: Final = ("api/credits/audit.sql: ",)
 HOUR: Final = timedelta(hours=1)
-# Statements in the code: of `make migrate`, of the embedded server, and the look whether the server answers.
-INLINE: Final = {"api/migrate.py", "config/embedded/postgres.py", "config/postgres.py"}
+# Statements in the code: of `make migrate`, of backups (the catalogue), of the embedded server, and the looks whether
+# the server answers and is the one it seems.
+INLINE: Final = {"api/backups.py", "api/migrate.py", "config/embedded/postgres.py", "config/postgres.py"}
 
 NOW: Final = datetime.now(UTC)
 LATER: Final = NOW + timedelta(days=7)

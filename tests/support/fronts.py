@@ -32,6 +32,7 @@ from tests.support.stores import ROOT
 
 DEPLOY: Final = ROOT / "config" / "deploy"
 FRONTS: Final = ("caddy", "nginx")
+_FILES: Final = {"caddy": "Caddyfile", "nginx": "nginx.conf"}
 SITE: Final = "musclemap.example"  # the name in nginx.conf
 START_S: Final = 30.0
 STOP: Final = ((signal.SIGTERM, 3.0),)
@@ -52,19 +53,25 @@ class Front:
 
 
 @contextmanager
-def front(name: str, folder: Path, *, api_port: int, rt_port: int) -> Iterator[Front]:
-    """`name` (of FRONTS) before an API and a gateway on these ports of this machine; ends with the test."""
+def front(name: str, folder: Path, *, api_port: int, rt_port: int, text: str = "") -> Iterator[Front]:
+    """`name` (of FRONTS) before an API and a gateway on these ports of this machine; ends with the test. `text` stands
+    in for the shipped file."""
     folder = folder / name
     folder.mkdir(parents=True)
     proxy = Front(name, free_port(), free_port(), folder / f"{name}.log")
     prepare = {"caddy": _caddy, "nginx": _nginx}[name]
-    command, env = prepare(folder, proxy, api_port, rt_port)
+    command, env = prepare(folder, proxy, text or shipped(name), api_port, rt_port)
     process = child.start(command, folder=folder, env=env, log=proxy.log, at_our_death=signal.SIGTERM)
     try:
         child.wait_until(lambda: _serves(proxy.port), process, name=name, log=proxy.log, limit_s=START_S)
         yield proxy
     finally:
         _end(process)
+
+
+def shipped(name: str) -> str:
+    """The file of this proxy (of FRONTS)."""
+    return (DEPLOY / _FILES[name]).read_text("utf-8")
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -75,14 +82,16 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _caddy(folder: Path, proxy: Front, api_port: int, rt_port: int) -> tuple[Sequence[str], Mapping[str, str]]:
+def _caddy(
+    folder: Path, proxy: Front, text: str, api_port: int, rt_port: int
+) -> tuple[Sequence[str], Mapping[str, str]]:
     # The shipped file has no options of the whole server, so these can stand before it.
     options = (
         "{\n\tadmin off\n\tskip_install_trust\n\tlocal_certs\n"
         f"\tdefault_bind {HOST}\n\thttp_port {proxy.plain_port}\n\thttps_port {proxy.port}\n}}\n"
     )
     config = folder / "Caddyfile"
-    config.write_text(f"{options}import {DEPLOY / 'Caddyfile'}\n")
+    config.write_text(f"{options}{text}")
     addresses = {
         "SITE_ADDRESS": SITE,
         "API_ADDRESS": f"{HOST}:{api_port}",
@@ -93,10 +102,12 @@ def _caddy(folder: Path, proxy: Front, api_port: int, rt_port: int) -> tuple[Seq
     return command, {**child.CLEAN, **homes, **addresses}
 
 
-def _nginx(folder: Path, proxy: Front, api_port: int, rt_port: int) -> tuple[Sequence[str], Mapping[str, str]]:
+def _nginx(
+    folder: Path, proxy: Front, text: str, api_port: int, rt_port: int
+) -> tuple[Sequence[str], Mapping[str, str]]:
     certificate, key = make_certificate(folder)
-    shipped = filled(
-        (DEPLOY / "nginx.conf").read_text("utf-8"),
+    site = filled(
+        text,
         {
             "server 127.0.0.1:8001;": f"server {HOST}:{rt_port};",
             "server 127.0.0.1:8000;": f"server {HOST}:{api_port};",
@@ -108,7 +119,7 @@ def _nginx(folder: Path, proxy: Front, api_port: int, rt_port: int) -> tuple[Seq
             "/etc/ssl/musclemap/privkey.pem": str(key),
         },
     )
-    (folder / "site.conf").write_text(shipped)
+    (folder / "site.conf").write_text(site)
     temporary = "".join(
         f"{kind}_temp_path {folder / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )

@@ -6,6 +6,8 @@ from api.connections import Connections
 from config.awake import AwakeClock
 from config.limits import HTTP_HEAD_S, HTTP_KEEP_ALIVE_S, HTTP_SWEEP_S, HTTP_UNREAD_BYTES_PER_S_MIN, HTTP_UNREAD_LOOK_S
 
+PROXIES_KEEP_S = 60  # nginx and most balancers by themselves, and both as shipped
+
 
 class Peer:
     """One connection; `left` bytes of its answer are unsent."""
@@ -63,3 +65,15 @@ def test_a_pause_is_no_silence_of_others(pause_s: int) -> None:
         ended = [at or (scene.at - began) * is_over for at, is_over in zip(ended, now, strict=True)]
     for at, limit_s in zip(ended, (HTTP_KEEP_ALIVE_S, HTTP_HEAD_S, HTTP_UNREAD_LOOK_S), strict=True):
         assert pause_s + limit_s - 2 * HTTP_SWEEP_S <= at <= pause_s + limit_s + HTTP_SWEEP_S
+
+
+def test_an_idle_connection_outlives_those_of_proxies() -> None:
+    """Whoever reuses a connection must be the first to end it: else a request meets a closing one, and is a 502.
+    Seen failing with 5 s."""
+    scene = Scene()
+    for _ in range(PROXIES_KEEP_S + 10):
+        scene.sweep(1.0)
+    assert not scene.idle.ended
+    for _ in range(HTTP_KEEP_ALIVE_S - PROXIES_KEEP_S):
+        scene.sweep(1.0)
+    assert scene.idle.ended

@@ -5,6 +5,7 @@ import pytest
 from config.addresses import address_group, client_address, host_name, is_lenient, networks
 
 PROXIES = networks(["10.0.0.0/8", "192.168.1.7", "2001:db8::/32"])
+ODD = ("1.2.3.4:", "1.2.3.4:65536", "[1.2.3.4", "1.2.3.4]", "[::1]80", "[]", ":80", "[unknown]:1", "1.2.3.4:٨", "_x")
 
 
 @pytest.mark.parametrize(
@@ -21,10 +22,19 @@ PROXIES = networks(["10.0.0.0/8", "192.168.1.7", "2001:db8::/32"])
         ("::ffff:10.1.2.3", "198.51.100.1", "198.51.100.1"),
         ("2001:db8::1", "2001:db9::9", "2001:db9::9"),
         ("unknown", "198.51.100.1", "unknown"),
+        ("10.1.2.3", "198.51.100.1:567", "198.51.100.1"),
+        ("10.1.2.3", "[2001:db9::1]", "2001:db9::1"),
+        ("10.1.2.3", "[2001:db9::1]:80", "2001:db9::1"),
+        ("10.1.2.3", "[::1]:80", "::1"),
+        ("10.1.2.3", "198.51.100.1:1, 192.168.1.7:2", "198.51.100.1"),
+        ("10.1.2.3", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("10.1.2.3", "[::ffff:198.51.100.1]:80", "198.51.100.1"),
+        *(("10.1.2.3", f"198.51.100.1, {odd}", "10.1.2.3") for odd in ODD),
     ],
 )
 def test_the_rightmost_address_that_is_no_proxy_is_the_client(peer: str, header: str | None, client: str) -> None:
-    """Seen failing with the leftmost entry taken."""
+    """Seen failing with the leftmost entry taken; and before entries could have ports and brackets: everybody behind
+    such a balancer was one address, its own."""
     assert client_address(peer, header, PROXIES) == client
 
 

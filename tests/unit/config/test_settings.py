@@ -51,6 +51,31 @@ def test_production_allows_the_origins_that_were_named_and_no_other() -> None:
     assert "http://localhost:8000" in Settings(allowed_origins=APP).origins
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "origin"),
+    [
+        ("::1", 8000, "http://[::1]:8000"),
+        ("0:0:0:0:0:0:0:1", 8000, "http://[::1]:8000"),
+        ("Gym.lan", 8000, "http://gym.lan:8000"),
+        ("127.0.0.1", 80, "http://127.0.0.1"),
+    ],
+)
+def test_the_own_origin_is_written_as_browsers_send_it(host: str, port: int, origin: str) -> None:
+    """The page at that address may then call the API. Seen failing with host and port pasted together:
+    http://::1:8000."""
+    own = Settings(api_host=host, api_port=port)
+    assert origin in own.origins
+    assert {"http://::1:8000", "http://0:0:0:0:0:0:0:1:8000"}.isdisjoint(own.origins)
+    assert own.hosts >= {"localhost", "127.0.0.1"}
+
+
+@pytest.mark.parametrize("word", ["localhost", "127.0.0.1:80", "10.0.0.0/33", "::1/129"])
+def test_a_proxy_is_trusted_by_its_address(word: str) -> None:
+    """Seen failing (taken here, and a traceback when the process started) where nobody had looked at it."""
+    with pytest.raises(ValidationError, match="TRUSTED_PROXIES must be addresses or networks"):
+        Settings(trusted_proxies=f"127.0.0.1,{word}")
+
+
 SECRETS = ("database_url", "database_owner_url", "redis_url", "jwt_private_key", "ticket_secret", "map_secret")
 
 
