@@ -60,7 +60,7 @@ def test_a_pause_is_no_silence_of_others(pause_s: int) -> None:
     if pause_s:
         assert scene.sweep(pause_s) == [False, False, False]
     ended: list[float] = [0.0] * 3
-    for _ in range(HTTP_HEAD_S + 2):
+    for _ in range(max(HTTP_HEAD_S, HTTP_KEEP_ALIVE_S) + 2):
         now = scene.sweep(HTTP_SWEEP_S)
         ended = [at or (scene.at - began) * is_over for at, is_over in zip(ended, now, strict=True)]
     for at, limit_s in zip(ended, (HTTP_KEEP_ALIVE_S, HTTP_HEAD_S, HTTP_UNREAD_LOOK_S), strict=True):
