@@ -18,7 +18,6 @@ from config.limits import (
     FEED_STREAM_EVENTS,
     FEED_STREAM_EVENTS_MAX,
     FEED_STREAM_S,
-    PARTITION_MONTHS_AHEAD,
     RELAY_BATCH,
     RELAY_BATCH_BACKLOG,
     RELAY_DEPTH_MAX,
@@ -46,7 +45,6 @@ _MISSING_POSITIONS: Final = _QUERIES["missing_positions"]
 _NEWEST_POSITIONS: Final = _QUERIES["newest_positions"]
 _STREAM_FROM: Final = _QUERIES["stream_from"]
 _OUTBOX_DEPTH: Final = _QUERIES["outbox_depth"]
-_ENSURE_PARTITIONS: Final = _QUERIES["ensure_partitions"]
 
 Entries = list[tuple[int, bytes]]
 
@@ -208,11 +206,6 @@ class RelayStore:
         async with committed(self._pool) as tx:
             row = await tx.fetchrow(_OUTBOX_DEPTH, RELAY_DEPTH_MAX)
         return row["depth"], row["age_s"]
-
-    async def ensure_partitions(self) -> int:
-        """Makes the partitions of the coming months; how many were new."""
-        async with committed(self._pool) as tx:
-            return int(await tx.fetchval(_ENSURE_PARTITIONS, PARTITION_MONTHS_AHEAD))
 
     async def _entries_after(self, channel: Channel, offset: int) -> Entries:
         async with committed(self._pool) as tx:

@@ -32,5 +32,5 @@ BEGIN
   -- The auditor.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', app);
 
-  EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer) TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer), make_month(text, date) TO %I', app);
 END $$;

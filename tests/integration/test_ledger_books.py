@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from api.credits.audit import CHECKS, audit
-from tests.support.ledger import Ledger, connection, ledger, query
+from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
 
 
@@ -176,18 +176,3 @@ async def _findings(superuser: asyncpg.Connection) -> list[asyncpg.Record]:
             self.check = check
 
     return [Row(name) for name, one in CHECKS.items() for _ in await superuser.fetch(one.sql, 20)]
-
-
-async def test_a_month_is_prepared_and_what_came_before_it_moves_in(database: Database) -> None:
-    event = query(
-        "SELECT append_event(gen_random_uuid(), '2031-05-07T10:00:00Z', 'musclemap', 'x', 1, gen_random_uuid(),"
-        " gen_random_uuid(), 'n', '{}', '{}')"
-    )
-    async with connection(database.url) as app:
-        await app.execute(event.sql)
-        where = "SELECT tableoid::regclass::text FROM activity_events"
-        assert await app.fetchval(where) == "activity_events_other"
-        assert await app.fetchval("SELECT ensure_event_partitions('2031-04-30', 3)") == 3
-        assert await app.fetchval(where) == "activity_events_2031_05"
-        assert await app.fetchval("SELECT ensure_event_partitions('2031-04-30', 3)") == 0
-        assert await app.fetchval("SELECT count(*) FROM activity_events") == 1

@@ -223,7 +223,8 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
             ("musclemap", "community", FEED_STREAM_EVENTS, float(FEED_STREAM_S), FEED_STREAM_EVENTS_MAX)
         ],
         file + "outbox_depth": [(RELAY_DEPTH_MAX,)],
-        file + "ensure_partitions": [(1,)],
+        file + "bound_wait": [("2000",)],
+        file + "make_month": [("activity_events", months) for months in (0, 40)],
         file + "audits": [()],
     }
 
