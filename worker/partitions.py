@@ -20,7 +20,7 @@ from worker.store import committed
 
 log = structlog.get_logger()
 
-PARTITIONED: Final = ("activity_events",)
+PARTITIONED: Final = ("activity_events", "stream_positions")
 
 _QUERIES: Final = load_queries(__file__)
 _BOUND_WAIT: Final = _QUERIES["bound_wait"]

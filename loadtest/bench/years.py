@@ -88,7 +88,10 @@ class Side:
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
         if not await owner.fetchval("SELECT count(*) FROM users"):
             await owner.execute(_PEOPLE.replace("$1", str(PEOPLE)))
-        data = "SELECT jsonb_set(data, '{workout_id}', to_jsonb(gen_random_uuid()))::text FROM activity_events LIMIT 1"
+        data = (
+            "SELECT jsonb_set((body -> 'data')::jsonb, '{workout_id}', to_jsonb(gen_random_uuid()))::text"
+            " FROM feed_positions WHERE source IS NULL LIMIT 1"
+        )
         self.data = await owner.fetchval(data) or "{}"
         await owner.close()
         first = await self.pool.fetchval("SELECT id FROM users ORDER BY id LIMIT 1")

@@ -146,6 +146,19 @@ DEFECTS = {
         ),
         {"feed_with_holes"},
     ),
+    "a position that refers to nothing": (
+        (
+            "INSERT INTO feed_channels (namespace, channel, last_offset)"
+            " SELECT 'musclemap', 'profile:' || id, 1 FROM users;"
+            ' INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, source)'
+            " SELECT 'musclemap', 'profile:' || id, 1, gen_random_uuid(), now(), 7 FROM users"
+        ),
+        {"position_without_body"},
+    ),
+    "a watermark above what a term has reached": (
+        "UPDATE retention SET through = at - interval '89 days', days = 90",
+        {"dropped_too_much"},
+    ),
 }
 
 
