@@ -14,7 +14,7 @@ import structlog
 from api.credits.audit import BEGINNING, lowest_id
 from api.db import Transaction
 from api.queries import load_queries
-from config.limits import FEED_STREAM_EVENTS, RETENTION_EVERY_S, RETENTION_REST_S, RETENTION_ROWS
+from config.limits import FEED_STREAM_EVENTS, RETENTION_AGAIN_S, RETENTION_EVERY_S, RETENTION_REST_S, RETENTION_ROWS
 from config.metrics import FAILURES
 from config.postgres import UNAVAILABLE
 from config.settings import Settings
@@ -39,20 +39,17 @@ Chore = Callable[[Transaction, Settings], Any]
 async def keep_terms(pool: asyncpg.Pool, settings: Settings) -> None:
     """Looks for it for as long as the process lives; several workers may do so at once."""
     while True:
+        again_s: float = RETENTION_EVERY_S
         for what, chore in CHORES:
             try:
                 await drop_all(pool, settings, what, chore)
-            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                if isinstance(error, asyncpg.PostgresError):  # else it is not connected yet, or away
-                    FAILURES.labels("retention").inc()
-                    log.warning("nothing_dropped", what=what, why=type(error).__name__)
-        try:
-            async with committed(pool) as tx:
-                for row in await tx.fetch(_OLDEST):
-                    metrics.OLDEST_S.labels(row["what"]).set(row["age_s"] or 0)
-        except (*UNAVAILABLE, asyncpg.PostgresError):
-            await asyncio.sleep(RETENTION_REST_S)
-        await asyncio.sleep(RETENTION_EVERY_S)
+                await _measure(pool)
+            except UNAVAILABLE:
+                again_s = RETENTION_AGAIN_S
+            except asyncpg.PostgresError as error:  # somebody reads for long, or it is not migrated yet
+                FAILURES.labels("retention").inc()
+                log.warning("nothing_dropped", what=what, why=type(error).__name__)
+        await asyncio.sleep(again_s)
 
 
 async def drop_all(pool: asyncpg.Pool, settings: Settings, what: str, chore: Chore) -> int:
@@ -69,6 +66,12 @@ async def drop_all(pool: asyncpg.Pool, settings: Settings, what: str, chore: Cho
         total += rows
         metrics.DROPPED.labels(what).inc(rows)
         await asyncio.sleep(RETENTION_REST_S)
+
+
+async def _measure(pool: asyncpg.Pool) -> None:
+    async with committed(pool) as tx:
+        for row in await tx.fetch(_OLDEST):
+            metrics.OLDEST_S.labels(row["what"]).set(row["age_s"] or 0)
 
 
 async def _events(tx: Transaction, settings: Settings) -> int | None:

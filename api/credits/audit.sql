@@ -126,12 +126,16 @@ HAVING count(p."offset") <> c.last_offset - c.dropped_through
  LIMIT $1;
 
 -- name: position_without_body
-SELECT f.channel || ' ' || f."offset" AS subject, format('refers to %s of the owner', f.source) AS detail
-  FROM feed_positions AS f
-  LEFT JOIN feed_positions AS o ON o.namespace = f.namespace AND o.channel = 'user:' || substr(f.channel, 9)
-                               AND o."offset" = f.source AND o.body IS NOT NULL
- WHERE f.source IS NOT NULL AND (o.event_id IS NULL OR o.event_id <> f.event_id)
- LIMIT $1;
+-- All of them first: whoever expects some would compare each with each, which takes minutes where there is none.
+WITH broken AS MATERIALIZED (
+  SELECT f.channel, f."offset", f.source
+    FROM feed_positions AS f
+    LEFT JOIN feed_positions AS o ON o.namespace = f.namespace AND o.channel = 'user:' || substr(f.channel, 9)
+                                 AND o."offset" = f.source AND o.body IS NOT NULL
+   WHERE f.source IS NOT NULL AND (o.event_id IS NULL OR o.event_id <> f.event_id)
+)
+SELECT channel || ' ' || "offset" AS subject, format('refers to %s of the owner', source) AS detail
+  FROM broken LIMIT $1;
 
 -- name: dropped_too_much
 -- Something that a term had not reached, a person's feed, or the newest of a stream.

@@ -38,6 +38,7 @@ from loadtest.bench.years_fill import fill
 from rt.feed.store import FeedStore
 from rt.wire.channels import COMMUNITY, history_key, meta_key, profile_channel, user_channel
 from worker.relay import Relay
+from worker.retention import CHORES, drop_all
 
 WORKOUTS: Final = 200_000
 BACKLOG: Final = 20_000
@@ -67,6 +68,13 @@ WITH numbered AS (
 )
 INSERT INTO users (id, account_id, email, name, password_hash, created_at, updated_at)
 SELECT id, account_id, 'bench' || n || '@example.org', 'Bench ' || n, '', now(), now() FROM opened
+"""
+
+
+_STORED: Final = """
+SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class AS c LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
+ WHERE c.oid = 'feed_positions'::regclass
+    OR i.inhparent IN ('activity_events'::regclass, 'stream_positions'::regclass)
 """
 
 
@@ -225,6 +233,20 @@ class Side:
             took_s = time.monotonic() - started
         return {"relay's start to its first event, ms": f"{took_s * 1000:.0f}"}
 
+    async def stored(self) -> dict[str, str]:
+        """Bytes of events and feeds for each workout, before and after what is over its term went."""
+        owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
+        logged = await owner.fetchval("SELECT count(*) FROM workouts")
+        before = await owner.fetchval(_STORED)
+        for what, chore in CHORES:
+            await drop_all(self.pool, self.settings, what, chore)
+        after = await owner.fetchval(_STORED)
+        await owner.close()
+        return {
+            "events and feeds, bytes a workout": f"{before / logged:.0f}",
+            "… without what is over its term": f"{after / logged:.0f}",
+        }
+
     async def audited(self) -> dict[str, str]:
         """Seconds of the audit of everything, and of the next one, of what came since."""
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
@@ -301,7 +323,7 @@ async def _figures(backlog: int) -> dict[str, str]:
     await side.open()
     try:
         figures = await side.pages()
-        for part in (side.train, side.relay, side.start, lambda: side.backlog(backlog), side.audited):
+        for part in (side.train, side.relay, side.start, lambda: side.backlog(backlog), side.audited, side.stored):
             figures |= await part()
     finally:
         await side.close()

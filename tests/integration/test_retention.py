@@ -1,14 +1,17 @@
 """What is over its term goes, nothing else does, and readers, the relay and the auditor go on over what is kept."""
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx2
 import pytest
 
 from api.credits import audit as auditor
@@ -26,8 +29,9 @@ from rt.wire.channels import COMMUNITY
 from tests.integration.test_beside_a_backup import SLOWEST_S, Training
 from tests.integration.test_relay_backlog import lead, publishing
 from tests.support.ledger import Ledger, connection, ledger
+from tests.support.processes import Fleet
 from tests.support.relay import append_event, eventually
-from tests.support.stores import Database
+from tests.support.stores import Database, environment
 from worker.relay import renditions_of
 from worker.retention import CHORES, drop_all
 from worker.store import RelayStore
@@ -244,6 +248,29 @@ async def test_the_relay_goes_on_over_what_is_kept(books: Ledger, database: Data
             assert [offset for offset, _ in told.events] == list(range(dropped + 1, WORKOUTS + 4))
     finally:
         await redis.aclose()
+
+
+async def test_the_worker_drops_and_says_so(books: Ledger, database: Database, redis_url: str, tmp_path: Path) -> None:
+    """Seen failing with the job left out of the worker."""
+    worker = Fleet(environment(DATABASE_URL=database.url, REDIS_URL=redis_url), tmp_path, roles=("worker",))
+
+    async def told() -> dict[str, float]:
+        async with httpx2.AsyncClient() as http:
+            text = (await http.get(worker.worker.http("/metrics"))).text
+        return {name: float(value) for name, value in re.findall(r"^(retention_\S+) (\S+)$", text, re.MULTILINE)}
+
+    async with worker:
+        figures = await eventually(
+            told,
+            lambda figures: figures.get('retention_oldest_seconds{what="stream_positions"}', 1e9) < 122 * 86_400,
+            40,
+        )
+        for what in ("activity_events", "stream_positions"):
+            assert figures[f'retention_rows_dropped_total{{what="{what}"}}'] > WORKOUTS / 2
+        figures = await eventually(
+            told, lambda figures: figures.get('retention_oldest_seconds{what="sessions"}', 1e9) < 3 * 86_400
+        )
+    assert await drop(books) == {"activity_events": 0, "stream_positions": 0, "sessions": 0}
 
 
 async def test_sessions_go_some_time_after_their_end(database: Database) -> None:
