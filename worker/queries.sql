@@ -58,12 +58,12 @@ DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM oldest UNION SELECT id F
 RETURNING id, event::text AS event;
 
 -- name: number
--- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies, or null and in $6 the place (from 1) of the row here that
--- has the body, $7 whether the channel is a stream: arrays of one length, in the order of the events.
+-- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies, or null for what followers hear of the row before, $6
+-- whether the channel is a stream: arrays of one length, in the order of the events.
 -- The rows of feed_channels stay locked to the end of the transaction, so offsets are dense and in commit order.
 WITH given AS (
-  SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[], $6::bigint[], $7::boolean[])
-    WITH ORDINALITY AS g (namespace, channel, event_id, event_at, body, source, stream, n)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[], $6::boolean[])
+    WITH ORDINALITY AS g (namespace, channel, event_id, event_at, body, stream, n)
 ), counted AS (
   SELECT namespace, channel, count(*) AS size FROM given GROUP BY namespace, channel
 ), heads AS (
@@ -76,8 +76,8 @@ WITH given AS (
   FROM given AS g JOIN counted AS c USING (namespace, channel) JOIN heads AS h USING (namespace, channel)
 ), kept AS (
   INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body, source)
-  SELECT g.namespace, g.channel, g."offset", g.event_id, g.event_at, g.body::json, o."offset"
-  FROM numbered AS g LEFT JOIN numbered AS o ON o.n = g.source WHERE NOT g.stream
+  SELECT namespace, channel, "offset", event_id, event_at, body::json, CASE WHEN body IS NULL THEN before END
+  FROM (SELECT *, lag("offset") OVER (ORDER BY n) AS before FROM numbered) AS g WHERE NOT stream
 ), streamed AS (
   INSERT INTO stream_positions (namespace, channel, "offset", event_id, event_at, numbered_at, body)
   SELECT namespace, channel, "offset", event_id, event_at, statement_timestamp(), body::json FROM numbered WHERE stream

@@ -238,18 +238,10 @@ def _body(key: tuple[str, str], row: Any) -> bytes:
 
 
 def _given(renditions: Sequence[Rendition]) -> Iterable[tuple[Any, ...]]:
-    """The rows of `number`: a follower's has the place of the owner's in place of a body."""
-    owners = 0
-    for place, rendition in enumerate(renditions, 1):
-        channel = rendition.channel
-        derived = channel.kind is ChannelKind.PROFILE
-        if channel.kind is ChannelKind.USER:
-            owners = place
-        body = None if derived else rendition.body.decode()
-        yield (
-            *(channel.namespace, channel.name, rendition.event_id, rendition.event_at, body),
-            *(owners if derived else None, channel.is_stream),
-        )
+    """The rows of `number`: a follower's has no body, because the owner's stands before it."""
+    for one in renditions:
+        body = None if one.channel.kind is ChannelKind.PROFILE else one.body.decode()
+        yield one.channel.namespace, one.channel.name, one.event_id, one.event_at, body, one.channel.is_stream
 
 
 def _channels(rows: Iterable[Any]) -> list[Channel]:

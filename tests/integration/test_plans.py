@@ -208,7 +208,7 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
     size = len(some)
     given = (
         *(["musclemap"] * size, some, ids, [NOW] * size, ['{"id":"x"}'] * (size - 1) + [None]),
-        *([None] * (size - 1) + [1], [channel == "community" for channel in some]),
+        [channel == "community" for channel in some],
     )
     pages = [("", ""), ("musclemap", "community"), ("musclemap", channels[50]), ("musclemap", "user:z"), ("z", "z")]
     return {
