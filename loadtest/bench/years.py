@@ -234,17 +234,17 @@ class Side:
         return {"relay's start to its first event, ms": f"{took_s * 1000:.0f}"}
 
     async def stored(self) -> dict[str, str]:
-        """Bytes of events and feeds for each workout, before and after what is over its term went."""
+        """Bytes of events and feeds for each public event, before and after what is over its term went."""
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
-        logged = await owner.fetchval("SELECT count(*) FROM workouts")
+        told = await owner.fetchval("SELECT last_offset FROM feed_channels WHERE channel = 'community'")
         before = await owner.fetchval(_STORED)
         for what, chore in CHORES:
             await drop_all(self.pool, self.settings, what, chore)
         after = await owner.fetchval(_STORED)
         await owner.close()
         return {
-            "events and feeds, bytes a workout": f"{before / logged:.0f}",
-            "… without what is over its term": f"{after / logged:.0f}",
+            "events and feeds, bytes an event": f"{before / told:.0f}",
+            "… without what is over its term": f"{after / told:.0f}",
         }
 
     async def audited(self) -> dict[str, str]:
