@@ -1,8 +1,8 @@
 """`python -m api.migrate`: brings the database to this release, and the application's role and reference data with it.
 
-Numbered files run once, in order, each in its own transaction, and are remembered with a checksum; grants.sql runs
-each time. Two runs at once wait for each other. Needs a direct connection (DATABASE_OWNER_URL), not PgBouncer: the
-lock belongs to the session.
+Numbered files run once, in order, as api/ddl.py says, and are remembered with a checksum; grants.sql runs each time.
+Two runs at once wait for each other. Needs a direct connection (DATABASE_OWNER_URL), not PgBouncer: the lock belongs to
+the session.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 import structlog
 
+from api import ddl
 from api.reference import data, store
+from config.limits import DDL_LOCK_S, DDL_TRIES_S
 from config.postgres import ENCODING, ERRORS, unfit
 from config.settings import Settings, load
 
@@ -78,8 +80,8 @@ def role_of(url: str) -> tuple[str, str | None]:
     return role, password
 
 
-async def migrate(settings: Settings) -> str:
-    """Migrates; returns the line to print. Raises MigrationError."""
+async def migrate(settings: Settings, folder: Path = FOLDER) -> str:
+    """Migrates by the files of `folder`; returns the line to print. Raises MigrationError."""
     role, password = role_of(settings.database_url.get_secret_value())
     try:
         connection = await asyncpg.connect(settings.database_owner_url.get_secret_value(), timeout=CONNECT_S)
@@ -89,17 +91,18 @@ async def migrate(settings: Settings) -> str:
         await _lock(connection)
         await _check_server(connection, role)
         await _ensure_role(connection, role, password)
-        applied = await _apply(connection, migrations())
-        await _grant(connection, role)
-        async with connection.transaction():
-            await store.upsert(connection, data.load())
+        applied = await _apply(connection, migrations(folder))
+        await ddl.patiently(connection, lambda: _grant(connection, role))
+        await ddl.patiently(connection, lambda: store.upsert(connection, data.load()))
+    except ddl.LockedError:
+        raise MigrationError(f"a table was in use for {DDL_TRIES_S} s: try again when that is over") from None
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(f"the role of DATABASE_OWNER_URL may not do this: {_first_line(error)}") from error
     except asyncpg.PostgresError as error:
         raise MigrationError(_first_line(error)) from error
     finally:
         await connection.close(timeout=CONNECT_S)
-    total = len(migrations())
+    total = len(migrations(folder))
     return f"database is at migration {total} ({applied} applied now), reference data and grants of {role} are current"
 
 
@@ -111,6 +114,7 @@ async def _lock(connection: asyncpg.Connection) -> None:
         raise MigrationError(
             f"another migration has been running for {LOCK_WAIT_S} s: wait for it, or end it"
         ) from None
+    await connection.execute(f"SET lock_timeout TO '{DDL_LOCK_S}s'")
 
 
 async def _check_server(connection: asyncpg.Connection, role: str) -> None:
@@ -162,15 +166,21 @@ async def _apply(connection: asyncpg.Connection, files: list[Migration]) -> int:
             if done[file.number] != file.checksum:
                 raise MigrationError(f"{file.name} was changed after it was applied: put it back, add a new file")
             continue
+
+        async def note(file: Migration = file) -> None:
+            await connection.execute(
+                "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
+                file.number,
+                file.name,
+                file.checksum,
+            )
+
         try:
-            async with connection.transaction():
-                await connection.execute(file.sql)
-                await connection.execute(
-                    "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
-                    file.number,
-                    file.name,
-                    file.checksum,
-                )
+            await ddl.apply(connection, file.sql, note)
+        except ddl.LockedError:
+            raise MigrationError(
+                f"{file.name}: a table was in use for {DDL_TRIES_S} s, by a backup perhaps: try again when that is over"
+            ) from None
         except asyncpg.InsufficientPrivilegeError:
             raise
         except asyncpg.PostgresError as error:
@@ -180,9 +190,8 @@ async def _apply(connection: asyncpg.Connection, files: list[Migration]) -> int:
 
 
 async def _grant(connection: asyncpg.Connection, role: str) -> None:
-    async with connection.transaction():
-        await connection.execute("SELECT set_config('musclemap.app_role', $1, true)", role)
-        await connection.execute((FOLDER / GRANTS).read_text("utf-8"))
+    await connection.execute("SELECT set_config('musclemap.app_role', $1, true)", role)
+    await connection.execute((FOLDER / GRANTS).read_text("utf-8"))
 
 
 def _quoted(name: str) -> str:

@@ -174,7 +174,13 @@ RELAY_MARK_S: Final = 1  # an idle relay writes down what it published after thi
 RELAY_DRAIN_S: Final = 3  # a stopping relay publishes what it has numbered; PostgreSQL keeps what is left
 RELAY_LOOK_S: Final = 1  # how often the relay renews the epoch and asks whether this is still the same Redis
 RELAY_DEPTH_MAX: Final = 10_000  # the outbox is counted no further
-PARTITION_MONTHS_AHEAD: Final = 3
+PARTITION_MONTHS_AHEAD: Final = 6  # this one included
+PARTITIONS_EVERY_S: Final = 3_600  # months are looked after this often, and ...
+PARTITIONS_AGAIN_S: Final = 10  # ... one that could not be made, because somebody reads, is tried again after this
+RETENTION_EVERY_S: Final = 600  # what is over its term is looked for this often, and ...
+RETENTION_AGAIN_S: Final = 5  # ... where PostgreSQL was away or is not connected yet, after this; ...
+RETENTION_ROWS: Final = 500  # ... deleted by so many rows a transaction, where it is no month of its own, ...
+RETENTION_REST_S: Final = 0.1  # ... with a rest after each: the relay and workouts come first
 AUDIT_LATE_S: Final = 600  # from the time in an id to the commit of its row, at most: retries and clocks apart
 AUDIT_WINDOWS_RECOUNTED: Final = 3  # the newest, by each audit; an audit of everything counts all again
 AUDITS_LOOK_S: Final = 30  # how often a worker tells what the last audits found
@@ -252,6 +258,11 @@ ARGON2_SHARE: Final = 0.25  # of such a line for one address
 TOKENS_KEPT: Final = 10_000  # verified access tokens remembered, so that ES256 (96 µs) is paid once each
 PUBLISH_TO_REDIS_S: Final = 5  # keys and vocabulary written again, so that a wiped Redis has them soon
 RETRY_AFTER_S: Final = 1  # what a 503 asks for
+
+# --- migrations
+DDL_LOCK_S: Final = 2  # a file waits for its locks this long in all, and whoever comes after it waits with it; then ...
+DDL_PAUSE_S: Final = 2  # ... it lets everybody pass for once to twice this ...
+DDL_TRIES_S: Final = 600  # ... and tries again, for so long
 
 # --- stopping
 SHUTDOWN_S_MAX: Final = 10

@@ -128,6 +128,19 @@ class Settings(BaseSettings):
     welcome_credits: int = Field(100, ge=0, le=1_000_000, description="Credits that a new account is given")
     workout_cost: int = Field(25, ge=0, le=1_000_000, description="Credits that a workout costs after the trial")
 
+    keep_community_days: int = Field(
+        90,
+        ge=1,
+        le=36_500,
+        description="Days that the community's feed is kept, and its newest 1,000 events in any case",
+    )
+    keep_events_days: int = Field(
+        90, ge=8, le=36_500, description="Days that recorded events are kept beside the feeds of their owners"
+    )
+    keep_sessions_days: int = Field(
+        2, ge=2, le=36_500, description="Days that a session is kept after its end, with its refresh tokens"
+    )
+
     connections_max: int = Field(
         50_000, ge=1, description="Open sockets of one gateway process; fewer where it may open fewer files"
     )

@@ -15,7 +15,9 @@ from config.process import Lifetime, configure_logging, run
 from config.settings import Settings, load
 from worker.audit import audit_once, watch_audits
 from worker.http import application
+from worker.partitions import keep_partitions
 from worker.relay import Relay
+from worker.retention import keep_terms
 
 _CLOSE_S: Final = 1.5
 
@@ -57,6 +59,8 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
     lifetime.spawn("relay listen", relay.listen())
     lifetime.spawn("relay measure", relay.measure())
     lifetime.spawn("audits", watch_audits(pool))
+    lifetime.spawn("partitions", keep_partitions(pool))
+    lifetime.spawn("retention", keep_terms(pool, settings))
     serving = lifetime.spawn("http", server.serve(sockets=[listener]))
     relaying = lifetime.spawn("relay", relay.run(lifetime.stopping))
 

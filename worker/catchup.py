@@ -24,9 +24,10 @@ class Need(Enum):
 _APPEND_MOST: Final = {True: FEED_STREAM_EVENTS_MAX, False: FEED_STREAM_EVENTS}
 
 
-def need(channel: Channel, last: int, epoch: str, in_redis: Position | None) -> Need:
-    """What `channel` needs whose newest offset in PostgreSQL is `last` in `epoch`; `in_redis` None = not there."""
-    if in_redis is None or in_redis.epoch != epoch or in_redis.offset > last:
+def need(channel: Channel, last: int, epoch: str, in_redis: Position | None, dropped: int = 0) -> Need:
+    """What `channel` needs whose newest offset in PostgreSQL is `last` in `epoch`, and where nothing is kept up to
+    `dropped`; `in_redis` None = not there."""
+    if in_redis is None or in_redis.epoch != epoch or not dropped <= in_redis.offset <= last:
         return Need.REPLACE
     missing = last - in_redis.offset
     if missing == 0:

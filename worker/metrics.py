@@ -18,6 +18,11 @@ DELAY_S: Final = Histogram(
     "From the oldest event of a batch to its publication",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
 )
+MONTHS_AHEAD: Final = Gauge("partition_months_ahead", "Months whose partition is made, this one included", ["table"])
+DROPPED: Final = Counter("retention_rows_dropped_total", "Rows that were over their term", ["what"])
+OLDEST_S: Final = Gauge(
+    "retention_oldest_seconds", "Age of the oldest that is kept; of sessions: since it was over", ["what"]
+)
 AUDIT_FINDINGS: Final = Gauge("audit_findings", "What the last audit of this kind found wrong in the books", ["kind"])
 AUDIT_AGE_S: Final = Gauge("audit_age_seconds", "Since the last audit of this kind; +Inf = there was none", ["kind"])
 for _kind in ("window", "whole"):

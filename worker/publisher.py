@@ -232,7 +232,7 @@ class Publisher:
         lists: list[Channel] = []
         for channel, in_redis in zip(channels, await self._feed.heads(channels), strict=True):
             last = heads[channel].last
-            wanted = need(channel, last, self._epoch, in_redis)
+            wanted = need(channel, last, self._epoch, in_redis, heads[channel].dropped)
             if in_redis is not None and wanted is not Need.REPLACE:
                 self._mark(channel, in_redis.offset)  # what Redis has was published with it
             match wanted:

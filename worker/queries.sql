@@ -58,11 +58,12 @@ DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM oldest UNION SELECT id F
 RETURNING id, event::text AS event;
 
 -- name: number
--- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies: arrays of one length, in the order of the events.
+-- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies, or null for what followers hear of the row before, $6
+-- whether the channel is a stream: arrays of one length, in the order of the events.
 -- The rows of feed_channels stay locked to the end of the transaction, so offsets are dense and in commit order.
 WITH given AS (
-  SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[])
-    WITH ORDINALITY AS g (namespace, channel, event_id, event_at, body, n)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[], $6::boolean[])
+    WITH ORDINALITY AS g (namespace, channel, event_id, event_at, body, stream, n)
 ), counted AS (
   SELECT namespace, channel, count(*) AS size FROM given GROUP BY namespace, channel
 ), heads AS (
@@ -70,12 +71,16 @@ WITH given AS (
   SELECT namespace, channel, size FROM counted ORDER BY namespace, channel
   ON CONFLICT (namespace, channel) DO UPDATE SET last_offset = c.last_offset + excluded.last_offset
   RETURNING namespace, channel, last_offset, published_through
-), stored AS (
-  INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
-  SELECT namespace, channel,
-         h.last_offset - c.size + row_number() OVER (PARTITION BY namespace, channel ORDER BY g.n),
-         g.event_id, g.event_at, g.body::json
+), numbered AS MATERIALIZED (
+  SELECT g.*, h.last_offset - c.size + row_number() OVER (PARTITION BY namespace, channel ORDER BY g.n) AS "offset"
   FROM given AS g JOIN counted AS c USING (namespace, channel) JOIN heads AS h USING (namespace, channel)
+), kept AS (
+  INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body, source)
+  SELECT namespace, channel, "offset", event_id, event_at, body::json, CASE WHEN body IS NULL THEN before END
+  FROM (SELECT *, lag("offset") OVER (ORDER BY n) AS before FROM numbered) AS g WHERE NOT stream
+), streamed AS (
+  INSERT INTO stream_positions (namespace, channel, "offset", event_id, event_at, numbered_at, body)
+  SELECT namespace, channel, "offset", event_id, event_at, statement_timestamp(), body::json FROM numbered WHERE stream
 )
 SELECT namespace, channel, h.last_offset - c.size + 1 AS first, h.published_through
 FROM counted AS c JOIN heads AS h USING (namespace, channel);
@@ -113,31 +118,49 @@ ORDER BY namespace, channel LIMIT $3;
 
 -- name: heads
 -- $1 namespaces, $2 channels: arrays of one length. A channel without an event has no row.
-SELECT namespace, channel, last_offset, published_through
+SELECT namespace, channel, last_offset, greatest(published_through, dropped_through) AS published, dropped_through
 FROM feed_channels JOIN unnest($1::text[], $2::text[]) AS g (namespace, channel) USING (namespace, channel);
 
 -- name: positions_after
--- $1 namespace, $2 channel, $3 offset, $4 most rows.
-SELECT "offset", body::text AS body FROM feed_positions
-WHERE namespace = $1 AND channel = $2 AND "offset" > $3 ORDER BY "offset" LIMIT $4;
+-- $1 namespace, $2 channel of a stream, $3 offset, $4 most rows. What the release before stored lies in feed_positions.
+-- Offsets are dense: both ends are known, so that no plan reads more.
+SELECT "offset", body::text AS body, false AS derived FROM (
+  SELECT "offset", body FROM stream_positions
+   WHERE namespace = $1 AND channel = $2 AND "offset" > $3 AND "offset" <= $3 + $4
+  UNION ALL
+  SELECT "offset", body FROM feed_positions
+   WHERE namespace = $1 AND channel = $2 AND "offset" > $3 AND "offset" <= $3 + $4
+) AS p ORDER BY "offset";
 
 -- name: missing_positions
 -- $1 namespaces, $2 channels, $3 offsets: arrays of one length, $4 most rows of each: what came after those offsets.
-SELECT g.namespace, g.channel, p."offset", p.body::text AS body
+-- `derived`: the body is the owner's, of which the followers' is made.
+SELECT g.namespace, g.channel, p."offset", p.body::text AS body, p.derived
 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS g (namespace, channel, after)
 CROSS JOIN LATERAL (
-  SELECT "offset", body FROM feed_positions AS f
-  WHERE f.namespace = g.namespace AND f.channel = g.channel AND f."offset" > g.after ORDER BY "offset" LIMIT $4) AS p
+  SELECT f."offset", coalesce(f.body, o.body) AS body, f.source IS NOT NULL AS derived
+    FROM feed_positions AS f
+    LEFT JOIN feed_positions AS o ON o.namespace = f.namespace AND o.channel = 'user:' || substr(f.channel, 9)
+                                 AND o."offset" = f.source
+   WHERE f.namespace = g.namespace AND f.channel = g.channel AND f."offset" > g.after AND f."offset" <= g.after + $4
+  UNION ALL
+  SELECT "offset", body, false FROM stream_positions AS s
+   WHERE s.namespace = g.namespace AND s.channel = g.channel AND s."offset" > g.after AND s."offset" <= g.after + $4
+) AS p
 ORDER BY g.namespace, g.channel, p."offset";
 
 -- name: newest_positions
--- $1 namespaces, $2 channels: arrays of one length, $3 most rows of each. Head and rows of one instant.
-SELECT c.namespace, c.channel, c.last_offset, c.published_through, p."offset", p.body::text AS body
+-- $1 namespaces, $2 channels of persons: arrays of one length, $3 most rows of each. Head and rows of one instant.
+SELECT c.namespace, c.channel, c.last_offset, c.published_through, p."offset", p.body::text AS body, p.derived
 FROM unnest($1::text[], $2::text[]) AS g (namespace, channel)
 JOIN feed_channels AS c USING (namespace, channel)
 CROSS JOIN LATERAL (
-  SELECT "offset", body FROM feed_positions AS f
-  WHERE f.namespace = g.namespace AND f.channel = g.channel ORDER BY "offset" DESC LIMIT $3) AS p
+  SELECT f."offset", coalesce(f.body, o.body) AS body, f.source IS NOT NULL AS derived
+    FROM feed_positions AS f
+    LEFT JOIN feed_positions AS o ON o.namespace = f.namespace AND o.channel = 'user:' || substr(f.channel, 9)
+                                 AND o."offset" = f.source
+   WHERE f.namespace = g.namespace AND f.channel = g.channel
+     AND f."offset" > c.last_offset - $3 AND f."offset" <= c.last_offset) AS p
 ORDER BY c.namespace, c.channel, p."offset";
 
 -- name: stream_from
@@ -147,18 +170,85 @@ SELECT greatest(1, max("offset") - $5 + 1, least(
          max("offset") - $3 + 1,
          coalesce(min("offset") FILTER (WHERE event_at > clock_timestamp() - make_interval(secs => $4 + 60)),
                   max("offset")))) AS first
-FROM (SELECT "offset", event_at FROM feed_positions
-      WHERE namespace = $1 AND channel = $2 ORDER BY "offset" DESC LIMIT $5) AS newest;
+FROM (
+  SELECT p."offset", p.event_at FROM feed_channels AS c CROSS JOIN LATERAL (
+    SELECT "offset", event_at FROM stream_positions
+     WHERE namespace = c.namespace AND channel = c.channel AND "offset" > c.last_offset - $5
+    UNION ALL
+    SELECT "offset", event_at FROM feed_positions
+     WHERE namespace = c.namespace AND channel = c.channel AND "offset" > c.last_offset - $5
+  ) AS p WHERE c.namespace = $1 AND c.channel = $2 AND p."offset" > c.dropped_through
+) AS newest;
 
 -- name: outbox_depth
 -- $1 most rows that are counted. Rows that wait, and the age of the oldest in seconds.
 SELECT count(*) AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(event_at)), 0)::float8 AS age_s
 FROM (SELECT event_at FROM outbox ORDER BY id LIMIT $1) AS waiting;
 
--- name: ensure_partitions
--- $1 months ahead, this one included.
-SELECT ensure_event_partitions((now() AT TIME ZONE 'UTC')::date, $1);
+-- name: bound_wait
+-- $1 milliseconds. For this transaction: no statement of it takes longer, so nobody waits longer for what it locks.
+SELECT set_config('statement_timeout', $1::text, true);
+
+-- name: make_month
+-- $1 table, $2 months from this one on. `made`, `there`, or `begun`: its rows already lie in the partition for all others.
+SELECT make_month($1, ((now() AT TIME ZONE 'UTC')::date + make_interval(months => $2))::date);
 
 -- name: audits
 -- At most one row of each kind.
 SELECT kind, findings, extract(epoch FROM clock_timestamp() - at)::float8 AS age_s FROM audits;
+
+-- name: retain
+-- For this transaction: whether nobody else drops anything now; audits wait with what they note.
+SELECT pg_try_advisory_xact_lock(hashtext('musclemap.retention'));
+
+-- name: windows_before
+-- $1 days. The windows of the auditor in which something may lie that is older.
+SELECT began, through FROM audit_windows
+ WHERE began IS NULL OR began <= clock_timestamp() - make_interval(days => $1) ORDER BY through;
+
+-- name: drop_events
+-- $1 days, $2 most rows that lie in no month of their own, $3 windows of the auditor, $4 and $5 the ids between which
+-- each counts. Events that were dropped; null = there is none.
+SELECT drop_events($1, $2, $3, $4, $5);
+
+-- name: drop_streams
+-- $1 days, $2 how many of the newest stay whatever their age, $3 most rows that lie in no month of their own.
+SELECT drop_streams($1, $2, $3);
+
+-- name: drop_expired_sessions
+-- $1 days since they ended, $2 most rows. Their refresh tokens go with them.
+WITH gone AS (
+  DELETE FROM sessions WHERE id = ANY (ARRAY(
+    SELECT id FROM sessions WHERE expires_at < clock_timestamp() - make_interval(days => $1)
+     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_ended_sessions
+-- $1 days since they were ended, $2 most rows.
+WITH gone AS (
+  DELETE FROM sessions WHERE id = ANY (ARRAY(
+    SELECT id FROM sessions WHERE revoked_at < clock_timestamp() - make_interval(days => $1)
+     ORDER BY revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: oldest_kept
+-- Seconds since the oldest event was recorded, the oldest position of the community was made, and the oldest session was
+-- over; null where there is none.
+SELECT 'activity_events' AS what, extract(epoch FROM clock_timestamp() - (
+         SELECT created_at FROM activity_events ORDER BY id LIMIT 1))::float8 AS age_s
+UNION ALL
+SELECT 'stream_positions', extract(epoch FROM clock_timestamp() - (
+         SELECT p.at FROM feed_channels AS c CROSS JOIN LATERAL (
+           SELECT event_at AS at FROM stream_positions
+            WHERE namespace = c.namespace AND channel = c.channel AND "offset" = c.dropped_through + 1
+           UNION ALL
+           SELECT event_at FROM feed_positions
+            WHERE namespace = c.namespace AND channel = c.channel AND "offset" = c.dropped_through + 1
+         ) AS p WHERE c.namespace = 'musclemap' AND c.channel = 'community' LIMIT 1))::float8
+UNION ALL
+SELECT 'sessions', extract(epoch FROM clock_timestamp() - (
+         SELECT expires_at FROM sessions ORDER BY expires_at LIMIT 1))::float8;

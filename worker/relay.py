@@ -43,8 +43,6 @@ from worker.translate import EventUnreadableError, Rendition, translate
 log = structlog.get_logger()
 
 LEASE: Final = "relay"
-PARTITIONS_EVERY_S: Final = 3600.0
-HOUSE_EVERY_S: Final = 5.0
 MEASURE_EVERY_S: Final = 1.0
 LISTEN_S: Final = 5.0
 
@@ -116,7 +114,6 @@ class Relay:
                 tasks.create_task(self._renew(lease), name="relay renew"),
                 tasks.create_task(publisher.run(), name="relay publish"),
                 tasks.create_task(self._look(publisher), name="relay look"),
-                tasks.create_task(self._keep_house(), name="relay keep house"),
             ]
             metrics.LEADER.set(1)
             await self._number(lease, publisher, stopping)
@@ -163,21 +160,6 @@ class Relay:
         while True:
             await asyncio.sleep(RELAY_LOOK_S)
             await publisher.look()
-
-    async def _keep_house(self) -> None:
-        partitions_at = 0.0
-        while True:
-            if time.monotonic() - partitions_at >= PARTITIONS_EVERY_S or not partitions_at:
-                try:
-                    made = await self._store.ensure_partitions()
-                except ERRORS as error:  # there are some for months ahead: no reason to end the term
-                    FAILURES.labels("relay_house").inc()
-                    log.warning("partitions_not_made", error=type(error).__name__)
-                else:
-                    partitions_at = time.monotonic()
-                    if made:
-                        log.info("partitions_made", count=made)
-            await asyncio.sleep(HOUSE_EVERY_S)
 
 
 def renditions_of(events: Sequence[str]) -> list[Rendition]:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import asyncpg
 
 from api.db import Transaction
+from api.feed import followers
 from api.feed.anonymous import renewed_text
 from api.queries import Query, load_queries
 from config.limits import (
@@ -18,7 +19,6 @@ from config.limits import (
     FEED_STREAM_EVENTS,
     FEED_STREAM_EVENTS_MAX,
     FEED_STREAM_S,
-    PARTITION_MONTHS_AHEAD,
     RELAY_BATCH,
     RELAY_BATCH_BACKLOG,
     RELAY_DEPTH_MAX,
@@ -47,7 +47,6 @@ _MISSING_POSITIONS: Final = _QUERIES["missing_positions"]
 _NEWEST_POSITIONS: Final = _QUERIES["newest_positions"]
 _STREAM_FROM: Final = _QUERIES["stream_from"]
 _OUTBOX_DEPTH: Final = _QUERIES["outbox_depth"]
-_ENSURE_PARTITIONS: Final = _QUERIES["ensure_partitions"]
 
 Entries = list[tuple[int, bytes]]
 
@@ -61,10 +60,12 @@ class Held(Protocol):
 
 
 class Head(NamedTuple):
-    """Of one channel: the newest offset, and the one up to which everything was published once."""
+    """Of one channel: the newest offset, the one up to which everything was published once, and the one up to which
+    nothing is kept, which counts as published."""
 
     last: int
     published: int
+    dropped: int = 0
 
 
 class Kept(NamedTuple):
@@ -135,8 +136,7 @@ class RelayStore:
             if published:
                 await tx.execute(_MARK_PUBLISHED, *_columns((c.namespace, c.name, o) for c, o in published.items()))
             renditions = translate([row["event"] for row in sorted(rows, key=lambda row: row["id"])])
-            given = ((r.channel.namespace, r.channel.name, r.event_id, r.event_at, r.body.decode()) for r in renditions)
-            firsts = await tx.fetch(_NUMBER, *_columns(given)) if renditions else []
+            firsts = await tx.fetch(_NUMBER, *_columns(_given(renditions))) if renditions else []
         bodies: dict[tuple[str, str], list[bytes]] = {}
         for rendition in renditions:
             bodies.setdefault((rendition.channel.namespace, rendition.channel.name), []).append(rendition.body)
@@ -171,7 +171,7 @@ class RelayStore:
         """The heads of these channels; one without an event stands at 0."""
         async with committed(self._pool) as tx:
             rows = await tx.fetch(_HEADS, *_names(channels))
-        known = {_key(row): Head(row["last_offset"], row["published_through"]) for row in rows}
+        known = {_key(row): Head(row["last_offset"], row["published"], row["dropped_through"]) for row in rows}
         return {c: known.get((c.namespace, c.name), Head(0, 0)) for c in channels}
 
     async def missing(self, after: Mapping[Channel, int], most: int) -> list[Append]:
@@ -191,7 +191,7 @@ class RelayStore:
         found: dict[tuple[str, str], Kept] = {}
         for row in rows:
             kept = found.setdefault(_key(row), Kept(Head(row["last_offset"], row["published_through"]), []))
-            kept.entries.append((row["offset"], row["body"].encode()))
+            kept.entries.append((row["offset"], _body(_key(row), row)))
         return {c: found.get((c.namespace, c.name), Kept(Head(0, 0), [])) for c in channels}
 
     async def kept_stream(self, channel: Channel) -> Kept:
@@ -206,18 +206,13 @@ class RelayStore:
             entries += page
             after = page[-1][0]
         last = entries[-1][0] if entries else 0  # what was numbered meanwhile is in it
-        return Kept(Head(last, head.published), entries[-FEED_STREAM_EVENTS_MAX:])
+        return Kept(head._replace(last=last), entries[-FEED_STREAM_EVENTS_MAX:])
 
     async def outbox(self) -> tuple[int, float]:
         """Events that wait, counted to RELAY_DEPTH_MAX, and the age of the oldest in seconds."""
         async with committed(self._pool) as tx:
             row = await tx.fetchrow(_OUTBOX_DEPTH, RELAY_DEPTH_MAX)
         return row["depth"], row["age_s"]
-
-    async def ensure_partitions(self) -> int:
-        """Makes the partitions of the coming months; how many were new."""
-        async with committed(self._pool) as tx:
-            return int(await tx.fetchval(_ENSURE_PARTITIONS, PARTITION_MONTHS_AHEAD))
 
     async def _entries_after(self, channel: Channel, offset: int) -> Entries:
         async with committed(self._pool) as tx:
@@ -242,7 +237,16 @@ def _key(row: Any) -> tuple[str, str]:
 def _body(key: tuple[str, str], row: Any) -> bytes:
     """What readers hear of a stored row: of the community never more than it would be told today."""
     body: bytes = row["body"].encode()
+    if row["derived"]:
+        return followers.of_owner(body)
     return renewed_text(body) if key == (COMMUNITY.namespace, COMMUNITY.name) else body
+
+
+def _given(renditions: Sequence[Rendition]) -> Iterable[tuple[Any, ...]]:
+    """The rows of `number`: a follower's has no body, because the owner's stands before it."""
+    for one in renditions:
+        body = None if one.channel.kind is ChannelKind.PROFILE else one.body.decode()
+        yield one.channel.namespace, one.channel.name, one.event_id, one.event_at, body, one.channel.is_stream
 
 
 def _channels(rows: Iterable[Any]) -> list[Channel]:

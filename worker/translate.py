@@ -7,14 +7,14 @@ The community's rendition has its own id, no actor, the minute instead of the in
 api/feed/anonymous.py tells, so that it cannot be matched with what the same person shows elsewhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 
-from api.feed import anonymous
+from api.feed import anonymous, followers
 from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
 
 PUBLIC_ANON: Final = "PUBLIC_ANON"
@@ -22,7 +22,8 @@ PUBLIC_PROFILE: Final = "PUBLIC_PROFILE"
 
 
 class Rendition(NamedTuple):
-    """What one channel hears: `body` is the JSON text that clients get, byte for byte."""
+    """What one channel hears: `body` is the JSON text that clients get, byte for byte. Followers' stands behind the
+    owner's, of which it can be made again."""
 
     channel: Channel
     event_id: UUID
@@ -32,14 +33,6 @@ class Rendition(NamedTuple):
 
 class EventUnreadableError(Exception):
     """A row of the outbox that is no domain event; the message names the field, never its content."""
-
-
-# What followers hear: exact, but without what somebody wrote for themselves or paid.
-_PROFILE_FIELDS: Final[Mapping[str, Sequence[str]]] = {
-    "workout_completed": ("workout_id", "performed_at", "total_tu", "exercises", "muscles"),
-    "level_up": ("level",),
-    "milestone_achieved": ("milestone",),
-}
 
 
 def translate(event: Mapping[str, Any], anonymous_id: UUID) -> list[Rendition]:
@@ -68,8 +61,7 @@ def translate(event: Mapping[str, Any], anonymous_id: UUID) -> list[Rendition]:
 
     renditions = [rendition(user_channel(user_id), event_id, at, actor, data)]
     if PUBLIC_PROFILE in visibility:
-        told = {name: data[name] for name in _PROFILE_FIELDS.get(kind, ()) if name in data}
-        renditions.append(rendition(profile_channel(user_id), event_id, at, actor, told))
+        renditions.append(rendition(profile_channel(user_id), event_id, at, actor, followers.told(kind, data)))
     if PUBLIC_ANON in visibility:
         v, told = anonymous.told(kind, version, data)
         minute = at.replace(second=0, microsecond=0)

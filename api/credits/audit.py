@@ -3,7 +3,7 @@
 `audit` reads everything. `audit_next` reads what came since the audit before, by the time in the ids: it ends
 AUDIT_LATE_S ago, where nothing can still commit, and remembers what it counted. Where it stands is itself audited:
 windows follow each other without a hole, and the last ones, or all with everything, are counted again. So a row that
-came late below it, or went, is found.
+came late below it, or went, is found; what retention drops it takes from the windows itself, in the same transaction.
 """
 
 import time
@@ -28,7 +28,7 @@ FINDINGS_PER_CHECK_MAX: Final = 20
 CHECK_S_MAX: Final = 300  # as the statement_timeout in audit.sql
 _EVER: Final = 1_000_000  # windows; there are some hundred between two audits of everything
 _COUNTS: Final = ("workouts", "transactions", "entries", "credits", "events")
-_BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
+BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,9 +65,10 @@ async def audit_next(connection: asyncpg.Connection, now: datetime, *, whole: bo
     through = now - timedelta(seconds=AUDIT_LATE_S)
     newest = await connection.fetchval(_WINDOWS["newest_window"].sql)
     whole = whole or newest is None
-    began = _BEGINNING if whole else newest
+    began = BEGINNING if whole else newest
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_WHOLE[_PREPARE].sql if whole else _WINDOW[_PREPARE].sql)
+        dropped = await connection.fetchval(_WINDOWS["events_dropped"].sql)
         findings = await _of_windows(connection, _EVER if whole else AUDIT_WINDOWS_RECOUNTED)
         if whole:
             findings += await _found(connection, CHECKS)
@@ -76,7 +77,10 @@ async def audit_next(connection: asyncpg.Connection, now: datetime, *, whole: bo
         counts = await _count(connection, began, through) if began < through else None
     kind, took_s = "whole" if whole else "window", time.monotonic() - started
     async with connection.transaction(isolation="read_committed"):
-        if counts is not None and not findings:
+        await connection.execute(_WINDOWS["wait_for_retention"].sql)
+        # What was counted is no longer true where some of it was dropped since: the next audit counts it.
+        same = dropped == await connection.fetchval(_WINDOWS["events_dropped"].sql)
+        if counts is not None and not findings and same:
             if whole:
                 await connection.execute(_WINDOWS["forget_windows"].sql)
             since = None if whole else began
@@ -98,7 +102,7 @@ async def _of_windows(connection: asyncpg.Connection, recounted: int) -> list[Fi
     holes = await connection.fetch(_WINDOWS["window_hole"].sql, FINDINGS_PER_CHECK_MAX)
     findings = [Finding("window_hole", row["subject"], row["detail"]) for row in holes]
     for window in await connection.fetch(_WINDOWS["last_windows"].sql, recounted):
-        now = await _count(connection, window["began"] or _BEGINNING, window["through"])
+        now = await _count(connection, window["began"] or BEGINNING, window["through"])
         changed = [f"{name} {window[name]}, now {now[name]}" for name in _COUNTS if now[name] != window[name]]
         if changed:
             findings.append(Finding("window_changed", str(window["through"]), ", ".join(changed)))

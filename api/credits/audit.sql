@@ -85,9 +85,11 @@ SELECT p.workout_id::text AS subject, 'part of no workout, or of nothing that is
  LIMIT $1;
 
 -- name: workout_without_event
+-- Of those whose events are still kept.
 SELECT w.id::text AS subject, format('%s events', count(e.id)) AS detail
   FROM workouts AS w
   LEFT JOIN activity_events AS e ON e.type = 'workout_completed' AND e.data ->> 'workout_id' = w.id::text
+ WHERE w.created_at >= (SELECT through FROM retention WHERE what = 'activity_events')
  GROUP BY w.id HAVING count(e.id) <> 1
  LIMIT $1;
 
@@ -110,9 +112,37 @@ SELECT o.event_id::text AS subject, 'in the outbox, but no event' AS detail
  LIMIT $1;
 
 -- name: feed_with_holes
+-- Above what was dropped.
 SELECT c.namespace || ':' || c.channel AS subject,
-       format('head %s, %s positions up to %s', c.last_offset, count(p."offset"), max(p."offset")) AS detail
-  FROM feed_channels AS c LEFT JOIN feed_positions AS p ON p.namespace = c.namespace AND p.channel = c.channel
- GROUP BY c.namespace, c.channel, c.last_offset
-HAVING count(p."offset") <> c.last_offset OR coalesce(max(p."offset"), 0) <> c.last_offset
+       format('head %s, dropped through %s, %s positions up to %s', c.last_offset, c.dropped_through, count(p."offset"),
+              max(p."offset")) AS detail
+  FROM feed_channels AS c
+  LEFT JOIN (SELECT namespace, channel, "offset" FROM feed_positions
+             UNION ALL SELECT namespace, channel, "offset" FROM stream_positions) AS p
+    ON p.namespace = c.namespace AND p.channel = c.channel AND p."offset" > c.dropped_through
+ GROUP BY c.namespace, c.channel, c.last_offset, c.dropped_through
+HAVING count(p."offset") <> c.last_offset - c.dropped_through
+    OR coalesce(max(p."offset"), c.dropped_through) <> c.last_offset
+ LIMIT $1;
+
+-- name: position_without_body
+-- All of them first: whoever expects some would compare each with each, which takes minutes where there is none.
+WITH broken AS MATERIALIZED (
+  SELECT f.channel, f."offset", f.source
+    FROM feed_positions AS f
+    LEFT JOIN feed_positions AS o ON o.namespace = f.namespace AND o.channel = 'user:' || substr(f.channel, 9)
+                                 AND o."offset" = f.source AND o.body IS NOT NULL
+   WHERE f.source IS NOT NULL AND (o.event_id IS NULL OR o.event_id <> f.event_id)
+)
+SELECT channel || ' ' || "offset" AS subject, format('refers to %s of the owner', source) AS detail
+  FROM broken LIMIT $1;
+
+-- name: dropped_too_much
+-- Something that a term had not reached, a person's feed, or the newest of a stream.
+SELECT what AS subject, format('dropped through %s at %s, by a term of %s days', through, at, days) AS detail
+  FROM retention WHERE through > at - make_interval(days => days)
+UNION ALL
+SELECT namespace || ':' || channel, format('dropped through %s of %s', dropped_through, last_offset)
+  FROM feed_channels
+ WHERE dropped_through > 0 AND (channel LIKE 'user:%' OR channel LIKE 'profile:%' OR dropped_through > last_offset - 1000)
  LIMIT $1;

@@ -85,6 +85,7 @@ SELECT w.id::text AS subject, format('%s events', count(e.id)) AS detail
   LEFT JOIN activity_events AS e ON e.account_id = w.account_id AND e.created_at = w.created_at
    AND e.type = 'workout_completed' AND e.data ->> 'workout_id' = w.id::text
  WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
+   AND w.created_at >= (SELECT through FROM retention WHERE what = 'activity_events')
  GROUP BY w.id HAVING count(e.id) <> 1
  LIMIT $1;
 
@@ -136,12 +137,52 @@ WITH people AS MATERIALIZED (
   UNION ALL SELECT 'community', coalesce(sum(since), 0)::bigint + 50 FROM people
 )
 SELECT c.namespace || ':' || c.channel AS subject,
-       format('head %s, %s of the newest %s positions', c.last_offset, p.size, least(l.most, c.last_offset)) AS detail
+       format('head %s, dropped through %s, %s of the newest %s positions', c.last_offset, c.dropped_through, p.size,
+              least(l.most, c.last_offset)) AS detail
   FROM looked AS l
   JOIN feed_channels AS c ON c.namespace = 'musclemap' AND c.channel = l.channel
  CROSS JOIN LATERAL (  -- one range of the index for each channel
-    SELECT count(*) AS size, max("offset") AS newest FROM feed_positions
-     WHERE namespace = c.namespace AND channel = c.channel AND "offset" > c.last_offset - l.most
+    SELECT count(*) AS size, max("offset") AS newest
+      FROM (SELECT "offset" FROM feed_positions
+             WHERE namespace = c.namespace AND channel = c.channel
+               AND "offset" > greatest(c.last_offset - l.most, c.dropped_through)
+            UNION ALL
+            SELECT "offset" FROM stream_positions
+             WHERE namespace = c.namespace AND channel = c.channel AND l.channel = 'community'
+               AND "offset" > greatest(c.last_offset - l.most, c.dropped_through)) AS n
   ) AS p
- WHERE p.size <> least(l.most, c.last_offset) OR p.newest IS DISTINCT FROM nullif(c.last_offset, 0)
+ WHERE p.size <> least(l.most, c.last_offset - c.dropped_through)
+    OR coalesce(p.newest, c.dropped_through) <> c.last_offset
+ LIMIT $1;
+
+-- name: position_without_body
+-- Of the window's people, among the newest of their followers' feed.
+WITH people AS MATERIALIZED (
+  SELECT 'profile:' || u.id AS channel, count(*) AS since
+    FROM activity_events AS e JOIN users AS u ON u.account_id = e.account_id
+   WHERE e.id >= $2 AND $2::uuid < $3::uuid AND $4::timestamptz < $5::timestamptz
+   GROUP BY u.id
+)
+SELECT f.channel || ' ' || f."offset" AS subject, format('refers to %s of the owner', f.source) AS detail
+  FROM people AS l
+  JOIN feed_channels AS c ON c.namespace = 'musclemap' AND c.channel = l.channel
+ CROSS JOIN LATERAL (
+    SELECT namespace, channel, "offset", event_id, source FROM feed_positions
+     WHERE namespace = c.namespace AND channel = c.channel AND "offset" > c.last_offset - l.since - 50
+    OFFSET 0
+  ) AS f
+  LEFT JOIN feed_positions AS o ON o.namespace = f.namespace AND o.channel = 'user:' || substr(f.channel, 9)
+                               AND o."offset" = f.source AND o.body IS NOT NULL
+ WHERE f.source IS NOT NULL AND (o.event_id IS NULL OR o.event_id <> f.event_id)
+ LIMIT $1;
+
+-- name: dropped_too_much
+-- Something that a term had not reached, or the newest of the community.
+SELECT what AS subject, format('dropped through %s at %s, by a term of %s days', through, at, days) AS detail
+  FROM retention
+ WHERE through > at - make_interval(days => days) AND $2::uuid < $3::uuid AND $4::timestamptz < $5::timestamptz
+UNION ALL
+SELECT namespace || ':' || channel, format('dropped through %s of %s', dropped_through, last_offset)
+  FROM feed_channels
+ WHERE namespace = 'musclemap' AND channel = 'community' AND dropped_through > 0 AND dropped_through > last_offset - 1000
  LIMIT $1;

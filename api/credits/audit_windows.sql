@@ -36,3 +36,11 @@ DELETE FROM audit_windows;
 INSERT INTO audits (kind, at, through, findings, took_s) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (kind) DO UPDATE
 SET at = excluded.at, through = excluded.through, findings = excluded.findings, took_s = excluded.took_s;
+
+-- name: wait_for_retention
+-- For this transaction: nothing is dropped meanwhile.
+SELECT pg_advisory_xact_lock_shared(hashtext('musclemap.retention'));
+
+-- name: events_dropped
+-- Events that are older may be gone; the windows count those that are kept.
+SELECT through::text FROM retention WHERE what = 'activity_events';

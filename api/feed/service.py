@@ -1,12 +1,13 @@
 """The use case of feeds: a page of one channel."""
 
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from api.db import Database
 from api.errors import BadInput
 from api.feed.anonymous import renewed
+from api.feed.followers import of_owner
 from api.feed.rules import FeedEvent, FeedPage, Position, decode_position
 from api.pages import page_size
 from api.queries import load_queries
@@ -25,8 +26,13 @@ async def page(db: Database, channel: Channel, first: int | None = None, after: 
     if start is not None and start.epoch != epoch:
         raise BadInput("after: the feed was numbered anew since; start from its newest page", "after")
     numbered = [row for row in rows if row["offset"] is not None]
-    bodies = [orjson.loads(row["body"]) for row in numbered[:size]]
+    bodies = [orjson.loads(_text(row)) for row in numbered[:size]]
     if channel == COMMUNITY:
         bodies = [renewed(body) for body in bodies]
     events = tuple(FeedEvent(Position(epoch, row["offset"]), body) for row, body in zip(numbered, bodies, strict=False))
     return FeedPage(events, Position(epoch, head), len(numbered) > size)
+
+
+def _text(row: Any) -> bytes:
+    body: bytes = row["body"].encode()
+    return of_owner(body) if row["derived"] else body

@@ -34,10 +34,14 @@ BEGIN
   -- The relay.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO %I', app);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', app);
-  EXECUTE format('GRANT SELECT, INSERT ON feed_positions TO %I', app);
+  EXECUTE format('GRANT SELECT, INSERT ON feed_positions, stream_positions TO %I', app);
 
   -- The auditor.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', app);
 
-  EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer) TO %I', app);
+  -- Partitions, and what is dropped by time: how much is not theirs to say, the functions bound it.
+  EXECUTE format('GRANT SELECT ON retention TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer), make_month(text, date),'
+                 ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
+                 ' drop_streams(integer, bigint, integer) TO %I', app);
 END $$;

@@ -32,7 +32,7 @@ VALUES (lpad(to_hex(:n::bigint), 32, '2')::uuid, :account, -25, :credits, :versi
        (lpad(to_hex(:n::bigint), 32, '2')::uuid, :system, 25, NULL, NULL, now());
 INSERT INTO activity_events (id, created_at, account_id, type, v, visibility, data)
 VALUES (lpad(to_hex(:n::bigint), 32, '3')::uuid, now(), :account, 'workout_completed', 1,
-        '{PUBLIC_ANON,PUBLIC_PROFILE}', :data);
+        '{PUBLIC_ANON,PUBLIC_PROFILE}', json_build_object('workout_id', lpad(to_hex(:n::bigint), 32, '1')));
 INSERT INTO outbox (event_id, event_at, event)
 VALUES (lpad(to_hex(:n::bigint), 32, '3')::uuid, now(), json_build_object('id', lpad(to_hex(:n::bigint), 32, '3')::uuid,
         'v', 1, 'type', 'workout_completed', 'created_at', now(), 'user', json_build_object('id', :user::bigint,

@@ -38,6 +38,7 @@ from loadtest.bench.years_fill import fill
 from rt.feed.store import FeedStore
 from rt.wire.channels import COMMUNITY, history_key, meta_key, profile_channel, user_channel
 from worker.relay import Relay
+from worker.retention import CHORES, drop_all
 
 WORKOUTS: Final = 200_000
 BACKLOG: Final = 20_000
@@ -70,6 +71,13 @@ SELECT id, account_id, 'bench' || n || '@example.org', 'Bench ' || n, '', now(),
 """
 
 
+_STORED: Final = """
+SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class AS c LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
+ WHERE c.oid = 'feed_positions'::regclass
+    OR i.inhparent IN ('activity_events'::regclass, 'stream_positions'::regclass)
+"""
+
+
 class Side:
     """One database, with a Redis of its own that is emptied before."""
 
@@ -88,7 +96,10 @@ class Side:
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
         if not await owner.fetchval("SELECT count(*) FROM users"):
             await owner.execute(_PEOPLE.replace("$1", str(PEOPLE)))
-        data = "SELECT jsonb_set(data, '{workout_id}', to_jsonb(gen_random_uuid()))::text FROM activity_events LIMIT 1"
+        data = (
+            "SELECT jsonb_set((body -> 'data')::jsonb, '{workout_id}', to_jsonb(gen_random_uuid()))::text"
+            " FROM feed_positions WHERE source IS NULL LIMIT 1"
+        )
         self.data = await owner.fetchval(data) or "{}"
         await owner.close()
         first = await self.pool.fetchval("SELECT id FROM users ORDER BY id LIMIT 1")
@@ -222,6 +233,20 @@ class Side:
             took_s = time.monotonic() - started
         return {"relay's start to its first event, ms": f"{took_s * 1000:.0f}"}
 
+    async def stored(self) -> dict[str, str]:
+        """Bytes of events and feeds for each public event, before and after what is over its term went."""
+        owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
+        told = await owner.fetchval("SELECT last_offset FROM feed_channels WHERE channel = 'community'")
+        before = await owner.fetchval(_STORED)
+        for what, chore in CHORES:
+            await drop_all(self.pool, self.settings, what, chore)
+        after = await owner.fetchval(_STORED)
+        await owner.close()
+        return {
+            "events and feeds, bytes an event": f"{before / told:.0f}",
+            "… without what is over its term": f"{after / told:.0f}",
+        }
+
     async def audited(self) -> dict[str, str]:
         """Seconds of the audit of everything, and of the next one, of what came since."""
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
@@ -298,7 +323,7 @@ async def _figures(backlog: int) -> dict[str, str]:
     await side.open()
     try:
         figures = await side.pages()
-        for part in (side.train, side.relay, side.start, lambda: side.backlog(backlog), side.audited):
+        for part in (side.train, side.relay, side.start, lambda: side.backlog(backlog), side.audited, side.stored):
             figures |= await part()
     finally:
         await side.close()

@@ -22,7 +22,8 @@ CREATE TABLE years.span AS
 SELECT current_setting('years.users')::int AS users, current_setting('years.workouts')::int AS workouts,
        current_setting('years.heavy')::int AS heavy, date_trunc('day', now()) - interval '366 days' AS began,
        interval '365 days' AS lasts;
-SELECT ensure_event_partitions(((SELECT began FROM years.span) AT TIME ZONE 'UTC')::date, 14);
+SELECT make_month(t, (s.began AT TIME ZONE 'UTC' + make_interval(months => n))::date)
+  FROM years.span AS s, unnest('{activity_events,stream_positions}'::text[]) AS t, generate_series(0, 13) AS n;
 
 CREATE UNLOGGED TABLE years.users AS
 SELECT n, at, years.id(at, 'user' || n) AS id, years.id(at, 'account' || n) AS account_id,
@@ -37,8 +38,7 @@ WITH numbered AS (
     JOIN numbered AS e ON e.n = (k * 7 + p * 37) % e.total
 ), exercises_of AS (
   SELECT k, array_agg(id ORDER BY p) AS exercise_ids,
-         json_agg(json_build_object('slug', slug, 'name', name, 'sets', 3, 'reps', 30) ORDER BY p)::text AS exercises,
-         json_agg(json_build_object('name', name, 'slug', slug) ORDER BY slug)::text AS anonymous_exercises
+         json_agg(json_build_object('slug', slug, 'name', name, 'sets', 3, 'reps', 30) ORDER BY p)::text AS exercises
     FROM picked GROUP BY k
 ), units AS (
   SELECT k, m.id, m.slug, m.name, sum(a.activation * 30 / m.bias_weight) AS units
@@ -47,9 +47,7 @@ WITH numbered AS (
 ), muscles_of AS (
   SELECT k, array_agg(id) AS muscle_ids, array_agg(units) AS units, sum(units) AS total,
          json_agg(json_build_object('slug', slug, 'name', name, 'training_units', units) ORDER BY units DESC)::text
-           AS muscles,
-         json_agg(json_build_object('slug', slug, 'name', name, 'training_units', round(units::numeric, -1))
-                  ORDER BY slug)::text AS anonymous_muscles
+           AS muscles
     FROM units GROUP BY k
 )
 SELECT * FROM exercises_of JOIN muscles_of USING (k);
@@ -105,30 +103,27 @@ SELECT w.id, m.id, w.user_id, m.units FROM years.workouts AS w JOIN years.kinds 
        unnest(x.muscle_ids, x.units) AS m (id, units);
 INSERT INTO activity_events (id, created_at, account_id, type, v, visibility, data)
 SELECT event_id, at, account_id, 'workout_completed', 1, '{PUBLIC_ANON,PUBLIC_PROFILE}',
-       format('{"workout_id":"%s","performed_at":"%s","total_tu":%s,"exercises":%s,"muscles":%s,"note":null}',
-              id, years.text(at), total, exercises, muscles)::jsonb
-  FROM years.workouts JOIN years.kinds USING (k);
+       jsonb_build_object('workout_id', id)
+  FROM years.workouts;
 
 INSERT INTO feed_channels (namespace, channel, last_offset, published_through)
 SELECT 'musclemap', kind || ':' || user_id, count(*), count(*)
   FROM years.workouts, unnest('{user,profile}'::text[]) AS kind GROUP BY kind, user_id
 UNION ALL SELECT 'musclemap', 'community', workouts, workouts FROM years.span;
-INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
+INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body, source)
 SELECT 'musclemap', p.* FROM years.workouts AS w JOIN years.kinds AS x USING (k), LATERAL (VALUES
   ('user:' || user_id, ordinal, event_id, at, format(
     '{"id":"%s","v":1,"type":"workout_completed","created_at":"%s","actor":{"id":"%s","name":"User %s"},"data":'
     '{"workout_id":"%s","performed_at":"%s","total_tu":%s,"exercises":%s,"muscles":%s,"note":null}}',
-    event_id, years.text(at), user_id, n, id, years.text(at), total, exercises, muscles)::json),
-  ('profile:' || user_id, ordinal, event_id, at, format(
-    '{"id":"%s","v":1,"type":"workout_completed","created_at":"%s","actor":{"id":"%s","name":"User %s"},"data":'
-    '{"workout_id":"%s","performed_at":"%s","total_tu":%s,"exercises":%s,"muscles":%s}}',
-    event_id, years.text(at), user_id, n, id, years.text(at), total, exercises, muscles)::json),
-  ('community', g, years.id(at, 'community' || g), date_trunc('minute', at), format(
-    '{"id":"%s","v":1,"type":"workout_completed","created_at":"%s","actor":null,"data":'
-    '{"total_tu":%s,"exercises":%s,"muscles":%s}}',
-    years.id(at, 'community' || g), years.text(date_trunc('minute', at)), round(total::numeric, -2),
-    anonymous_exercises, anonymous_muscles)::json)
+    event_id, years.text(at), user_id, n, id, years.text(at), total, exercises, muscles)::json, NULL::bigint),
+  ('profile:' || user_id, ordinal, event_id, at, NULL, ordinal)
 ) AS p;
+INSERT INTO stream_positions (namespace, channel, "offset", event_id, event_at, numbered_at, body)
+SELECT 'musclemap', 'community', g, years.id(at, 'community' || g), date_trunc('minute', at), at, format(
+    '{"id":"%s","v":2,"type":"workout_completed","created_at":"%s","actor":null,"data":'
+    '{"v":2,"focus":{"slug":"chest","name":"Chest"},"exercise_count":1,"total_tu":%s}}',
+    years.id(at, 'community' || g), years.text(date_trunc('minute', at)), round(total::numeric, -3))::json
+  FROM years.workouts JOIN years.kinds USING (k);
 
 DROP SCHEMA years CASCADE;
 ANALYZE;

@@ -63,7 +63,7 @@ class Scene:
         try:
             found = [str(finding) for finding in await audit(connection)]
             stored = {row["idempotency_key"] for row in await connection.fetch("SELECT idempotency_key FROM workouts")}
-            numbered = await connection.fetchval("SELECT count(*) FROM feed_positions WHERE channel = 'community'")
+            numbered = await connection.fetchval("SELECT count(*) FROM stream_positions WHERE channel = 'community'")
             balances = {
                 str(row["id"]): row["credits"]
                 for row in await connection.fetch(

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from api.credits.audit import CHECKS, audit
-from tests.support.ledger import Ledger, connection, ledger, query
+from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
 
 
@@ -146,6 +146,19 @@ DEFECTS = {
         ),
         {"feed_with_holes"},
     ),
+    "a position that refers to nothing": (
+        (
+            "INSERT INTO feed_channels (namespace, channel, last_offset)"
+            " SELECT 'musclemap', 'profile:' || id, 1 FROM users;"
+            ' INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, source)'
+            " SELECT 'musclemap', 'profile:' || id, 1, gen_random_uuid(), now(), 7 FROM users"
+        ),
+        {"position_without_body"},
+    ),
+    "a watermark above what a term has reached": (
+        "UPDATE retention SET through = at - interval '89 days', days = 90",
+        {"dropped_too_much"},
+    ),
 }
 
 
@@ -176,18 +189,3 @@ async def _findings(superuser: asyncpg.Connection) -> list[asyncpg.Record]:
             self.check = check
 
     return [Row(name) for name, one in CHECKS.items() for _ in await superuser.fetch(one.sql, 20)]
-
-
-async def test_a_month_is_prepared_and_what_came_before_it_moves_in(database: Database) -> None:
-    event = query(
-        "SELECT append_event(gen_random_uuid(), '2031-05-07T10:00:00Z', 'musclemap', 'x', 1, gen_random_uuid(),"
-        " gen_random_uuid(), 'n', '{}', '{}')"
-    )
-    async with connection(database.url) as app:
-        await app.execute(event.sql)
-        where = "SELECT tableoid::regclass::text FROM activity_events"
-        assert await app.fetchval(where) == "activity_events_other"
-        assert await app.fetchval("SELECT ensure_event_partitions('2031-04-30', 3)") == 3
-        assert await app.fetchval(where) == "activity_events_2031_05"
-        assert await app.fetchval("SELECT ensure_event_partitions('2031-04-30', 3)") == 0
-        assert await app.fetchval("SELECT count(*) FROM activity_events") == 1

@@ -25,6 +25,7 @@ from config.limits import (
     RELAY_PAGE,
     RELAY_REFILLS,
     RELAY_WALK,
+    RETENTION_ROWS,
     REVOCATIONS_MAX,
 )
 from tests.support.ledger import connection
@@ -47,7 +48,13 @@ MORE: Final = {
     "worker/queries.sql: claim": 1_800,  # some five for each of at most 400 rows: found, compared, deleted
     "worker/queries.sql: unpublished": 2_500,  # one for each channel that a page looks at
     "worker/queries.sql: outbox_depth": 1_500,  # counts to RELAY_DEPTH_MAX rows of the outbox
-    "worker/queries.sql: stream_from": 1_500,  # looks at FEED_STREAM_EVENTS_MAX positions, once for a Redis that is new
+    "api/credits/audit_window.sql: position_without_body": 2_500,  # 50 and more of each of the window's people
+    "worker/queries.sql: drop_events": 3_000,  # counts a month of events, whole
+    "worker/queries.sql: drop_streams": 1_000,  # looks for the newest of each channel in a month, whole
+    "worker/queries.sql: drop_expired_sessions": 5_000,  # RETENTION_ROWS of them, with their tokens
+    "worker/queries.sql: drop_ended_sessions": 5_000,
+    "worker/queries.sql: stream_from": 1_800,  # looks at FEED_STREAM_EVENTS_MAX positions, once for a Redis that is new
+    "worker/queries.sql: make_month": 2_500,  # makes a table, once a month: the catalog
     "worker/queries.sql: newest_positions": 5_000,  # 50 rows of each of 100 channels
 }
 # Read whole tables, and are meant to: the auditor's; or tables that do not grow with use.
@@ -55,7 +62,7 @@ WHOLE: Final = ("api/credits/audit.sql: ",)
 HOUR: Final = timedelta(hours=1)
 # Statements in the code: of `make migrate`, of backups (the catalogue), of the embedded server, and the looks whether
 # the server answers and is the one it seems.
-INLINE: Final = {"api/backups.py", "api/migrate.py", "config/embedded/postgres.py", "config/postgres.py"}
+INLINE: Final = {"api/backups.py", "api/ddl.py", "api/migrate.py", "config/embedded/postgres.py", "config/postgres.py"}
 
 NOW: Final = datetime.now(UTC)
 LATER: Final = NOW + timedelta(days=7)
@@ -167,6 +174,8 @@ def _audit() -> dict[str, list[tuple[Any, ...]]]:
         file + "count_window": [window[:2] for window in windows],
         file + "add_window": [(None, NOW, 1, 1, 2, 25, 1)],
         file + "forget_windows": [()],
+        file + "wait_for_retention": [()],
+        file + "events_dropped": [()],
         file + "note_audit": [("window", NOW, NOW, 0, 0.1)],
     }
 
@@ -197,7 +206,11 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
     heads = [0] * len(channels)
     some = channels[:RELAY_BATCH]
     ids = [uuid7() for _ in some]
-    given = (["musclemap"] * len(some), some, ids, [NOW] * len(some), ['{"id":"x"}'] * len(some))
+    size = len(some)
+    given = (
+        *(["musclemap"] * size, some, ids, [NOW] * size, ['{"id":"x"}'] * (size - 1) + [None]),
+        [channel == "community" for channel in some],
+    )
     pages = [("", ""), ("musclemap", "community"), ("musclemap", channels[50]), ("musclemap", "user:z"), ("z", "z")]
     return {
         file + "epoch": [()],
@@ -224,8 +237,25 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
             ("musclemap", "community", FEED_STREAM_EVENTS, float(FEED_STREAM_S), FEED_STREAM_EVENTS_MAX)
         ],
         file + "outbox_depth": [(RELAY_DEPTH_MAX,)],
-        file + "ensure_partitions": [(1,)],
+        file + "bound_wait": [("2000",)],
+        file + "make_month": [("activity_events", months) for months in (0, 40)],
         file + "audits": [()],
+        **_retention(file),
+    }
+
+
+def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Each drops a batch, or a month of the year; the auditor has some windows there."""
+    ends = [NOW - timedelta(days=days) for days in (300, 200, 100)]
+    windows = (ends, [lowest_id(at - HOUR) for at in ends], [lowest_id(at) for at in ends])
+    return {
+        file + "retain": [()],
+        file + "windows_before": [(90,)],
+        file + "drop_events": [(90, RETENTION_ROWS, *windows), (9_000, RETENTION_ROWS, *windows)],
+        file + "drop_streams": [(90, FEED_STREAM_EVENTS, RETENTION_ROWS), (9_000, FEED_STREAM_EVENTS, RETENTION_ROWS)],
+        file + "drop_expired_sessions": [(2, RETENTION_ROWS)],
+        file + "drop_ended_sessions": [(2, RETENTION_ROWS)],
+        file + "oldest_kept": [()],
     }
 
 

@@ -18,7 +18,7 @@ from tests.support.stores import Database
 from worker import store as relay_store
 from worker.leader import Leader, Lease, LeaseLostError, this_process
 from worker.relay import renditions_of
-from worker.store import RelayStore, committed
+from worker.store import Head, RelayStore, committed
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_concurrent_writers_and_rollbacks_leave_no_hole(pool: asyncpg.Pool
     await relaying
     await number_all(store, lease)
     assert len(kept) == 180
-    community = await pool.fetch("SELECT \"offset\" FROM feed_positions WHERE channel = 'community' ORDER BY 1")
+    community = await pool.fetch('SELECT "offset" FROM stream_positions ORDER BY 1')
     assert [row["offset"] for row in community] == list(range(1, 181))
     told = [pair for user in users for pair in await numbered(pool, f"user:{user}")]
     assert sorted(number for _, number in told) == sorted(kept)
@@ -113,7 +113,7 @@ async def test_concurrent_writers_and_rollbacks_leave_no_hole(pool: asyncpg.Pool
         rows = await numbered(pool, f"user:{user}")
         assert [offset for offset, _ in rows] == list(range(1, len(rows) + 1))
     heads = await store.heads([COMMUNITY, user_channel(str(users[0]))])
-    assert heads[COMMUNITY] == (180, 0)
+    assert heads[COMMUNITY] == Head(180, 0)
 
 
 async def test_a_row_that_is_no_event_stops_nobody(pool: asyncpg.Pool, store: RelayStore) -> None:
@@ -137,9 +137,9 @@ async def test_marks_never_pass_the_head_nor_go_back(pool: asyncpg.Pool, store: 
     mine = user_channel(str(user))
     assert [page async for page in store.unpublished()] == [[COMMUNITY, mine]]
     await store.mark_published({COMMUNITY: 9, mine: 2})
-    assert await store.heads([COMMUNITY, mine]) == {COMMUNITY: (3, 3), mine: (3, 2)}
+    assert await store.heads([COMMUNITY, mine]) == {COMMUNITY: Head(3, 3), mine: Head(3, 2)}
     await store.mark_published({mine: 1})
-    assert (await store.heads([mine]))[mine] == (3, 2)
+    assert (await store.heads([mine]))[mine] == Head(3, 2)
     assert [page async for page in store.unpublished()] == [[mine]]
     await store.mark_published({mine: 3})
     assert [page async for page in store.unpublished()] == [[]]  # looked at, and nothing lacks

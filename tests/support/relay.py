@@ -27,6 +27,9 @@ AWAY: Final = (RedisError, OSError, TimeoutError)
 _APPEND: Final = (
     "SELECT append_event($1, clock_timestamp(), 'musclemap', 'workout_completed', 1, $2, $3, 'Ann', $4, $5::json)"
 )
+_STORED: Final = (
+    'SELECT "offset", body::text AS body FROM feed_positions WHERE namespace = $1 AND channel = $2 ORDER BY "offset"'
+)
 PUBLIC: Final = ("PUBLIC_ANON", "PUBLIC_PROFILE")
 
 
@@ -193,8 +196,7 @@ async def faults(url: str, follower: Follower, expected: int) -> list[str]:
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(
-            'SELECT "offset", body::text AS body FROM feed_positions WHERE namespace = $1 AND channel = $2'
-            ' ORDER BY "offset"',
+            _STORED.replace("feed_", "stream_") if follower.channel.is_stream else _STORED,
             follower.channel.namespace,
             follower.channel.name,
         )

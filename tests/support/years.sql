@@ -1,7 +1,7 @@
 -- What years.sql leaves small because a benchmark of workouts needs little of it: a long public feed, many channels,
 -- a full outbox, a user with many sessions.
-INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
-SELECT 'musclemap', 'community', n, gen_random_uuid(), now() - interval '1 day', '{"id":"x"}'
+INSERT INTO stream_positions (namespace, channel, "offset", event_id, event_at, numbered_at, body)
+SELECT 'musclemap', 'community', n, gen_random_uuid(), now() - interval '1 day', now() - interval '1 day', '{"id":"x"}'
   FROM feed_channels, generate_series(last_offset + 1, 100000) AS n WHERE channel = 'community';
 UPDATE feed_channels SET last_offset = 100000, published_through = 100000 WHERE channel = 'community';
 INSERT INTO feed_channels (namespace, channel)
@@ -14,4 +14,4 @@ INSERT INTO leases (name, holder, term, until) VALUES ('relay', 'me', 1, now() +
 INSERT INTO sessions (id, user_id, created_at, expires_at)
 SELECT gen_random_uuid(), (SELECT id FROM users WHERE name = 'User 1'), now(), now() + interval '7 days'
   FROM generate_series(1, 99);
-ANALYZE feed_positions, feed_channels, outbox, leases, sessions;
+ANALYZE stream_positions, feed_positions, feed_channels, outbox, leases, sessions;

@@ -29,6 +29,13 @@ def test_need(channel: Channel, last: int, in_redis: Position | None, expected: 
     assert need(channel, last, "E", in_redis) is expected
 
 
+def test_nothing_is_appended_behind_what_was_dropped() -> None:
+    """What comes next there is no longer kept. Seen failing with APPEND: the events after it got numbers that were not
+    theirs."""
+    assert need(COMMUNITY, 2_000, "E", Position("E", 999), dropped=1_000) is Need.REPLACE
+    assert need(COMMUNITY, 2_000, "E", Position("E", 1_000), dropped=1_000) is Need.APPEND
+
+
 def test_what_was_not_heard_is_not_put_back_silently() -> None:
     """Failed against: putting everything back, so that connected clients found a hole of more than a list keeps."""
     assert put_back_to(MINE, 200, 120) == 120

@@ -1,0 +1,119 @@
+"""How a numbered file of migrations/ is run beside live traffic.
+
+What waits for a lock makes everybody wait who comes after it, so a file waits for its locks for DDL_LOCK_S in all, then
+gives way, and is tried again; a backup holds a lock on every table for as long as it reads. A file whose first line is
+`-- outside a transaction` is run statement by statement, each of which must bear being run again: an index that was
+left half made is dropped and made anew.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import asyncpg
+
+from config.limits import DDL_LOCK_S, DDL_PAUSE_S, DDL_TRIES_S
+
+Result = TypeVar("Result")
+
+OUTSIDE: Final = "-- outside a transaction"
+_LEAST_S: Final = 0.05  # for a lock that nobody holds
+_PIECE = re.compile(
+    r"""--[^\n]* | /\*.*?\*/ | '(?:[^']|'')*' | "(?:[^"]|"")*" | (?P<tag>\$\w*\$).*?(?P=tag) | (?P<end>;) | .""",
+    re.VERBOSE | re.DOTALL,
+)
+_INDEX = re.compile(r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
+_VALID: Final = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)"
+
+
+class LockedError(Exception):
+    """A table was in use for as long as it was tried."""
+
+
+def statements(sql: str) -> list[str]:
+    """The statements of a file, without the comments between them."""
+    found, begun = [], ""
+    for piece in _PIECE.finditer(sql):
+        if piece["end"]:
+            found.append(begun.strip())
+            begun = ""
+        elif begun.strip() or not piece[0].startswith(("--", "/*")):
+            begun += piece[0]
+    return [one for one in (*found, begun.strip()) if one]
+
+
+async def apply(connection: asyncpg.Connection, sql: str, note: Callable[[], Awaitable[None]]) -> None:
+    """Runs a file, and `note`, which remembers it: in one transaction unless its first line says otherwise.
+
+    Raises LockedError, and what PostgreSQL says about a statement.
+    """
+    if not sql.startswith(OUTSIDE):
+
+        async def whole() -> None:
+            await _in_transaction(connection, statements(sql))
+            await note()
+
+        await patiently(connection, whole)
+        return
+    for statement in statements(sql):
+        await _outside(connection, statement)
+    await note()
+
+
+async def patiently(connection: asyncpg.Connection, work: Callable[[], Awaitable[Result]]) -> Result:
+    """What `work` returns, in a transaction that gives way and is repeated while others hold a lock that it needs."""
+
+    async def attempt() -> Result:
+        async with connection.transaction():
+            await _wait_for_locks(connection, DDL_LOCK_S)
+            return await work()
+
+    return await _repeated(attempt)
+
+
+async def _in_transaction(connection: asyncpg.Connection, parts: list[str]) -> None:
+    """What one statement has locked makes others wait while the next one waits: the time is one for all."""
+    end = time.monotonic() + DDL_LOCK_S
+    for statement in parts:
+        await _wait_for_locks(connection, max(_LEAST_S, end - time.monotonic()))
+        await connection.execute(statement)
+
+
+async def _outside(connection: asyncpg.Connection, statement: str) -> None:
+    index = _INDEX.match(statement)
+    if index is None:
+        # The session's lock_timeout is DDL_LOCK_S; nothing of this statement is left when it gives way.
+        await _repeated(lambda: connection.execute(statement))
+        return
+    valid = await connection.fetchval(_VALID, index[1])
+    if valid:
+        return
+    # These wait for transactions that began before them, long ones too; nobody waits behind them.
+    await connection.execute(f"SET lock_timeout TO '{DDL_TRIES_S}s'")
+    try:
+        if valid is False:
+            await connection.execute(f"DROP INDEX CONCURRENTLY {index[1]}")
+        await connection.execute(statement)
+    except asyncpg.LockNotAvailableError as error:
+        raise LockedError from error
+    finally:
+        if not connection.is_closed():
+            await connection.execute(f"SET lock_timeout TO '{DDL_LOCK_S}s'")
+
+
+async def _wait_for_locks(connection: asyncpg.Connection, seconds: float) -> None:
+    await connection.execute(f"SET LOCAL lock_timeout TO {round(seconds * 1000)}")
+
+
+async def _repeated(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    end = time.monotonic() + DDL_TRIES_S
+    while True:
+        try:
+            return await attempt()
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            if time.monotonic() > end:
+                raise LockedError from error
+        await asyncio.sleep(DDL_PAUSE_S * random.uniform(1, 2))  # noqa: S311 - jitter
