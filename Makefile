@@ -50,10 +50,13 @@ attack: development ## tries to find a person by the map and by anonymous workou
 chaos: development ## the long fault runs, with their counts
 	@$(VENV)/python -m pytest -m chaos -rP $(ARGS)
 
-lock: ## pins every package by hash in requirements.lock and requirements-dev.lock
+lock: ## pins every package by hash: requirements.lock, requirements-dev.lock, and tests/npm where npm is
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools --upgrade uv
 	@$(COMPILE) -o requirements.lock
 	@$(COMPILE) -c requirements.lock --group test --group load -o requirements-dev.lock
+	@command -v npm >/dev/null || { echo "npm is missing: tests/npm stays as it is" >&2; exit 0; }; \
+		npm install --prefix tests/npm --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
+		--no-audit --no-fund --loglevel=error && node tests/npm/plain.mjs tests/npm/package-lock.json
 
 clean-data: ## forgets what make run stored
 	@$(PYTHON) -m config.embedded.folder
