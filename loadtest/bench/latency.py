@@ -72,9 +72,14 @@ async def _climb(server: Server, redis_url: str) -> list[dict[str, Any]]:
             seen.append((rate, row["core_pct"] / 100))
             if abs(seen[-1][1] - wanted) <= NEAR:
                 break
-        nearest = min(rows, key=lambda row: abs(row["core_pct"] / 100 - wanted))
-        chosen.append({"wanted_pct": round(wanted * 100), **nearest})
+        chosen.append({"wanted_pct": round(wanted * 100), **nearest(rows, wanted)})
     return chosen
+
+
+def nearest(rows: Sequence[dict[str, Any]], wanted: float) -> dict[str, Any]:
+    """The row whose share of the core is nearest, of those that kept up if there are any. Pure."""
+    kept_up = [row for row in rows if row["complete"]]
+    return min(kept_up or rows, key=lambda row: abs(row["core_pct"] / 100 - wanted))
 
 
 async def _at(server: Server, rate: float, redis_url: str) -> dict[str, Any]:

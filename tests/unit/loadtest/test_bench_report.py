@@ -1,10 +1,11 @@
 """What the benchmarks print beside each other."""
 
+from typing import Any
 from xml.etree import ElementTree
 
 from loadtest.bench import report
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"server": "ours", "p50_ms": 3.0, "p99_ms": 9.0},
     {"server": "Bun", "p50_ms": 2.0, "p99_ms": 10.0},
     {"server": "ws", "failed": "TimeoutError"},
