@@ -35,8 +35,8 @@ _GAP: Final = re.compile(r"^rt_loop_gap_max_ms\S* (\d+)", re.MULTILINE)
 # Our row, the peer and its row beside it, and how many times as much ours may cost.
 AIMS: Final = (
     ("a heartbeat", "Bun", "a message, dropped", 1.2),
-    ("connect by resume ticket", "Centrifugo", "connect by token", 1.2),
-    ("connect by token", "Centrifugo", "connect by token", 2.0),
+    ("connect by resume ticket", "Centrifugo", "connect by HMAC token", 1.2),
+    ("connect by token", "Centrifugo", "connect by HMAC token", 2.0),
 )
 _VIEWPORT: Final = b'{"type":"viewport","west":-10,"south":35,"east":30,"north":60,"zoom":4}'
 _SUBSCRIBE: Final = b'{"type":"subscribe","channel":"app:bench:main"}'
