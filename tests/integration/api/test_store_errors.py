@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ import pytest_asyncio
 
 from config.sqlstates import Kind, of_state
 from tests.integration.api.conftest import PASSWORD
+from tests.support.extent import some_or_all
 from tests.support.gateway import until
 from tests.support.processes import Fleet
-from tests.support.sabotage import OURS, STATES, Sabotage, sabotaged
+from tests.support.sabotage import OURS, SOME_STATES, STATES, Sabotage, sabotaged
 from tests.support.stores import Database, TestStores, environment
 
 LOG = """mutation($key: String!, $exercise: ID!, $at: DateTime!) { logWorkout(idempotencyKey: $key, input:
@@ -107,15 +108,16 @@ async def ada(fleet: Fleet) -> AsyncIterator[Person]:
         yield await person(client)
 
 
+@some_or_all("states", SOME_STATES, STATES)
 async def test_whatever_state_it_answers_callers_come_back(
-    broken: Sabotage, database: Database, fleet: Fleet, ada: Person
+    states: Sequence[str], broken: Sabotage, database: Database, fleet: Fleet, ada: Person
 ) -> None:
     """Each SQLSTATE in turn on every table. What is the database's fault is RETRY_LATER and, where it is nothing that
     one statement meets by chance, the reason of /ready; what was refused is logged afterwards under the same key. No
     process ends, and each goes on when it is over. Failed before: INTERNAL in most of them, and /ready knew nothing."""
     api, worker = fleet.api.pid, fleet.worker.pid
     wrong: dict[str, Any] = {}
-    for state in STATES:
+    for state in states:
         await broken.begin(state)
         told = await ada.everything(f"key-{state}")
         reasons = await ada.ready()
@@ -136,7 +138,7 @@ async def test_whatever_state_it_answers_callers_come_back(
     assert (fleet.api.pid, fleet.worker.pid) == (api, worker)
     connection = await asyncpg.connect(database.superuser_url)
     try:
-        assert await connection.fetchval("SELECT count(*) FROM workouts") == len(STATES)
+        assert await connection.fetchval("SELECT count(*) FROM workouts") == len(states)
 
         async def all_numbered() -> bool:
             return bool(await connection.fetchval("SELECT count(*) = 0 FROM outbox"))
