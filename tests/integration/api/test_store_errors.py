@@ -161,18 +161,18 @@ async def test_a_server_that_cannot_says_so_itself(database: Database, fleet: Fl
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"  # noqa: S608
     # What is read-only is left as after a failover: the connections that there are stay with it.
     faults = {
-        "read-only": (
-            f"ALTER DATABASE {database.name} SET default_transaction_read_only = on; {end}",
-            f"ALTER DATABASE {database.name} RESET default_transaction_read_only",
+        "too many connections": (
+            f"ALTER DATABASE {database.name} CONNECTION LIMIT 0; {end}",
+            f"ALTER DATABASE {database.name} CONNECTION LIMIT -1",
         ),
         "not as migrated": ("ALTER TABLE sessions RENAME TO s2", "ALTER TABLE s2 RENAME TO sessions"),
         "refuses us": (
             f"REVOKE ALL ON sessions, activity_events FROM {role}",
             f"GRANT ALL ON sessions, activity_events TO {role}",
         ),
-        "too many connections": (
-            f"ALTER DATABASE {database.name} CONNECTION LIMIT 0; {end}",
-            f"ALTER DATABASE {database.name} CONNECTION LIMIT -1",
+        "read-only": (
+            f"ALTER DATABASE {database.name} SET default_transaction_read_only = on; {end}",
+            f"ALTER DATABASE {database.name} RESET default_transaction_read_only",
         ),
     }
     superuser = await asyncpg.connect(database.superuser_url)
@@ -188,13 +188,15 @@ async def test_a_server_that_cannot_says_so_itself(database: Database, fleet: Fl
                 assert set(told) <= {RETRY}, told
                 return bool(told)
 
+            async def logged(key: str = reason) -> bool:
+                return (await ada.log(key)).get("errors") is None
+
             await until(fails)
             await until(says)
             await superuser.execute(cure)
-            await until(lambda: well(ada), 20)
-            after = await ada.log(reason)
-            assert after.get("errors") is None, (reason, after)
+            await until(logged)
             assert fleet.api.running
             assert fleet.worker.running
+        await until(lambda: well(ada), 20)  # /ready shows for seconds what it has seen
     finally:
         await superuser.close()
