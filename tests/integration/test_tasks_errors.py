@@ -198,7 +198,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, names in short.items():
         for name in names:
             monkeypatch.setattr(module, name, 0.02)
-    monkeypatch.setattr(config.redis, "COMMAND_TIMEOUT_S", 0.3)
     monkeypatch.setattr(config.metrics, "observe_pool", lambda *_: None)  # one a process
 
 
@@ -257,12 +256,19 @@ async def goes_on(
 @some_or_all("words", SOME_ERRORS, tuple(ERRORS))
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.redis])
 async def test_errors_of_redis(
-    name: str, words: Sequence[str], database: Database, redis_url: str, tmp_path: Path
+    name: str,
+    words: Sequence[str],
+    database: Database,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Seen failing with figures of Redis that survive a timeout alone. Failed before: the API's listener said nothing
     to its server, which could be yesterday's for good."""
+    feeds = redis.connect(redis_url)
+    monkeypatch.setattr(config.redis, "COMMAND_TIMEOUT_S", 0.3)  # of the task's; ours is patient
     async with (
-        redis.connect(redis_url) as feeds,
+        feeds,
         ErringRedis(redis_url).running() as store,
         alone(name, database, database.url, store.url, FeedStore(feeds), tmp_path) as running,
     ):
