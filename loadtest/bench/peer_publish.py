@@ -22,8 +22,7 @@ Send = Callable[[Sequence[bytes]], None]
 
 
 def due(events: int, rate: float, size: int) -> Iterator[list[bytes]]:
-    """All `events` of about `size` bytes at `rate` a second, in batches as they are due."""
-    padding = "x" * max(0, size - 90)
+    """All `events` of `size` bytes at `rate` a second, in batches as they are due."""
     began, sent = time.monotonic(), 0
     while sent < events:
         count = min(events, int((time.monotonic() - began) * rate) + 1, sent + RELAY_BATCH) - sent
@@ -31,11 +30,13 @@ def due(events: int, rate: float, size: int) -> Iterator[list[bytes]]:
             time.sleep(max(0.0, began + sent / rate - time.monotonic()))
             continue
         stamps = [int((began + (sent + n) / rate) * 1e9) for n in range(count)]
-        yield [
-            f'{{"id":{sent + n},"t":{stamp},"type":"workout_completed","p":"{padding}"}}'.encode()
-            for n, stamp in enumerate(stamps)
-        ]
+        yield [_body(sent + n, size, stamp) for n, stamp in enumerate(stamps)]
         sent += count
+
+
+def _body(number: int, size: int, stamp_ns: int) -> bytes:
+    bare = b'{"id":%d,"t":%d,"type":"workout_completed","p":""}' % (number, stamp_ns)
+    return bare[:-2] + b"x" * (size - len(bare)) + bare[-2:]
 
 
 def _redis(url: str) -> Send:
