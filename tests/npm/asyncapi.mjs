@@ -1,3 +1,4 @@
+// @ts-check
 // The official parser and the official validator of JSON Schema over what test_asyncapi.py says.
 // node asyncapi.mjs NODE_MODULES < {"document": text or null, "checks": [[label, schema, value], ...]}
 // Prints {"diagnostics": [...], "misfits": [...]}: what is wrong, a line each.

@@ -1,3 +1,4 @@
+// @ts-check
 // How long each function is: node functions.mjs NODE_MODULES FILE... prints [[file, name, lines], ...].
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,3 +1,4 @@
+// @ts-check
 // Takes from a lock file of npm what says where a package comes from, and whom to pay: node plain.mjs LOCK_FILE
 import { readFileSync, writeFileSync } from "node:fs";
 

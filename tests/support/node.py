@@ -1,4 +1,7 @@
-"""Node and the packages of npm that tests run beside the product: pinned in tests/npm, fetched once into .data/npm."""
+"""Node and the packages of npm that tests run beside the product: pinned in tests/npm, fetched once into .data/npm.
+
+`python -m tests.support.node` fetches them ahead, as `make test` does: the time limit of a test is no place for it.
+"""
 
 import fcntl
 import shutil
@@ -6,11 +9,13 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.support.programs import lacks, needs
 from tests.support.stores import ROOT
 
 NODE_MAJOR_MIN: Final = 18
-INSTALL_S: Final = 100
+INSTALL_S: Final = 300
 PINS: Final = ROOT / "tests" / "npm"
 FOLDER: Final = ROOT / ".data" / "npm"
 
@@ -57,3 +62,10 @@ def _install(npm: str) -> None:
     if done.returncode != 0:
         lacks(f"npm cannot fetch the packages of tests/npm ({done.stderr.strip().splitlines()[-1:]})")
     shutil.copyfile(PINS / "package-lock.json", FOLDER / "installed-lock.json")
+
+
+if __name__ == "__main__":
+    try:
+        node_with_packages()
+    except (pytest.skip.Exception, pytest.fail.Exception) as reason:
+        print(reason)  # the tests that need them say the same
