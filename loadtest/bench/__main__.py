@@ -100,19 +100,20 @@ def _keep(name: str, content: str) -> None:
 
 
 async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
+    busy = os.getloadavg()[0]  # by others: before there is any load of ours
     for name in names:
         rows = await {**BENCHES, **LONG}[name](environment)
         print(f"\n{name}\n{report.text(rows)}", flush=True)
-        _keep(f"{name}.md", f"{_measured()}\n\n{report.markdown(rows)}\n")
+        _keep(f"{name}.md", f"{_measured(busy)}\n\n{report.markdown(rows)}\n")
 
 
-def _measured() -> str:
-    """What was measured, when and on what."""
+def _measured(busy: float) -> str:
+    """What was measured, when and on what, and how busy that was before."""
     code = _git("rev-parse", "--short", "HEAD") or "no commit"
     if _git("status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.lua", "*.sql"):
         code += " and changes"
     on = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
-    return f"{time.strftime('%Y-%m-%d')}, {code}: {on}."
+    return f"{time.strftime('%Y-%m-%d')}, {code}: {on}, load average {busy:.1f} before."
 
 
 def _git(*words: str) -> str:

@@ -59,8 +59,8 @@ def test_noise_never_sends_it_back_or_away() -> None:
 
 def test_what_did_not_keep_up_is_taken_last() -> None:
     """Seen failing with the nearest of all rows: 3,000 a second that were not delivered stood for 80 %."""
-    lost = {"core_pct": 80, "complete": False}
-    kept = {"core_pct": 60, "complete": True}
+    lost = {"core_pct": 80, "kept_up": False}
+    kept = {"core_pct": 60, "kept_up": True}
     assert nearest([lost, kept], 0.8) == kept
     assert nearest([lost], 0.8) == lost
 
