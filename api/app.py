@@ -20,16 +20,12 @@ from api.accounts.passwords import Passwords
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
-from api.answers import GRAPHQL_PATH
 from api.credits import schema as credits_schema
-from api.db import Database
 from api.entitlements import schema as entitlements_schema
-from api.errors import ApiError
 from api.feed import schema as feed_schema
 from api.graphql.context import Services
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
-from api.http import Answering, Guarding, on_api_error, on_http_exception
 from api.operations import Readiness
 from api.operations import routes as operations_routes
 from api.outbox import Wake
@@ -38,11 +34,16 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.web import page
 from api.workouts import schema as workouts_schema
-from config import metrics, postgres, redis
+from config import metrics, redis
+from config.db import postgres
+from config.db.database import Database
+from config.db.postgres import ERRORS
+from config.errors import ApiError
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
-from config.postgres import ERRORS
 from config.process import Lifetime
 from config.redis import AWAY
+from config.serving.answers import GRAPHQL_PATH
+from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
 from config.settings import Settings
 from rt.wire.bus import JWKS_KEY
 
@@ -85,7 +86,7 @@ class Api:
             *operations_routes(self.readiness),
             *page.routes(settings),
         ]
-        self.application: ASGIApp = Answering(_Application(routes, settings), settings)
+        self.application: ASGIApp = Answering(_Application(routes, settings), settings, page.policies(settings))
 
     def start(self, lifetime: Lifetime) -> None:
         """Starts what runs beside the requests. None of it needs its store to be there yet."""

@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.answers import json_response
 from api.migrate import migrations
-from api.queries import load_queries
 from api.reference.service import Reference
-from config import metrics, postgres, redis
+from config import metrics, redis
+from config.db import postgres
+from config.db.queries import load_queries
 from config.ready import answer
 from config.redis import RedisClient
+from config.serving.answers import json_response
 
 _LOOK_S: Final = 1.0
 _newest_migration = load_queries(__file__, "operations.sql")["newest_migration"]

@@ -9,8 +9,8 @@ import msgspec
 import orjson
 import structlog
 
-from api.db import Transaction
-from api.queries import load_queries
+from config.db.database import Transaction
+from config.db.queries import load_queries
 from config.limits import RELAY_WAKE_S
 from config.metrics import FAILURES
 from config.redis import AWAY, RedisClient

@@ -48,6 +48,7 @@ PURE: Final = (
     "rt/feed/positions.py",
     "api/*/rules.py",
     "worker/translate.py",
+    "config/events/*.py",
     "config/limits.py",
 )
 IMPURE_IMPORTS: Final = frozenset(

@@ -11,13 +11,13 @@ from typing import Final
 import asyncpg
 import structlog
 
-from api.credits.audit import audit_next
-from api.db import Transaction
-from api.queries import load_queries
+from config.db.database import Transaction
+from config.db.postgres import ERRORS, UnfitDatabaseError, connect_once
+from config.db.queries import load_queries
 from config.limits import AUDITS_LOOK_S
-from config.postgres import ERRORS, UnfitDatabaseError, connect_once
 from config.settings import Settings
 from worker import metrics
+from worker.books.audit import audit_next
 from worker.store import committed
 
 log = structlog.get_logger()

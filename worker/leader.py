@@ -12,7 +12,7 @@ from typing import Final
 import asyncpg
 import structlog
 
-from api.queries import load_queries
+from config.db.queries import load_queries
 from config.limits import RELAY_LEASE_S
 from worker.store import committed
 

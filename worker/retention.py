@@ -11,14 +11,14 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from api.credits.audit import BEGINNING, lowest_id
-from api.db import Transaction
-from api.queries import load_queries
+from config.db.database import Transaction
+from config.db.postgres import ERRORS
+from config.db.queries import load_queries
 from config.limits import FEED_STREAM_EVENTS, RETENTION_AGAIN_S, RETENTION_EVERY_S, RETENTION_REST_S, RETENTION_ROWS
 from config.metrics import FAILURES
-from config.postgres import ERRORS
 from config.settings import Settings
 from worker import metrics
+from worker.books.audit import BEGINNING, lowest_id
 from worker.store import committed
 
 log = structlog.get_logger()

@@ -22,9 +22,9 @@ from api.accounts.rules import (
 )
 from api.accounts.tokens import Signer, new_refresh_token
 from api.credits.service import open_account
-from api.db import Database, Transaction
-from api.errors import BadInput, Conflict, Unauthenticated
 from config import metrics
+from config.db.database import Database, Transaction
+from config.errors import BadInput, Conflict, Unauthenticated
 from config.ids import uuid7
 from config.limits import PASSWORD_CHARS_MAX
 from config.settings import Settings

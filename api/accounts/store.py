@@ -5,8 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.accounts.rules import RefreshToken, User
-from api.db import Database, Transaction
-from api.queries import load_queries
+from config.db.database import Database, Transaction
+from config.db.queries import load_queries
 from config.limits import (
     REVOCATIONS_KEPT_S,
     REVOCATIONS_MAX,

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from api.credits import store
 from api.credits.rules import Balance, Entry, check_amount
-from api.db import Database, Transaction
-from api.errors import Unauthenticated
 from api.pages import Page, bad_cursor, decode_cursor, make_page, page_size
+from config.db.database import Database, Transaction
+from config.errors import Unauthenticated
 from config.ids import uuid7
 
 

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from api.db import Database
 from api.entitlements import rules
 from api.entitlements.rules import Entitlements
-from api.errors import Unauthenticated
-from api.queries import load_queries
+from config.db.database import Database
+from config.db.queries import load_queries
+from config.errors import Unauthenticated
 
 _ENTITLEMENTS: Final = load_queries(__file__)["entitlements"]
 

@@ -4,13 +4,13 @@ from typing import Any, Final
 
 import orjson
 
-from api.db import Database
-from api.errors import BadInput
-from api.feed.anonymous import renewed
-from api.feed.followers import of_owner
 from api.feed.rules import FeedEvent, FeedPage, Position, decode_position
 from api.pages import page_size
-from api.queries import load_queries
+from config.db.database import Database
+from config.db.queries import load_queries
+from config.errors import BadInput
+from config.events.anonymous import renewed
+from config.events.followers import of_owner
 from rt.wire.channels import COMMUNITY, Channel
 
 _PAGE: Final = load_queries(__file__)["page"]

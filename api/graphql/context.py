@@ -6,10 +6,10 @@ from uuid import UUID
 
 from graphql import GraphQLResolveInfo
 
-from api.db import Database
-from api.errors import RetryLater, Unauthenticated
 from api.outbox import Wake
 from api.reference.service import Reference
+from config.db.database import Database
+from config.errors import RetryLater, Unauthenticated
 from config.redis import RedisClient
 from config.settings import Settings
 from rt.auth.tokens import Access

@@ -13,8 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.answers import error_fields, error_response, is_json, json_response
-from api.errors import (
+from api.graphql import limits, variables
+from api.graphql.context import Context, Services
+from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
+from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
+from config import metrics
+from config.errors import (
     AnswerTooLarge,
     ApiError,
     BadInput,
@@ -22,13 +26,9 @@ from api.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from api.graphql import limits, variables
-from api.graphql.context import Context, Services
-from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
-from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
-from api.http import unexpected
-from config import metrics
 from config.limits import GRAPHQL_ANSWER_BYTES_MAX, GRAPHQL_ERROR_CHARS_MAX, GRAPHQL_ERRORS_MAX
+from config.serving.answers import error_fields, error_response, is_json, json_response
+from config.serving.http import unexpected
 from rt.auth.tokens import Access
 
 log = structlog.get_logger()

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from api.errors import BadInput, RetryLater
 from api.graphql.context import Info, context_of, reference_of
 from api.graphql.schema import feature
 from api.reference.service import Reference
+from config.errors import BadInput, RetryLater
 from config.limits import NOW_KEPT_S
 from config.redis import AWAY
 from rt.map import geometry

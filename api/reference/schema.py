@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from api.errors import BadInput
 from api.graphql.context import Info, reference_of
 from api.graphql.schema import feature
 from api.reference.rules import Activation, Equipment, Exercise, Muscle
+from config.errors import BadInput
 
 _SEARCH_CHARS_MAX: Final = 100
 

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import asyncpg
 
-from api.db import Transaction
 from api.reference import store
 from api.reference.rules import (
     Equipment,
@@ -18,6 +17,7 @@ from api.reference.rules import (
     matches,
     works,
 )
+from config.db.database import Transaction
 from config.redis import RedisClient
 from rt.wire.bus import EXERCISES_KEY
 

@@ -5,8 +5,6 @@ from uuid import UUID
 
 import asyncpg
 
-from api.db import Transaction
-from api.queries import load_queries
 from api.reference.rules import (
     Activation,
     Equipment,
@@ -19,6 +17,8 @@ from api.reference.rules import (
     assemble,
     by_activation,
 )
+from config.db.database import Transaction
+from config.db.queries import load_queries
 
 QUERIES: Final = load_queries(__file__)
 UPSERT_MUSCLES: Final = QUERIES["upsert_muscles"]

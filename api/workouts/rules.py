@@ -8,15 +8,15 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import orjson
 
-from api.errors import BadInput
 from api.reference.rules import Exercise, Muscle
+from config.errors import BadInput
+from config.events.visibility import Visibility
 from config.limits import (
     EXERCISES_PER_WORKOUT_MAX,
     IDEMPOTENCY_KEY_CHARS_MAX,
@@ -28,14 +28,6 @@ from config.limits import (
 )
 
 PERFORMED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Visibility(Enum):
-    """Who hears of a workout; the owner always does."""
-
-    PUBLIC_ANON = "PUBLIC_ANON"  # everybody, without who it was
-    PUBLIC_PROFILE = "PUBLIC_PROFILE"  # followers
-    PRIVATE = "PRIVATE"
 
 
 VISIBILITY_DEFAULT: Final = (Visibility.PUBLIC_ANON.value, Visibility.PUBLIC_PROFILE.value)

@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from api.errors import NotFound
 from api.graphql.context import Info, context_of, reference_of, viewer_id
 from api.graphql.schema import feature
 from api.pages import Page
 from api.workouts import service
 from api.workouts.rules import Workout
 from api.workouts.service import LoggedWorkout
+from config.errors import NotFound
 
 
 async def _log_workout(_: Any, info: Info, **arguments: Any) -> LoggedWorkout:

@@ -8,13 +8,13 @@ from uuid import UUID
 import msgspec
 
 from api.credits.rules import Balance
-from api.db import Database
-from api.errors import IdempotencyMismatch, InsufficientCredits, Internal, NotFound, Unauthenticated
 from api.outbox import Wake
 from api.pages import Page, bad_cursor, decode_cursor, make_page, page_size
 from api.reference.service import Reference
 from api.workouts import store
 from api.workouts.rules import PERFORMED_AT_MIN, Workout, check_input, check_key, total_units, training_units
+from config.db.database import Database
+from config.errors import IdempotencyMismatch, InsufficientCredits, Internal, NotFound, Unauthenticated
 from config.ids import uuid7
 from config.settings import Settings
 

@@ -8,8 +8,6 @@ import msgspec
 import orjson
 import structlog
 
-from api.db import Database
-from api.queries import load_queries
 from api.reference.service import Reference
 from api.workouts.rules import (
     Draft,
@@ -21,6 +19,8 @@ from api.workouts.rules import (
     event_data,
     input_hash,
 )
+from config.db.database import Database
+from config.db.queries import load_queries
 
 log = structlog.get_logger()
 

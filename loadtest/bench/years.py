@@ -18,18 +18,17 @@ from uuid import UUID
 
 import asyncpg
 
-from api.credits.audit import audit_next
 from api.credits.service import ledger as ledger_page
-from api.db import Database
 from api.feed import service as feed
 from api.feed.rules import Position
 from api.outbox import Wake
 from api.pages import encode_cursor
 from api.reference.service import Reference
 from api.workouts import service as workouts
+from config.db.database import Database
+from config.db.postgres import connect, make_pool
 from config.ids import uuid7
 from config.limits import AUDIT_LATE_S
-from config.postgres import connect, make_pool
 from config.process import configure_logging
 from config.redis import RedisClient
 from config.redis import connect as connect_redis
@@ -37,6 +36,7 @@ from config.settings import Settings
 from loadtest.bench.years_fill import fill
 from rt.feed.store import FeedStore
 from rt.wire.channels import COMMUNITY, history_key, meta_key, profile_channel, user_channel
+from worker.books.audit import audit_next
 from worker.relay import Relay
 from worker.retention import CHORES, drop_all
 

@@ -12,7 +12,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from api.credits.audit import audit
 from api.feed import service
 from api.feed.rules import community_feed, dashboard
 from api.migrate import FOLDER, _apply, migrate, migrations
@@ -26,6 +25,7 @@ from tests.integration.test_retention import drop, pages
 from tests.support.ledger import connection, ledger
 from tests.support.relay import append_event
 from tests.support.stores import ROOT, Database, TestStores
+from worker.books.audit import audit
 from worker.relay import renditions_of
 from worker.store import RelayStore
 

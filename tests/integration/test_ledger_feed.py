@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from api import outbox
-from api.db import Transaction
-from api.errors import BadInput
 from api.feed import service
 from api.feed.rules import Position, community_feed, dashboard
+from config.db.database import Transaction
+from config.errors import BadInput
 from config.ids import uuid7
 from config.redis import connect as connect_redis
 from rt.wire.bus import RELAY_WAKE_CHANNEL

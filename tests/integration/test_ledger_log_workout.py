@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.credits import service as credit_service
-from api.credits.audit import audit
 from api.entitlements.service import entitlements
-from api.errors import BadInput, IdempotencyMismatch, InsufficientCredits, NotFound, Unauthenticated
 from api.workouts import service
+from config.errors import BadInput, IdempotencyMismatch, InsufficientCredits, NotFound, Unauthenticated
 from config.ids import uuid7
 from tests.support.ledger import NOW, Ledger, connection, ledger, query
 from tests.support.stores import Database
+from worker.books.audit import audit
 
 
 @pytest.fixture

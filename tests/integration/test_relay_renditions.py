@@ -18,7 +18,7 @@ from tests.integration.test_relay_faults import worker_fleet
 from tests.support.ledger import ledger
 from tests.support.relay import append_event, eventually
 from tests.support.stores import Database
-from tests.unit.api.feed.test_anonymous import OLD
+from tests.unit.config.events.test_anonymous import OLD
 
 STORED = """
 WITH head AS (INSERT INTO feed_channels (namespace, channel, last_offset, published_through)

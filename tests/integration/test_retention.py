@@ -14,8 +14,6 @@ import asyncpg
 import httpx2
 import pytest
 
-from api.credits import audit as auditor
-from api.credits.audit import Audit, audit_next
 from api.feed import rules, service
 from api.feed.rules import community_feed, dashboard
 from config.ids import uuid7
@@ -32,6 +30,8 @@ from tests.support.ledger import Ledger, connection, ledger
 from tests.support.processes import Fleet
 from tests.support.relay import append_event, eventually
 from tests.support.stores import Database, environment
+from worker.books import audit as auditor
+from worker.books.audit import Audit, audit_next
 from worker.relay import renditions_of
 from worker.retention import CHORES, drop_all
 from worker.store import RelayStore

@@ -10,13 +10,13 @@ from uuid import UUID
 import asyncpg
 
 from api.credits.service import open_account
-from api.db import Database, Transaction
 from api.outbox import Wake
-from api.queries import Query
 from api.reference.service import Reference
 from api.workouts.service import LoggedWorkout, log_workout
+from config.db.database import Database, Transaction
+from config.db.postgres import connect, make_pool
+from config.db.queries import Query
 from config.ids import uuid7
-from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings
 

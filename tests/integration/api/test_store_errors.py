@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from config.sqlstates import Kind, of_state
+from config.db.sqlstates import Kind, of_state
 from tests.integration.api.conftest import PASSWORD
 from tests.support.gateway import until
 from tests.support.processes import Fleet

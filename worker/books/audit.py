@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from api.queries import Query, load_queries
+from config.db.queries import Query, load_queries
 from config.limits import AUDIT_LATE_S, AUDIT_WINDOWS_RECOUNTED
 
 _WHOLE: Final = load_queries(__file__, "audit.sql")
