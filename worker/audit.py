@@ -23,7 +23,8 @@ from worker.store import committed
 log = structlog.get_logger()
 
 _RETRY_S: Final = 1
-_AUDITS: Final = load_queries(__file__)["audits"]
+_QUERIES: Final = load_queries(__file__)
+_AUDITS: Final = _QUERIES["audits"]
 
 
 async def audit_once(settings: Settings, *, whole: bool) -> int:

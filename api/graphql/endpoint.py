@@ -14,10 +14,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.graphql import limits, variables
-from api.graphql.context import Context, Services
+from api.graphql.context import Context, Makers, Services
 from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
 from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
 from config import metrics
+from config.db.database import Database
 from config.errors import (
     AnswerTooLarge,
     ApiError,
@@ -56,11 +57,14 @@ _decoder = msgspec.json.Decoder(_Body)
 class GraphQLEndpoint:
     """The ASGI application of the path. Errors of fields are HTTP 200; a refused request has its own status."""
 
-    def __init__(self, schema: GraphQLSchema, services: Services, authenticate: Authenticate) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, db: Database, makers: Makers, authenticate: Authenticate, *, introspection: bool
+    ) -> None:
         self._schema = schema
-        self._services = services
+        self._db = db
+        self._makers = makers
         self._authenticate = authenticate
-        self._documents = Documents(schema, introspection=services.settings.environment != "production")
+        self._documents = Documents(schema, introspection=introspection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -90,7 +94,7 @@ class GraphQLEndpoint:
         if viewer is None and roots:  # before anything is done for them
             return _respond(_please_sign_in(roots), request.state.request_id)
         values = variables.read(body.variables)
-        services = self._services._replace(db=self._services.db.for_request(anonymous=viewer is None))
+        services = Services(self._makers, self._db.for_request(anonymous=viewer is None))
         started = time.perf_counter()
         try:
             result = await self._execute(

@@ -1,6 +1,7 @@
 """Reference data in the memory of a process, and the gateways' vocabulary of exercises in Redis."""
 
 from collections.abc import Iterable
+from typing import Self
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +19,7 @@ from api.reference.rules import (
     works,
 )
 from config.db.database import Transaction
+from config.errors import RetryLater
 from config.redis import RedisClient
 from rt.wire.bus import EXERCISES_KEY
 
@@ -38,6 +40,12 @@ class Reference:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             self._adopt(await store.read(Transaction(connection)))
+
+    def ready(self) -> Self:
+        """Itself. Raises RetryLater until it is loaded: an exercise must not be called unknown before."""
+        if not self.loaded:
+            raise RetryLater("Reference data is not loaded yet")
+        return self
 
     @property
     def loaded(self) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from api.feed import service
 from api.feed.rules import community_feed, dashboard
+from api.feed.service import Feeds
 from api.migrate import FOLDER, _apply, migrate, migrations
 from config.embedded.postgres import OWNER, SUPERUSER
 from config.ids import uuid7
@@ -149,7 +149,7 @@ async def test_what_was_stored_before_goes_on(before: Database) -> None:
     async with ledger(before.url) as books, connection(before.owner_url) as owner:
 
         async def newest(channel: Any) -> Any:
-            return (await service.page(books.db, channel, 1)).events[0].event["data"]
+            return (await Feeds(books.db).page(channel, 1)).events[0].event["data"]
 
         for channel in (community_feed(), followers, dashboard(SOMEBODY)):
             assert await pages(books, channel) == list(range(1_500, 0, -1))
