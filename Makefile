@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv/bin
 # Further words for pytest: make test ARGS="-k ledger -x"
 ARGS ?=
+# Processes that share the tests of `make test`: most of what a test does is wait. 0: in one, where a debugger works.
+WORKERS ?= 4
 
 .PHONY: help run stores migrate test lint bench bench-100k bench-1m bench-years load attack chaos lock clean-data runtime development
 
@@ -20,7 +22,9 @@ migrate: runtime ## applies migrations and reference data to DATABASE_OWNER_URL
 	@exec $(VENV)/python -m api.migrate
 
 test: lint ## lint, types and all tests but the long fault runs, against real servers
-	@$(VENV)/python -m pytest -m "not chaos" $(ARGS)
+	@$(VENV)/python -m tests.support.node
+	@$(PARALLEL) -m "not chaos and not alone" $(ARGS) && others=0 || others=$$?; [ $$others = 0 ] || [ $$others = 5 ] || exit $$others; \
+	$(VENV)/python -m pytest -m "alone and not chaos" $(ARGS) && alone=0 || alone=$$?; [ $$alone = 5 ] && exit $$others || exit $$alone
 
 lint: development ## formatting, lint, types, and who may import whom
 	@$(VENV)/python -m ruff check
@@ -50,10 +54,13 @@ attack: development ## tries to find a person by the map and by anonymous workou
 chaos: development ## the long fault runs, with their counts
 	@$(VENV)/python -m pytest -m chaos -rP $(ARGS)
 
-lock: ## pins every package by hash in requirements.lock and requirements-dev.lock
+lock: ## pins every package by hash: requirements.lock, requirements-dev.lock, and tests/npm where npm is
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools --upgrade uv
 	@$(COMPILE) -o requirements.lock
 	@$(COMPILE) -c requirements.lock --group test --group load -o requirements-dev.lock
+	@command -v npm >/dev/null || { echo "npm is missing: tests/npm stays as it is" >&2; exit 0; }; \
+		npm install --prefix tests/npm --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
+		--no-audit --no-fund --loglevel=error && node tests/npm/plain.mjs tests/npm/package-lock.json
 
 clean-data: ## forgets what make run stored
 	@$(PYTHON) -m config.embedded.folder
@@ -61,6 +68,8 @@ clean-data: ## forgets what make run stored
 runtime development:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer with pip" >&2; exit 1; }
 	@$(PYTHON) -m config.embedded.bootstrap $@
+
+PARALLEL := $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # No address of an index is written, so that the lock files serve every mirror.
 COMPILE := .tools/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml

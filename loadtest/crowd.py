@@ -220,16 +220,24 @@ def _open(crowd: Crowd, size: int, within_s: float) -> None:
             raise TimeoutError(f"{crowd.open} of {size} are open, {crowd.closed} were closed")
 
 
-def _listen(crowd: Crowd, expected: int, within_s: float, beat_s: float) -> None:
-    """Until all have seen what they expect. Each beats once in `beat_s` (0: never), spread evenly."""
+def _listen(crowd: Crowd, expected: int, within_s: float, beat_s: float) -> float:
+    """Until all have seen what they expect; returns the seconds from the first delivery to the last.
+
+    Each beats once in `beat_s` (0: never), spread evenly.
+    """
     frame, clients = client_frame(_BEAT), list(crowd.sockets)
     began = time.monotonic()
+    first, last, seen = 0.0, 0.0, crowd.deliveries
     beats, per_s = 0, len(clients) / beat_s if beat_s else 0.0
     while crowd.deliveries < expected and (passed := time.monotonic() - began) < within_s:
         while beats < passed * per_s:
             crowd.write(clients[beats % len(clients)], frame)
             beats += 1
         crowd.turn()
+        if crowd.deliveries > seen:
+            seen, last = crowd.deliveries, time.monotonic()
+            first = first or last
+    return last - first
 
 
 def main() -> None:
@@ -265,11 +273,12 @@ def main() -> None:
     _open(crowd, options.clients, options.open_s)
     print(json.dumps({"open": crowd.open}), flush=True)
     expected = options.clients * options.events
-    _listen(crowd, expected, options.wait_s, options.beat_s)
+    heard_s = _listen(crowd, expected, options.wait_s, options.beat_s)
     answer = {
         "deliveries": crowd.deliveries,
         "complete": crowd.deliveries >= expected,
         "closed": crowd.closed,
+        "heard_s": round(heard_s, 3),
         "p50_ms": round(percentile(crowd.late_ns, 0.50), 2),
         "p99_ms": round(percentile(crowd.late_ns, 0.99), 2),
     }

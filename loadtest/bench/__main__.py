@@ -19,15 +19,17 @@ import uvloop
 from config.embedded.stores import Stores
 from config.redis import connect as connect_redis
 from config.settings import Settings
-from loadtest.bench import bus, connect, delivery, fanout, hold, host, ledger, peers, presence, report, years
+from loadtest.bench import bus, connect, delivery, fanout, hold, host, latency, ledger, peers, presence, report, years
 from loadtest.bench.fanout import Load, Server
 from loadtest.bench.identity import Identity
 
 RESULTS: Final = Path(__file__).parent.parent / "results"
 Rows = list[dict[str, Any]]
 
-# The loads of the comparison: slow feed, fast feed, many clients.
-LOADS: Final = (Load(1000, 1500, 100), Load(1000, 20_000, 2000), Load(15_000, 100, 5))
+# The loads of the comparison: few clients, slow feed, fast feed, many clients.
+LOADS: Final = (Load(100, 150, 10), Load(1000, 1500, 100), Load(1000, 20_000, 2000), Load(15_000, 100, 5))
+# Of a peer's row: this gateway's figure through the peer's.
+COMPARED: Final = {"cpu_us_per_delivery": "cpu, ours/its", "p50_ms": "p50, ours/its", "p99_ms": "p99, ours/its"}
 
 
 async def bench_fanout(environment: Mapping[str, str]) -> Rows:
@@ -39,8 +41,8 @@ async def bench_fanout(environment: Mapping[str, str]) -> Rows:
     try:
         with host.moved((0, await host.redis_pid(redis)), host.CROWD_CORE):
             for load in LOADS:
-                for server in (fanout.gateway(identity, load.clients), *peers.installed(redis_url)):
-                    rows.append(await _fanout_row(server, load, redis_url))
+                servers = (fanout.gateway(identity, load.clients), *peers.installed(redis_url))
+                rows += report.beside([await _fanout_row(server, load, redis_url) for server in servers], COMPARED)
         rows += [{"server": name, "failed": "not installed"} for name in peers.absent(redis_url)]
     finally:
         await redis.aclose()
@@ -62,6 +64,14 @@ async def _fanout_row(server: Server, load: Load, redis_url: str) -> dict[str, A
         return {"server": server.name, "clients": load.clients, "failed": type(error).__name__}
 
 
+async def bench_latency(environment: Mapping[str, str]) -> Rows:
+    """Latency against load, as a table and as one picture."""
+    rows = await latency.run(environment)
+    figures = {name: latency.series(rows, figure) for name, figure in (("p50", "p50_ms"), ("p99", "p99_ms"))}
+    _keep("latency.svg", report.lines(f"Latency against load: {latency.CLIENTS} clients", "ms", figures))
+    return rows
+
+
 async def bench_ledger(_environment: Mapping[str, str]) -> Rows:
     """The service function beside pgbench with the same statements one by one."""
     return await ledger.run(Settings())
@@ -71,6 +81,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "delivery": delivery.run,
     "ledger": bench_ledger,  # after it: it leaves more events to number than a feed has in a day
     "fanout": bench_fanout,
+    "latency": bench_latency,
     "bus": bus.run,
     "connect": connect.run,
     "presence": presence.run,
@@ -89,19 +100,20 @@ def _keep(name: str, content: str) -> None:
 
 
 async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
+    busy = os.getloadavg()[0]  # by others: before there is any load of ours
     for name in names:
         rows = await {**BENCHES, **LONG}[name](environment)
         print(f"\n{name}\n{report.text(rows)}", flush=True)
-        _keep(f"{name}.md", f"{_measured()}\n\n{report.markdown(rows)}\n")
+        _keep(f"{name}.md", f"{_measured(busy)}\n\n{report.markdown(rows)}\n")
 
 
-def _measured() -> str:
-    """What was measured, when and on what."""
+def _measured(busy: float) -> str:
+    """What was measured, when and on what, and how busy that was before."""
     code = _git("rev-parse", "--short", "HEAD") or "no commit"
     if _git("status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.lua", "*.sql"):
         code += " and changes"
     on = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
-    return f"{time.strftime('%Y-%m-%d')}, {code}: {on}."
+    return f"{time.strftime('%Y-%m-%d')}, {code}: {on}, load average {busy:.1f} before."
 
 
 def _git(*words: str) -> str:

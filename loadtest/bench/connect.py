@@ -2,7 +2,8 @@
 
 One gateway process on a core of its own. CPU is what the kernel charged it (and Redis, by its own count) between two
 moments, divided by what was done; a connect is handshake, token check, presence and one feed, and where the row says
-so one viewport. Peers show what this machine takes for less: a bare handshake, and a message that nobody reads.
+so one viewport. Peers show what this machine takes for less: a bare handshake, and a message that nobody reads; of
+Centrifugo also the whole connect: handshake, a JWT of the same kind or one with an HMAC, one subscription.
 """
 
 import asyncio
@@ -16,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from config.redis import RedisClient, connect
-from loadtest.bench import host, peers
+from loadtest.bench import host, peers, report
 from loadtest.bench.fanout import Server, gateway
 from loadtest.bench.identity import Identity
-from loadtest.bench.person import Person, arrive
+from loadtest.bench.person import OURS, Person, arrive, handshake
 from loadtest.crowd import client_frame
 from rt.wire.bus import REVOKED_KEY, REVOKED_THROUGH
 
@@ -31,25 +32,46 @@ REPLACED_PER_S: Final = 1_000
 SETTLE_S: Final = 2.0
 _GAP: Final = re.compile(r"^rt_loop_gap_max_ms\S* (\d+)", re.MULTILINE)
 
+# Our row, the peer and its row beside it, and how many times as much ours may cost.
+AIMS: Final = (
+    ("a heartbeat", "Bun", "a message, dropped", 1.2),
+    ("connect by resume ticket", "Centrifugo", "connect by HMAC token", 1.2),
+    ("connect by token", "Centrifugo", "connect by HMAC token", 2.0),
+)
 _VIEWPORT: Final = b'{"type":"viewport","west":-10,"south":35,"east":30,"north":60,"zoom":4}'
 _SUBSCRIBE: Final = b'{"type":"subscribe","channel":"app:bench:main"}'
 _BEAT: Final = client_frame(b'{"type":"heartbeat","status":"training"}')
+_CENTRIFUGO_PING: Final = client_frame(b'{"id":3,"rpc":{"method":"ping"}}')
+
+
+class Visitors:
+    """Opens clients of one server, a few at a time."""
+
+    def __init__(self, port: int, request: bytes) -> None:
+        self._port = port
+        self._request = request
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(self, first: bytes, mark: bytes) -> Person:
+        """A client that says `first` behind its handshake, there when `mark` has come."""
+        async with self._gate:
+            return await arrive(self._port, first, mark, self._request)
+
+    async def many(self, firsts: Sequence[bytes], mark: bytes) -> list[Person]:
+        return list(await asyncio.gather(*(self.one(first, mark) for first in firsts)))
 
 
 class People:
-    """Opens clients on one port, a few at a time."""
+    """Opens clients of the gateway, a few at a time."""
 
     def __init__(self, port: int, *, looking: bool = True) -> None:
-        self._port = port
+        self._visitors = Visitors(port, OURS)
         self._looks = (_VIEWPORT,) if looking else ()
-        self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(self, hello: Mapping[str, str]) -> Person:
         """A client that says `hello` in its `connect`."""
         messages = (json.dumps({"type": "connect", **hello}).encode(), *self._looks, _SUBSCRIBE)
-        first = b"".join(map(client_frame, messages))
-        async with self._gate:
-            return await arrive(self._port, first, b'"type":"subscribed"')
+        return await self._visitors.one(b"".join(map(client_frame, messages)), b'"type":"subscribed"')
 
     async def many(self, hellos: Sequence[Mapping[str, str]]) -> list[Person]:
         return list(await asyncio.gather(*(self.one(hello) for hello in hellos)))
@@ -65,12 +87,12 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
         await store.zadd(REVOKED_KEY, {REVOKED_THROUGH: time.time()})
         with host.moved((0, await host.redis_pid(redis)), host.CROWD_CORE):
             rows = await _ours(redis_url, redis)
-            for server in (peers.websockets_serve(redis_url), peers.ws(redis_url), peers.bun(redis_url)):
-                if server is not None:
+            for make in (peers.bun, peers.centrifugo, peers.ws, peers.websockets_serve):
+                if server := make(redis_url):
                     rows += await _theirs(server, redis_url, redis)
     finally:
         await redis.aclose()
-    return rows
+    return report.against(rows, AIMS, "cpu_us")
 
 
 async def _ours(redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
@@ -88,23 +110,41 @@ async def _ours(redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
 
 
 async def _theirs(server: Server, redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
-    """A handshake without token, presence or feed, and a message that is read and dropped."""
+    """A handshake without token, presence or feed, and a message that is read and dropped; Centrifugo: _whole."""
     print(f"connect: {server.name}", file=sys.stderr)
-    port = host.free_port()
+    port, identity = host.free_port(), Identity()
     filled = {"port": str(port), "redis": redis_url}
-    async with host.process([word.format(**filled) for word in server.command], host.SERVER_CORE) as child:
+    settings = {**(server.environment or {}), "CENTRIFUGO_CLIENT_TOKEN_ECDSA_PUBLIC_KEY": identity.pem}
+    command = [word.format(**filled) for word in server.command]
+    async with host.process(command, host.SERVER_CORE, settings) as child:
         await host.listening(port)
         meter = Meter(server.name, child.pid, redis)
+        visitors = Visitors(port, handshake(server.path))
         await meter.read()
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one() -> Person:
-            async with gate:
-                return await arrive(port, b"", b"HTTP/1.1 101")
-
-        crowd = await asyncio.gather(*(one() for _ in range(CLIENTS)))
+        crowd = await visitors.many([b""] * CLIENTS, b"HTTP/1.1 101")
         await asyncio.sleep(SETTLE_S)
-        return [await meter.row("a bare handshake", CLIENTS), await _price_messages("a message, dropped", crowd, meter)]
+        rows = [await meter.row("a bare handshake", CLIENTS)]
+        if server.name != "Centrifugo":
+            return [*rows, await _price_messages("a message, dropped", crowd, meter, _BEAT)]
+        await _end(crowd)
+        return rows + await _whole(visitors, identity, meter)
+
+
+async def _whole(visitors: Visitors, identity: Identity, meter: "Meter") -> list[dict[str, Any]]:
+    """Centrifugo's whole connect, by tokens of two kinds, and the least message that it reads: it answers that."""
+    rows = []
+    crowd: list[Person] = []
+    mark = peers.CENTRIFUGO_SUBSCRIBED.encode()
+    for what, token in (("connect by HMAC token", identity.hmac_token), ("connect by token", identity.access_token)):
+        await _end(crowd)
+        hellos = [peers.centrifugo_hello(token=token(number)) for number in range(CLIENTS)]
+        firsts = [b"".join(client_frame(message.encode()) for message in hello) for hello in hellos]
+        await meter.read()
+        crowd = await visitors.many(firsts, mark)
+        await asyncio.sleep(SETTLE_S)
+        rows.append(await meter.row(what, CLIENTS))
+    rows.append(await _price_messages("a ping, answered", crowd, meter, _CENTRIFUGO_PING))
+    return rows
 
 
 class Meter:
@@ -154,17 +194,17 @@ async def _price_connects(port: int, identity: Identity, meter: Meter) -> list[d
     await asyncio.sleep(SETTLE_S)
     rows.append(await meter.row("the same with a viewport", CLIENTS))
     await asyncio.sleep(5)  # what follows is what is spent at rest, too
-    rows.append(await _price_messages("a heartbeat", crowd, meter))
+    rows.append(await _price_messages("a heartbeat", crowd, meter, _BEAT))
     await _end(crowd)
     return rows
 
 
-async def _price_messages(what: str, crowd: Sequence[Person], meter: Meter) -> dict[str, Any]:
+async def _price_messages(what: str, crowd: Sequence[Person], meter: Meter, message: bytes) -> dict[str, Any]:
     """BEATS messages of everybody, one a second each; what the same time costs at rest is taken off."""
     idle = await _idle(meter, BEATS)
     for _ in range(BEATS):
         for number, person in enumerate(crowd):
-            person.transport.write(_BEAT)
+            person.transport.write(message)
             if number % 100 == 99:
                 await asyncio.sleep(100 / CLIENTS)
     spent = await meter.read()

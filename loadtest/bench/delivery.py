@@ -1,7 +1,7 @@
 """From the answer of `logWorkout` to the screens: over the real rt, api and worker, through HTTP and WebSockets.
 
-Each person logs an exercise of their own, so that a watcher of the community feed, who hears no name, still knows whose
-workout an event is. The server's processes share one core; the stores, the people and the watchers share the other.
+Each person watches too: their own feed, which tells when a workout reached a screen, and the community's, which names
+nobody and is counted. The server's processes share one core; the stores, the people and the watchers the other.
 """
 
 import asyncio
@@ -21,7 +21,6 @@ from websockets.typing import Subprotocol
 from loadtest.bench import host
 
 PEOPLE: Final = 20
-WATCHERS: Final = 20
 SETTLE_S: Final = 1.0
 LATE_S: Final = 10.0  # an event that a watcher has not heard by then is missing
 ANSWER_S: Final = 30.0
@@ -70,14 +69,15 @@ class _Http:
 class _Person:
     http: _Http
     token: str
-    exercise: dict[str, str]
+    user: str
+    exercise: str
     asked: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
 
     async def log(self) -> None:
         """One workout, and when it was asked for and answered."""
         sets = [{"reps": 10, "weightKg": 60.5}] * 3
-        exercises = [{"exerciseId": self.exercise["id"], "sets": sets}]
+        exercises = [{"exerciseId": self.exercise, "sets": sets}]
         workout = {"performedAt": datetime.now(UTC).isoformat(), "exercises": exercises}
         body = {"query": _LOG, "variables": {"input": workout, "key": str(uuid.uuid4())}}
         self.asked.append(time.perf_counter())
@@ -87,30 +87,37 @@ class _Person:
 
 @dataclass(slots=True)
 class _Watcher:
-    """Hears the community: when, by exercise."""
+    """One person's screen: when each own workout was there, and how many events of the community."""
 
-    heard: dict[str, list[float]] = field(default_factory=dict)
+    person: _Person
+    heard: list[float] = field(default_factory=list)
     count: int = 0
-    offset: int = 0
+    offsets: dict[str, int] = field(default_factory=dict)
 
     async def watch(self, port: int, joined: asyncio.Event) -> None:
         async with connect(
             f"ws://127.0.0.1:{port}/ws", subprotocols=[Subprotocol("musclemap.v1")], proxy=None, compression=None
         ) as socket:
-            await socket.send('{"type":"connect"}')
-            await socket.send('{"type":"subscribe","channel":"community"}')
+            own = f"user:{self.person.user}"
+            await socket.send(json.dumps({"type": "connect", "token": self.person.token}))
+            for channel in ("community", own):
+                await socket.send(json.dumps({"type": "subscribe", "channel": channel}))
             async for text in socket:
                 now = time.perf_counter()
                 message = json.loads(text)
                 if message["type"] == "subscribed":
-                    self.offset = message["offset"]
-                    joined.set()
+                    self.offsets[message["channel"]] = message["offset"]
+                    if len(self.offsets) == 2:
+                        joined.set()
                 elif message["type"] == "event":
-                    if message["offset"] != self.offset + 1:
-                        raise RuntimeError(f"a hole: {message['offset']} after {self.offset}")
-                    self.offset = message["offset"]
-                    self.count += 1
-                    self.heard.setdefault(message["event"]["data"]["exercises"][0]["slug"], []).append(now)
+                    channel = message["channel"]
+                    if message["offset"] != self.offsets[channel] + 1:
+                        raise RuntimeError(f"a hole: {message['offset']} after {self.offsets[channel]}")
+                    self.offsets[channel] = message["offset"]
+                    if channel == own:
+                        self.heard.append(now)
+                    else:
+                        self.count += 1
 
     async def until(self, count: int) -> None:
         """Returns when it has heard that many."""
@@ -137,7 +144,7 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
         try:
             rows = []
             for rate, seconds in LOADS:
-                async with _watching(ports["rt"]) as watchers:
+                async with _watching(ports["rt"], people) as watchers:
                     rows.append(await _measure(people, watchers, rate, seconds))
             return rows
         finally:
@@ -160,21 +167,21 @@ async def _ready(port: int) -> None:
 
 async def _people(port: int) -> list[_Person]:
     http = _Http(port)
-    exercises = (await http.post("/api/graphql", {"query": "{ exercises { id slug } }"}))["data"]["exercises"]
+    exercises = (await http.post("/api/graphql", {"query": "{ exercises { id } }"}))["data"]["exercises"]
     http.close()
     people = []
     for number in range(PEOPLE):
         http = _Http(port)
         account = {"email": f"{uuid.uuid4().hex}@example.org", "password": uuid.uuid4().hex, "name": f"Runner {number}"}
         await http.post("/api/v1/auth/register", account)
-        token = (await http.post("/api/v1/auth/login", account))["accessToken"]
-        people.append(_Person(http, token, exercises[number]))
+        signed_in = await http.post("/api/v1/auth/login", account)
+        people.append(_Person(http, signed_in["accessToken"], signed_in["user"]["id"], exercises[number]["id"]))
     return people
 
 
 @contextlib.asynccontextmanager
-async def _watching(port: int) -> AsyncIterator[list[_Watcher]]:
-    watchers = [_Watcher() for _ in range(WATCHERS)]
+async def _watching(port: int, people: list[_Person]) -> AsyncIterator[list[_Watcher]]:
+    watchers = [_Watcher(person) for person in people]
     joined = [asyncio.Event() for _ in watchers]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(w.watch(port, e)) for w, e in zip(watchers, joined, strict=True)]
@@ -208,12 +215,10 @@ async def _measure(people: list[_Person], watchers: list[_Watcher], rate: float,
         async with asyncio.timeout(LATE_S):
             await asyncio.gather(*(watcher.until(workouts) for watcher in watchers))
     answers, from_answer, from_request = [], [], []
-    for person in people:
+    for person, watcher in zip(people, watchers, strict=True):
         answers += [b - a for a, b in zip(person.asked, person.answered, strict=True)]
-        for watcher in watchers:
-            heard = watcher.heard.get(person.exercise["slug"], [])
-            from_answer += [h - a for h, a in zip(heard, person.answered, strict=False)]
-            from_request += [h - a for h, a in zip(heard, person.asked, strict=False)]
+        from_answer += [h - a for h, a in zip(watcher.heard, person.answered, strict=False)]
+        from_request += [h - a for h, a in zip(watcher.heard, person.asked, strict=False)]
     return {
         "load": _name(rate),
         "workouts/s": round(workouts / took_s, 1),

@@ -132,6 +132,7 @@ async def _measure(
         "connect_cpu_us": round((open_cpu - idle_cpu) / load.clients * 1e6),
         "kib_per_connection": round((open_kib - idle_kib) / load.clients, 2),
         "cpu_us_per_delivery": round(used / max(1, done["deliveries"]) * 1e6, 2),
+        "core_pct": round(used / max(1.0, done["heard_s"]) * 100),
         "complete": done["complete"],
         "took_s": round(took_s, 1),
         "p50_ms": done["p50_ms"],

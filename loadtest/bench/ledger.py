@@ -6,6 +6,7 @@ server on this machine. Leaves its users and workouts behind: give it a database
 """
 
 import asyncio
+import os
 import resource
 import shutil
 import statistics
@@ -128,7 +129,7 @@ def _parent(pid: int) -> int:
 def _server_cpu_s(server: int) -> float:
     """The server's CPU time so far, with that of backends that have ended."""
     fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
-    return host.cpu_s(server) + (int(fields[13]) + int(fields[14])) / host.TICKS_PER_S
+    return host.cpu_s(server) + (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def _client_cpu_s() -> float:

@@ -1,9 +1,9 @@
 """The servers beside us: what is installed takes part, what is not is named in the table as not installed.
 
-`websockets` comes with the locked packages; Bun and `ws` with npm (`npm install --prefix .data/node bun ws`), nchan
-and nats-server with Debian (`apt-get install nginx libnginx-mod-nchan nats-server`).
+How each is installed: loadtest/README.md.
 """
 
+import json
 import shutil
 import sys
 import tempfile
@@ -16,8 +16,16 @@ from loadtest.bench.fanout import Server
 
 PEERS: Final = Path(__file__).parent.parent / "peers"
 NODE_MODULES: Final = Path(".data/node/node_modules")
-PLAIN: Final = (sys.executable, "-m", "loadtest.bench.plain_publish", "{redis}", "{events}", "{rate}", "{size}")
+GO_BINARIES: Final = Path(".data/go")
+CENTRIFUGO_SUBSCRIBED: Final = '"id":2,"subscribe"'
 NCHAN_MODULE: Final = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+
+
+def _publish(kind: str, address: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "loadtest.bench.peer_publish", kind, address, "{events}", "{rate}", "{size}")
+
+
+PLAIN: Final = _publish("redis", "{redis}")
 
 
 def bun(_redis_url: str) -> Server | None:
@@ -35,6 +43,28 @@ def ws(_redis_url: str) -> Server | None:
     if node is None or not module.exists():
         return None
     return Server("ws", (node, str(PEERS / "ws.mjs"), str(module.resolve()), "{port}", "{redis}"), PLAIN)
+
+
+def centrifugo(_redis_url: str) -> Server | None:
+    """Centrifugo with its memory engine, Go; published to over its HTTP API. Clients may have a token, or none."""
+    built = GO_BINARIES / "centrifugo"
+    program = shutil.which("centrifugo") or (str(built) if built.exists() else None)
+    if program is None:
+        return None
+    return Server(
+        "Centrifugo",
+        (program, "-c", str(PEERS / "centrifugo.json"), "--http_server.port", "{port}"),
+        _publish("centrifugo", "{port}"),
+        path="/connection/websocket",
+        ready=CENTRIFUGO_SUBSCRIBED,
+        environment={"GOMAXPROCS": "1"},
+        firsts=(json.dumps(centrifugo_hello()),),
+    )
+
+
+def centrifugo_hello(**connect: str) -> list[str]:
+    """The first two messages of a client, of which the first may have a `token`."""
+    return [json.dumps({"id": 1, "connect": connect}), json.dumps({"id": 2, "subscribe": {"channel": "bench"}})]
 
 
 def websockets_serve(_redis_url: str) -> Server | None:
@@ -55,8 +85,7 @@ def nchan(_redis_url: str) -> Server | None:
     config.write_text(
         (PEERS / "nchan.conf").read_text("utf-8").format(port=port, folder=folder, module=NCHAN_MODULE), "utf-8"
     )
-    publish = (sys.executable, "-m", "loadtest.bench.peer_publish", "nchan", str(port), "{events}", "{rate}", "{size}")
-    return Server("nchan", (program, "-c", str(config)), publish, path="/sub", port=port)
+    return Server("nchan", (program, "-c", str(config)), _publish("nchan", str(port)), path="/sub", port=port)
 
 
 def nats(_redis_url: str) -> Server | None:
@@ -68,27 +97,17 @@ def nats(_redis_url: str) -> Server | None:
     folder = Path(tempfile.mkdtemp(prefix="nats-"))
     config = folder / "nats.conf"
     config.write_text((PEERS / "nats.conf").read_text("utf-8").format(port=port, plain_port=plain_port), "utf-8")
-    publish = (
-        sys.executable,
-        "-m",
-        "loadtest.bench.peer_publish",
-        "nats",
-        str(plain_port),
-        "{events}",
-        "{rate}",
-        "{size}",
-    )
     return Server(
         "nats-server",
         (program, "-c", str(config)),
-        publish,
+        _publish("nats", str(plain_port)),
         port=port,
         environment={"GOMAXPROCS": "1"},
         firsts=('["CONNECT {\\"verbose\\":false,\\"pedantic\\":false}\\r\\nSUB rt 1\\r\\n"]',),
     )
 
 
-ALL: Final[tuple[Callable[[str], Server | None], ...]] = (bun, websockets_serve, ws, nchan, nats)
+ALL: Final[tuple[Callable[[str], Server | None], ...]] = (bun, centrifugo, websockets_serve, ws, nchan, nats)
 
 
 def absent(redis_url: str) -> list[str]:

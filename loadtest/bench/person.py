@@ -14,9 +14,10 @@ _ARRIVES_S: Final = 30
 class Person(asyncio.Protocol):
     """Says `first` behind the handshake and is there when `mark` has come; then it reads, and answers pings."""
 
-    __slots__ = ("_first", "_mark", "alive", "ready", "ticket", "transport")
+    __slots__ = ("_first", "_handshake", "_mark", "alive", "ready", "ticket", "transport")
 
-    def __init__(self, first: bytes, mark: bytes, ready: asyncio.Future[None]) -> None:
+    def __init__(self, first: bytes, mark: bytes, ready: asyncio.Future[None], handshake: bytes) -> None:
+        self._handshake = handshake
         self._first = first
         self._mark = mark
         self.alive = True  # False: no ping is answered any more, as by one whose cable is out
@@ -26,7 +27,7 @@ class Person(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        transport.write(_HANDSHAKE)
+        transport.write(self._handshake)
 
     def data_received(self, data: bytes) -> None:
         if self._first and b"\r\n\r\n" in data:
@@ -45,18 +46,26 @@ class Person(asyncio.Protocol):
             self.ready.set_exception(ConnectionError("closed before it was there"))
 
 
-async def arrive(port: int, first: bytes, mark: bytes) -> Person:
-    """A client of the gateway on this port. Raises ConnectionError or TimeoutError."""
+def handshake(path: str, subprotocol: str = "") -> bytes:
+    """The request for an upgrade."""
+    offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n"
+    ).encode()
+
+
+OURS: Final = handshake("/ws", SUBPROTOCOL)
+
+
+async def arrive(port: int, first: bytes, mark: bytes, request: bytes = OURS) -> Person:
+    """A client of the server on this port, which is asked for an upgrade by `request`; the gateway by default.
+
+    Raises ConnectionError or TimeoutError.
+    """
     loop = asyncio.get_running_loop()
-    person = Person(first, mark, loop.create_future())
+    person = Person(first, mark, loop.create_future(), request)
     await loop.create_connection(lambda: person, "127.0.0.1", port)
     async with asyncio.timeout(_ARRIVES_S):
         await person.ready
     return person
-
-
-_HANDSHAKE: Final = (
-    f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
-).encode()

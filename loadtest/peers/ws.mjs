@@ -1,3 +1,4 @@
+// @ts-check
 // Peer: `ws` on Node, fed by a small reader of Redis' SUBSCRIBE replies.
 // node ws.mjs WS_MODULE PORT REDIS_URL
 import { createRequire } from "node:module";
@@ -13,7 +14,7 @@ let rest = Buffer.alloc(0);
 const redis = net.connect(Number(address.port || 6379), address.hostname);
 if (address.password) redis.write(`AUTH ${address.username || "default"} ${address.password}\r\n`);
 redis.write("SUBSCRIBE rt:community\r\n");
-redis.on("data", (chunk) => {
+redis.on("data", (/** @type {Buffer} */ chunk) => {
   rest = Buffer.concat([rest, chunk]);
   for (;;) {
     const start = rest.indexOf(head);

@@ -43,7 +43,10 @@ class Outflow(Peer):
         """Ready frames."""
         if self.phase == OPEN:
             backlog = self._backlog
-            self.write(data)
+            if self._batch is None:  # `write`, a call less for each socket and event
+                self.put(data)
+            else:
+                self._batch.append(data)
             if backlog is not None:
                 backlog.wrote(len(data))
                 self.check_backlog(self._gateway.awake.now())

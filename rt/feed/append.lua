@@ -11,7 +11,8 @@
 --      8 payload for it
 --      9 "1" = a list that is not here begins with these events; `from` says that older ones are missing
 --      10... bodies, oldest first
--- Answers -1 = done, -2 = a newer term has written here, else the offset that it expects (0 = channel or epoch unknown).
+-- Answers -1 = done, -2 = a newer term has written here, else the offset that it expects (0 = channel or epoch
+-- unknown).
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset', 'term')
 local term = tonumber(ARGV[2])
 if term > 0 and tonumber(meta[3] or '0') > term then return -2 end

@@ -40,7 +40,8 @@ local records = redis.call('HMGET', KEYS[3], unpack(users))
 local written = {}
 for i, user in ipairs(users) do
   local added, record = of_user[user], records[i]
-  local before, after, tail = false, nil, nil
+  local before = false
+  local after, tail
   if not record and #added == 1 then  -- the common join: what the one value says is what the user counts for
     tail = added[1]
     after = string.match(known[tail], '^%S+ %S+ %d+ (.*)$')

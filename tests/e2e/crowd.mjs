@@ -1,3 +1,4 @@
+// @ts-check
 // A crowd written with Node's `ws`: node crowd.mjs WS_MODULE URL CLIENTS EVENTS
 // Each client watches the community feed; prints {"open": n}, then what each one heard, then exits.
 import { createRequire } from "node:module";

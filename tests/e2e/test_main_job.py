@@ -9,54 +9,55 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.scene import scene, watching
+from tests.support.extent import some_or_all
 from tests.support.node import ws_module
 from tests.support.stores import Database
 from tests.support.watcher import Watcher, faults
 
-WATCHERS = 200
 PEOPLE = 20
-WORKOUTS = 500
 HEARD_S = 60.0
 
 
 @pytest.mark.timeout(180)
+@some_or_all("size", (40, 100), (200, 500))
 async def test_every_watcher_has_every_workout_once_and_in_order(
-    database: Database, redis_url: str, tmp_path: Path
+    size: tuple[int, int], database: Database, redis_url: str, tmp_path: Path
 ) -> None:
-    """500 workouts of 20 people; 200 clients of `websockets` and 200 of Node's `ws` hear them; one client of the
-    former is away meanwhile and resumes.
+    """Workouts of 20 people (in `make chaos` 500); as many clients of `websockets` and of Node's `ws` hear them (200 of
+    each); one client of the former is away meanwhile and resumes.
 
     Has failed against: a relay that skipped one row of a batch; a gateway that dropped the last frame of a batch;
     a gateway that wrote text frames of 126 bytes and more with a wrong length (the clients of `ws`).
     """
-    async with scene(database, redis_url, tmp_path, PEOPLE) as stage, others(stage.fleet.ws_url) as crowd:
-        watchers = [Watcher(stage.fleet.ws_url) for _ in range(WATCHERS)]
+    watching_each, workouts = size
+    async with scene(database, redis_url, tmp_path, PEOPLE) as stage, others(stage.fleet.ws_url, *size) as crowd:
+        watchers = [Watcher(stage.fleet.ws_url) for _ in range(watching_each)]
         away = Watcher(stage.fleet.ws_url)
         async with watching([away]):
             pass
         async with watching(watchers):
             opened = json.loads(await asyncio.wait_for(crowd.readline(), HEARD_S))
-            assert opened == {"open": WATCHERS}
-            await stage.log_workouts(WORKOUTS)
-            await asyncio.gather(*(watcher.until(WORKOUTS, HEARD_S) for watcher in watchers))
+            assert opened == {"open": watching_each}
+            await stage.log_workouts(workouts)
+            await asyncio.gather(*(watcher.until(workouts, HEARD_S) for watcher in watchers))
             records = json.loads(await asyncio.wait_for(crowd.readline(), HEARD_S))["records"]
         async with watching([away]):
-            await away.until(WORKOUTS, HEARD_S)
-        assert faults([*watchers, away], WORKOUTS) == []
+            await away.until(workouts, HEARD_S)
+        assert faults([*watchers, away], workouts) == []
         assert away.recovered == [None, True]
         assert {value for watcher in watchers for value in watcher.recovered} == {None}
         heard = [event["id"] for _, event in away.events]
-        assert [record["wrong"] for record in records] == [[]] * WATCHERS
+        assert [record["wrong"] for record in records] == [[]] * watching_each
         assert {tuple(record["ids"]) for record in records} == {tuple(heard)}
-        assert await stage.books(WORKOUTS) == []
+        assert await stage.books(workouts) == []
 
 
 @contextlib.asynccontextmanager
-async def others(url: str) -> AsyncIterator[asyncio.StreamReader]:
+async def others(url: str, clients: int, workouts: int) -> AsyncIterator[asyncio.StreamReader]:
     """The crowd written with Node's `ws`, by what it prints: a line when all have joined, a line of what they heard."""
     program = Path(__file__).with_name("crowd.mjs")
     crowd = await asyncio.create_subprocess_exec(
-        *("node", str(program), str(ws_module()), url, str(WATCHERS), str(WORKOUTS)),
+        *("node", str(program), str(ws_module()), url, str(clients), str(workouts)),
         stdout=asyncio.subprocess.PIPE,
         limit=64 * 1024 * 1024,
     )

@@ -237,6 +237,7 @@ def dawdlers(gate: Gateway) -> Mapping[str, Callable[[], Awaitable[str]]]:
     return {"drip": drip, "silent": silent, "quick": quick} | {f"half {n}": half for n in range(200)}
 
 
+@pytest.mark.alone
 async def test_a_flood_of_pings_is_answered_within_the_rate(gate: Gateway) -> None:
     """Seen failing: each ping was answered."""
     async with welcomed(gate) as flood, gate.client() as other:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -27,7 +27,8 @@ from rt.process.server import Server
 from rt.process.supervisor import listener
 from rt.wire.bus import EXERCISES_KEY, REFILL_LIST
 from rt.wire.channels import app_channel, tag
-from tests.support.erring_redis import ERRORS, ErringRedis
+from tests.support.erring_redis import ERRORS, SOME_ERRORS, ErringRedis
+from tests.support.extent import some_or_all
 from tests.support.gateway import EPOCH, MINT, Feeds, Talk, prepared, until
 
 pytestmark = [
@@ -151,12 +152,13 @@ async def running(store: ErringRedis, redis_url: str) -> AsyncIterator[Running]:
         gc.set_threshold(*thresholds)
 
 
-async def test_every_error_of_redis(redis_url: str) -> None:
+@some_or_all("words", SOME_ERRORS, tuple(ERRORS))
+async def test_errors_of_redis(words: Sequence[str], redis_url: str) -> None:
     """Seen failing with a map that survives a timeout alone."""
     async with ErringRedis(redis_url).running() as store, running(store, redis_url) as gateway:
         await gateway.well()
-        for error in ERRORS.values():
-            store.error = error
+        for word in words:
+            store.error = ERRORS[word]
             await gateway.suffers()
             store.error = None
             await gateway.well()

@@ -121,6 +121,7 @@ async def test_a_channel_that_redis_lost_is_asked_of_the_relay(gate: Gateway) ->
         assert (await talk.hear())["type"] == "subscribed"
 
 
+@pytest.mark.alone
 async def test_readers_that_stall_are_cut_and_nobody_waits_for_them(gate: Gateway) -> None:
     """Failed without the caps: the gateway kept whatever the stalled did not read."""
     channel = app_channel("open", "stalled")

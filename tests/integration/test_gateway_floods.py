@@ -22,6 +22,7 @@ async def press(talk: Raw, data: bytes) -> None:
         await asyncio.sleep(0)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("one", [frame(0x00), frame(0x00, b" "), frame(0x89), frame(0x8A)])
 async def test_one_that_floods_holds_nobody_up(gate: Gateway, one: bytes) -> None:
     """40,000 frames in one go, again and again. Failed with continuations: 27 s without an answer from /health; with

@@ -76,6 +76,7 @@ async def test_unfinished_messages_cost_no_more_than_their_bytes(gate: Gateway) 
         assert grown < 1.5 * INBOUND_MESSAGE_BYTES_MAX
 
 
+@pytest.mark.alone
 async def test_heavy_requests_are_refused_quickly(gate: Gateway) -> None:
     """2,000 headers, a line of 64 KB, 32,000 blanks, and bodies in many pieces: at most 50 ms each when nobody else
     runs (the best of five), one answer, and others are answered meanwhile."""

@@ -1,6 +1,7 @@
 """Logging a workout on a real server: one effect per key, whatever happens around it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
@@ -13,9 +14,11 @@ from api.credits.service import Credits
 from api.entitlements.service import Entitlements
 from config.errors import BadInput, IdempotencyMismatch, InsufficientCredits, NotFound, Unauthenticated
 from config.ids import uuid7
+from tests.support.asyncapi import DOCUMENT, Check, closed, judge, resolved
 from tests.support.ledger import NOW, Ledger, connection, ledger, query
 from tests.support.stores import Database
 from worker.books.audit import audit
+from worker.translate import translate
 
 
 @pytest.fixture
@@ -47,6 +50,20 @@ async def test_stores_charges_and_announces_in_one_transaction(books: Ledger) ->
     assert row["event_at"] == NOW
     for part in ('"type" : "workout_completed"', '"created_at" : "2026-11-21T12:00:00.000000Z"', '"name" : "Ann"'):
         assert part in row["event"]
+
+
+async def test_what_is_heard_of_a_workout_is_as_the_document_says(books: Ledger) -> None:
+    """What its owner, followers and the community get of the row as PostgreSQL wrote it, to the field.
+
+    Seen failing with `sets` left out of the schema, and with a further field in the `data` that rules.py makes.
+    """
+    user = await books.user(credit=100)
+    await books.log(user, "k", books.workout(note="after work", visibility=["PUBLIC_ANON", "PUBLIC_PROFILE"]))
+    (row,) = await books.db.fetch(query("SELECT event::text AS event FROM outbox"))
+    schema = closed(resolved(DOCUMENT["components"]["schemas"]["event"]))
+    heard = translate(json.loads(row["event"]), uuid7())
+    assert len(heard) == 3
+    assert judge([Check(one.channel.wire, schema, json.loads(one.body)) for one in heard], text=None).values == []
 
 
 async def test_trial_and_subscription_are_free_and_credits_are_charged_after(books: Ledger) -> None:

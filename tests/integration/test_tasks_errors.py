@@ -35,11 +35,11 @@ from rt.feed.positions import Position
 from rt.feed.store import FeedStore
 from rt.wire.channels import COMMUNITY
 from tests.integration.test_gateway_errors import TASKS as GATEWAY
-from tests.support import erring_redis
-from tests.support.erring_redis import ErringRedis
+from tests.support.erring_redis import ERRORS, SOME_ERRORS, ErringRedis
+from tests.support.extent import some_or_all
 from tests.support.gateway import until
 from tests.support.relay import append_event
-from tests.support.sabotage import STATES, sabotaged
+from tests.support.sabotage import SOME_STATES, STATES, sabotaged
 from tests.support.stores import ROOT, Database
 
 pytestmark = [
@@ -199,7 +199,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, names in short.items():
         for name in names:
             monkeypatch.setattr(module, name, 0.02)
-    monkeypatch.setattr(config.redis, "COMMAND_TIMEOUT_S", 0.3)
     monkeypatch.setattr(config.metrics, "observe_pool", lambda *_: None)  # one a process
 
 
@@ -255,31 +254,42 @@ async def goes_on(
     assert not running.dead
 
 
+@some_or_all("words", SOME_ERRORS, tuple(ERRORS))
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.redis])
-async def test_every_error_of_redis(name: str, database: Database, redis_url: str, tmp_path: Path) -> None:
+async def test_errors_of_redis(
+    name: str,
+    words: Sequence[str],
+    database: Database,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Seen failing with figures of Redis that survive a timeout alone. Failed before: the API's listener said nothing
     to its server, which could be yesterday's for good."""
+    feeds = redis.connect(redis_url)
+    monkeypatch.setattr(config.redis, "COMMAND_TIMEOUT_S", 0.3)  # of the task's; ours is patient
     async with (
-        redis.connect(redis_url) as feeds,
+        feeds,
         ErringRedis(redis_url).running() as store,
         alone(name, database, database.url, store.url, FeedStore(feeds), tmp_path) as running,
     ):
         well = TASKS[name].well
         await goes_on(running, lambda: store.served, well)
-        for word, error in erring_redis.ERRORS.items():
-            store.error = error
+        for word in words:
+            store.error = ERRORS[word]
             await met(running, lambda: store.met)
             store.error = None
             assert not running.dead, word
             await goes_on(running, lambda: store.served, well)
 
 
+@some_or_all("states", SOME_STATES, STATES)
 @pytest.mark.parametrize(
     ("name", "victims"),
     [pytest.param(n, v, id="-".join((n, *v))) for n, task in TASKS.items() for v in task.victims],
 )
-async def test_every_state_of_postgresql(
-    name: str, victims: tuple[str, ...], database: Database, redis_url: str, tmp_path: Path
+async def test_states_of_postgresql(
+    name: str, victims: tuple[str, ...], states: Sequence[str], database: Database, redis_url: str, tmp_path: Path
 ) -> None:
     """Failed before: the comparison of revocations ended the API at the first state."""
     async with (
@@ -289,7 +299,7 @@ async def test_every_state_of_postgresql(
     ):
         well = TASKS[name].well
         await goes_on(running, lambda: store.served, well)
-        for state in STATES:
+        for state in states:
             await store.begin(state, victims)
             await met(running, lambda: store.met)
             await store.end()

@@ -32,6 +32,8 @@ ERRORS: Final = {
     "cut": CUT,
     "silence": SILENCE,
 }
+# One of each kind that config/redis.py tells apart.
+SOME_ERRORS: Final = ("READONLY", "OOM", "NOSCRIPT", "ERR", "cut", "silence")
 _SIGN_IN: Final = frozenset({b"AUTH", b"SELECT", b"HELLO", b"CLIENT"})
 
 

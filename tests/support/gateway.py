@@ -38,7 +38,7 @@ class Feeds:
         await self.redis.set(JWKS_KEY, mint.jwks)
         await self.redis.set(EPOCH_KEY, EPOCH)
         await self.redis.zadd(REVOKED_KEY, {REVOKED_THROUGH: time.time()})
-        await self.redis.sadd(EXERCISES_KEY, "squat", "bench-press")
+        await self.redis.sadd(EXERCISES_KEY, "squat", "back-squat", "bench-press")
 
     async def make(self, channel: Channel) -> None:
         """A channel with everything that was published on it so far."""

@@ -1,10 +1,12 @@
+// @ts-check
 /** Puts the page together: session, live connection, map, feeds and form. */
 import { backoffMs } from "./backoff.js";
 import { LiveClient } from "./client.js";
 import { ACCOUNT, COMMUNITY, DASHBOARD, PRESENCE } from "./documents.js";
-import "./feed.js";
-import "./map.js";
-import { Session } from "./session.js";
+import { find, listen } from "./dom.js";
+import { LiveFeed } from "./feed.js";
+import { PresenceMap } from "./map.js";
+import { messageOf, Session } from "./session.js";
 import { SignIn } from "./signin.js";
 import { figure } from "./words.js";
 import { WorkoutForm } from "./workout.js";
@@ -12,10 +14,16 @@ import { WorkoutForm } from "./workout.js";
 const BAD_TOKEN = 4500;
 const SESSION_REVOKED = 4503;
 
-const at = (id) => document.getElementById(id);
+/** @param {string} id */
+const at = (id) => find(document, `#${id}`, HTMLElement);
 const session = new Session();
-const map = at("map");
+const map = find(document, "#map", PresenceMap);
+const community = find(document, "#community", LiveFeed);
+const dashboard = find(document, "#dashboard", LiveFeed);
+const train = find(document, "#train", HTMLInputElement);
+const audience = find(document, "#audience", HTMLSelectElement);
 
+/** @returns {Promise<{rtUrl: string}>} */
 async function configuration() {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -28,29 +36,29 @@ async function configuration() {
 
 const [{ rtUrl }] = await Promise.all([configuration(), session.restore()]);
 const live = new LiveClient(rtUrl, { token: (expired) => session.token(expired) });
-const form = new WorkoutForm(at("workout"), session, showAccount);
-const signIn = new SignIn(at("sign-in"), session);
+const form = new WorkoutForm(find(document, "#workout", HTMLFormElement), session, showAccount);
+const signIn = new SignIn(find(document, "#sign-in", HTMLDialogElement), session);
 
 // --- the connection and the numbers
 
 const STATES = { connecting: "Connecting…", open: "Live", stopped: "Disconnected" };
 
-live.addEventListener("state", ({ detail }) => {
+listen(live, "state", (/** @type {import("./client.js").StateChange} */ { state, retryInMs = 0, code }) => {
   const pill = at("connection");
-  pill.dataset.state = detail.state;
-  pill.textContent = STATES[detail.state] ?? `Back in ${Math.ceil(detail.retryInMs / 1_000)} s`;
-  if (detail.code === BAD_TOKEN || detail.code === SESSION_REVOKED) renew();
+  pill.dataset.state = state;
+  pill.textContent = state === "waiting" ? `Back in ${Math.ceil(retryInMs / 1_000)} s` : STATES[state];
+  if (code === BAD_TOKEN || code === SESSION_REVOKED) renew();
 });
 
-live.addEventListener("status", ({ detail }) => {
+listen(live, "status", (/** @type {{degraded: boolean}} */ { degraded }) => {
   const pill = at("connection");
-  pill.dataset.state = detail.degraded ? "degraded" : "open"; // it is said of an open connection only
-  pill.textContent = detail.degraded ? "Live, with delays" : STATES.open;
+  pill.dataset.state = degraded ? "degraded" : "open"; // it is said of an open connection only
+  pill.textContent = degraded ? "Live, with delays" : STATES.open;
 });
 
-live.addEventListener("online", ({ detail }) => showOnline(detail.users, detail.training));
-live.addEventListener("map", ({ detail }) => map.show(detail));
-live.addEventListener("error", ({ detail }) => (at("place").textContent = detail.message));
+listen(live, "online", (/** @type {import("./protocol.js").Online} */ told) => showOnline(told.users, told.training));
+listen(live, "map", (/** @type {import("./maptiles.js").Shown} */ shown) => map.show(shown));
+listen(live, "error", (/** @type {import("./protocol.js").Refusal} */ { message }) => say(message));
 
 /** The gateway refused this identity for good: another one may come, once a new token says who it is. */
 async function renew() {
@@ -58,6 +66,15 @@ async function renew() {
   live.start();
 }
 
+/** @param {string} words */
+function say(words) {
+  at("place").textContent = words;
+}
+
+/**
+ * @param {number} users
+ * @param {number} training
+ */
 function showOnline(users, training) {
   at("online").textContent = figure(users);
   at("training").textContent = figure(training);
@@ -71,19 +88,20 @@ document.addEventListener("visibilitychange", () => {
 
 // --- the own presence
 
-map.addEventListener("viewport", ({ detail }) => live.setViewport(detail));
-map.addEventListener("place", ({ detail }) => share(detail));
+listen(map, "viewport", (/** @type {import("./protocol.js").Viewport} */ viewport) => live.setViewport(viewport));
+listen(map, "place", share);
 
+/** @param {import("./map.js").Place} picked */
 function share({ lat, lng }) {
   const place = { lat: Math.round(lat * 1e4) / 1e4, lng: Math.round(lng * 1e4) / 1e4 };
   map.here(place);
   live.setPresence(place);
-  at("place").textContent = "You are on the map. The ring is seen by you alone.";
+  say("You are on the map. The ring is seen by you alone.");
 }
 
 at("share").addEventListener("click", () => {
-  at("place").textContent = "Asking your device…";
-  const denied = () => (at("place").textContent = "Your device gives no place. Pick one on the map instead.");
+  say("Asking your device…");
+  const denied = () => say("Your device gives no place. Pick one on the map instead.");
   if (!navigator.geolocation) return denied();
   return navigator.geolocation.getCurrentPosition(
     ({ coords }) => share({ lat: coords.latitude, lng: coords.longitude }),
@@ -93,23 +111,26 @@ at("share").addEventListener("click", () => {
 });
 
 at("pick").addEventListener("click", () => map.pick());
-map.addEventListener("picking", ({ detail }) => at("pick").setAttribute("aria-pressed", String(detail)));
+listen(map, "picking", (/** @type {boolean} */ picking) => at("pick").setAttribute("aria-pressed", String(picking)));
 
 function tellTraining() {
-  const training = at("train").checked;
+  const training = train.checked;
   const exercise = training ? form.exercise : undefined;
   live.setPresence({ status: training ? "training" : "browsing", exercise });
 }
 
-at("train").addEventListener("change", tellTraining);
-at("workout").addEventListener("change", ({ target }) => target.name === "exercise" && at("train").checked && tellTraining());
-at("audience").addEventListener("change", ({ target }) => live.setPresence({ audience: target.value }));
+train.addEventListener("change", tellTraining);
+at("workout").addEventListener("change", ({ target }) => {
+  if (target instanceof HTMLSelectElement && target.name === "exercise" && train.checked) tellTraining();
+});
+audience.addEventListener("change", () => live.setPresence({ audience: audience.value }));
 
 // --- feeds
 
-const page = (query) => async (after) => (await session.graphql(query, { after })).feed;
+/** @param {import("./documents.js").Document<{feed: import("./documents.js").FeedPage}>} query */
+const page = (query) => async (/** @type {string | null} */ after) => (await session.graphql(query, { after })).feed;
 
-at("community").follow({ client: live, channel: "community", page: page(COMMUNITY) });
+community.follow({ client: live, channel: "community", page: page(COMMUNITY) });
 
 // --- who is signed in
 
@@ -120,13 +141,13 @@ function showSession() {
   at("who").textContent = user?.name ?? "";
   document.body.classList.toggle("signed-in", Boolean(user));
   if (!user) {
-    at("dashboard").stop();
+    dashboard.stop();
     map.here(null);
-    at("train").checked = false;
+    train.checked = false;
     live.setPresence({ lat: undefined, lng: undefined, status: undefined, exercise: undefined, audience: undefined });
     return;
   }
-  at("dashboard").follow({ client: live, channel: `user:${user.id}`, page: page(DASHBOARD) });
+  dashboard.follow({ client: live, channel: `user:${user.id}`, page: page(DASHBOARD) });
   form.prepare().catch(complain);
   showAccount();
 }
@@ -134,21 +155,23 @@ function showSession() {
 async function showAccount() {
   try {
     const { me, entitlements } = await session.graphql(ACCOUNT);
-    at("audience").value = me.audience.toLowerCase();
+    audience.value = me.audience.toLowerCase();
     at("balance").textContent = balance(entitlements);
   } catch (error) {
     complain(error);
   }
 }
 
+/** @param {import("./documents.js").Entitlements} entitlements */
 function balance({ unlimited, trialEndsAt, credits }) {
   const until = trialEndsAt && new Date(trialEndsAt).toLocaleDateString("en", { day: "numeric", month: "long" });
   if (unlimited) return `Free${until ? ` until ${until}` : ""}. You have ${figure(credits)} credits.`;
   return `You have ${figure(credits)} credits.`;
 }
 
+/** @param {unknown} error */
 function complain(error) {
-  at("balance").textContent = error.message;
+  at("balance").textContent = messageOf(error);
 }
 
 session.addEventListener("change", () => {
@@ -164,5 +187,7 @@ live.setPresence({ background: document.hidden });
 live.start();
 session
   .graphql(PRESENCE)
-  .then(({ presenceStats }) => at("online").textContent === "–" && showOnline(presenceStats.online, presenceStats.training))
+  .then(({ presenceStats: { online, training } }) => {
+    if (at("online").textContent === "–") showOnline(online, training);
+  })
   .catch(() => {}); // the gateway tells the numbers in a few seconds

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * A client for the live gateway: protocol "musclemap.v1" over WebSocket. No dependencies; any page may embed it.
  *
@@ -29,6 +30,7 @@
 import { backoffMs } from "./backoff.js";
 import { MapTiles } from "./maptiles.js";
 import { Subscription } from "./subscription.js";
+import { Timers } from "./timers.js";
 
 export const SUBPROTOCOL = "musclemap.v1";
 
@@ -46,7 +48,17 @@ const CLOSE_NORMAL = 1000;
 const CLOSE_TOKEN_EXPIRED = 4001;
 const NEVER_AGAIN = new Set([CLOSE_NORMAL, 1002, 1003, 1007, 1009]);
 
-/** Whether a client may come back after this close code. */
+/**
+ * @typedef {import("./protocol.js").Message} Message
+ * @typedef {"connecting" | "open" | "waiting" | "stopped"} State
+ * @typedef {{state: State, retryInMs?: number, code?: number}} StateChange
+ * @typedef {new (url: string, protocols: string[]) => WebSocket} SocketClass
+ */
+
+/**
+ * Whether a client may come back after this close code.
+ * @param {number} code
+ */
 export function mayReturn(code) {
   return !NEVER_AGAIN.has(code) && !(code >= 4500 && code <= 4999);
 }
@@ -55,30 +67,38 @@ export class LiveClient extends EventTarget {
   #url;
   #token;
   #WebSocket;
+  /** @type {WebSocket | null} */
   #socket = null;
+  /** @type {State} */
   #state = "stopped";
   #attempt = 0;
   #generation = 0; // of the socket; whatever belongs to an older one is ignored
   #tokenExpired = false;
+  /** @type {string | null} */
   #resume = null;
+  /** @type {number | null} */
   #returnAfterMs = null;
   #refused = false; // the last close was terminal: nobody may hurry it
   #nextId = 1;
-  #waiting = new Map(); // id of a message -> what to do with its answer
-  #subscriptions = new Map(); // channel -> Subscription
+  /** @type {Map<number, (answer: Message) => void>} by the id of a message, what to do with its answer */
+  #waiting = new Map();
+  /** @type {Map<string, Subscription>} by channel */
+  #subscriptions = new Map();
   #tiles = new MapTiles();
+  /** @type {import("./protocol.js").Viewport | null} */
   #viewport = null;
+  /** @type {import("./protocol.js").PresenceChanges} */
   #presence = {};
   #placeSent = false;
   #heartbeatMs = 30_000;
-  #timers = new Map(); // name -> timer
+  #timers = new Timers();
 
   /**
    * @param {string} url address of the gateway
    * @param {object} [options]
    * @param {(expired: boolean) => Promise<string|null>} [options.token] gives an access token, or null for an
    *   anonymous connection; `expired` says that the last one was refused as expired
-   * @param {typeof WebSocket} [options.WebSocket] another implementation, where there is none built in
+   * @param {SocketClass} [options.WebSocket] another implementation, where there is none built in
    */
   constructor(url, { token = async () => null, WebSocket = globalThis.WebSocket } = {}) {
     super();
@@ -120,12 +140,14 @@ export class LiveClient extends EventTarget {
   hurry() {
     if (this.#state === "waiting" && this.#returnAfterMs === null && !this.#refused) this.#open();
     else if (this.#state === "open") this.#prove();
-    else if (this.#timers.has("deadline")) this.#timer("deadline", PROOF_MS, () => this.#lost());
+    else if (this.#timers.has("deadline")) this.#timers.set("deadline", PROOF_MS, () => this.#lost());
   }
 
   /**
    * Follows a channel until `unsubscribe()` of the answer, across reconnects. A second call for the same channel
    * replaces the first. `token(expired)` gives the channel token where the channel needs one.
+   * @param {string} channel
+   * @param {import("./subscription.js").Handlers} [handlers]
    * @returns {Subscription}
    */
   subscribe(channel, handlers = {}) {
@@ -141,28 +163,33 @@ export class LiveClient extends EventTarget {
     return subscription;
   }
 
-  /** The part of the map that is looked at: {west, south, east, north, zoom}; null = none. */
+  /**
+   * The part of the map that is looked at; null = none.
+   * @param {import("./protocol.js").Viewport | null} viewport
+   */
   setViewport(viewport) {
     this.#viewport = viewport;
-    if (this.#state === "open") this.#soon("viewport", VIEWPORT_EVERY_MS_MIN, () => this.#sendViewport());
+    if (this.#state === "open") this.#timers.soon("viewport", VIEWPORT_EVERY_MS_MIN, () => this.#sendViewport());
   }
 
   /**
    * What the next heartbeats say: any of {lat, lng, cell, status, exercise, audience, background}. A place is sent
    * once per connection and when it changes; the gateway keeps it.
+   * @param {import("./protocol.js").PresenceChanges} changes
    */
   setPresence(changes) {
     if ("lat" in changes || "cell" in changes) this.#placeSent = false;
     Object.assign(this.#presence, changes);
-    if (this.#state === "open") this.#soon("presence", HEARTBEAT_EVERY_MS_MIN, () => this.#heartbeat());
+    if (this.#state === "open") this.#timers.soon("presence", HEARTBEAT_EVERY_MS_MIN, () => this.#heartbeat());
   }
 
   // --- one socket's life
 
   async #open() {
-    this.#clear("return");
+    this.#timers.clear("return");
     this.#enter("connecting");
     const generation = ++this.#generation;
+    /** @type {{resume?: string, token?: string}} */
     const credentials = {};
     try {
       if (this.#resume) credentials.resume = this.#resume;
@@ -188,9 +215,10 @@ export class LiveClient extends EventTarget {
     socket.onclose = ({ code }) => {
       if (generation === this.#generation) this.#closed(code);
     };
-    this.#timer("deadline", CONNECT_TIMEOUT_MS, () => this.#lost());
+    this.#timers.set("deadline", CONNECT_TIMEOUT_MS, () => this.#lost());
   }
 
+  /** @param {number} code */
   #closed(code) {
     this.#drop();
     if (code === CLOSE_TOKEN_EXPIRED) this.#tokenExpired = true;
@@ -201,11 +229,12 @@ export class LiveClient extends EventTarget {
     return this.#enter("stopped", { code });
   }
 
+  /** @param {number} [code] */
   #comeBack(code) {
     const retryInMs = this.#returnAfterMs ?? backoffMs(this.#attempt, Math.random());
     this.#attempt += 1;
     this.#enter("waiting", { retryInMs, code });
-    this.#timer("return", retryInMs, () => {
+    this.#timers.set("return", retryInMs, () => {
       this.#returnAfterMs = null;
       this.#open();
     });
@@ -217,10 +246,10 @@ export class LiveClient extends EventTarget {
     this.#comeBack(1006);
   }
 
+  /** @param {number} [code] */
   #drop(code) {
     this.#generation += 1;
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.clearAll();
     this.#waiting.clear();
     for (const subscription of this.#subscriptions.values()) subscription.disconnected();
     const socket = this.#socket;
@@ -230,12 +259,14 @@ export class LiveClient extends EventTarget {
 
   // --- what the gateway says
 
+  /** @param {Message} message */
   #receive(message) {
-    const answered = this.#waiting.get(message.id);
+    const id = Number(message.id);
+    const answered = this.#waiting.get(id);
     if (answered) {
-      this.#waiting.delete(message.id);
+      this.#waiting.delete(id);
       answered(message);
-      return;
+      return undefined;
     }
     switch (message.type) {
       case "welcome":
@@ -246,7 +277,7 @@ export class LiveClient extends EventTarget {
       case "unsubscribed":
         return this.#subscriptions.get(message.channel)?.receive(message);
       case "map":
-        if (this.#tiles.receive(message)) this.#soon("draw", 0, () => this.#emit("map", this.#tiles.snapshot()));
+        if (this.#tiles.receive(message)) this.#timers.soon("draw", 0, () => this.#emit("map", this.#tiles.snapshot()));
         return undefined;
       case "pace":
         this.#heartbeatMs = message.heartbeat_s * 1_000;
@@ -266,9 +297,10 @@ export class LiveClient extends EventTarget {
     }
   }
 
+  /** @param {import("./protocol.js").Welcome} message */
   #welcome(message) {
-    this.#clear("deadline");
-    this.#timer("stable", STABLE_MS, () => (this.#attempt = 0));
+    this.#timers.clear("deadline");
+    this.#timers.set("stable", STABLE_MS, () => (this.#attempt = 0));
     this.#refused = false;
     this.#returnAfterMs = null;
     this.#resume = message.resume ?? null;
@@ -285,10 +317,15 @@ export class LiveClient extends EventTarget {
 
   // --- what the client says
 
+  /** @param {import("./protocol.js").Question} message */
   #send(message) {
     if (this.#socket?.readyState === 1 && this.#state === "open") this.#socket.send(JSON.stringify(message));
   }
 
+  /**
+   * @param {import("./protocol.js").Question} message
+   * @param {(answer: Message) => void} answered
+   */
   #ask(message, answered) {
     const id = this.#nextId++;
     this.#waiting.set(id, answered);
@@ -300,9 +337,9 @@ export class LiveClient extends EventTarget {
     const { lat, lng, cell, ...rest } = this.#presence;
     const place = this.#placeSent ? {} : cell ? { cell } : lat === undefined ? {} : { lat, lng };
     this.#placeSent = true;
-    this.#timer("ack", ACK_TIMEOUT_MS, () => this.#lost());
+    this.#timers.set("ack", ACK_TIMEOUT_MS, () => this.#lost());
     this.#ask({ type: "heartbeat", ...rest, ...place }, (answer) => {
-      this.#clear("ack");
+      this.#timers.clear("ack");
       if (answer.type === "error") this.#emit("error", answer);
     });
     this.#scheduleHeartbeat();
@@ -310,27 +347,28 @@ export class LiveClient extends EventTarget {
 
   #prove() {
     if (this.#timers.has("proof")) return;
-    this.#timer("proof", PROOF_MS, () => this.#lost());
-    this.#ask({ type: "ping" }, () => this.#clear("proof"));
+    this.#timers.set("proof", PROOF_MS, () => this.#lost());
+    this.#ask({ type: "ping" }, () => this.#timers.clear("proof"));
   }
 
   #scheduleHeartbeat() {
-    this.#timer("heartbeat", this.#heartbeatMs, () => this.#heartbeat());
+    this.#timers.set("heartbeat", this.#heartbeatMs, () => this.#heartbeat());
   }
 
   #sendViewport() {
     if (!this.#viewport || this.#state !== "open") return;
     this.#ask({ type: "viewport", ...this.#viewport }, (answer) => {
       if (answer.type === "viewport") this.#tiles.show(answer.resolution, answer.tiles);
-      else if (answer.retry_after_ms) this.#soon("viewport", answer.retry_after_ms, () => this.#sendViewport());
+      else if (answer.type === "error" && answer.retry_after_ms) this.#timers.soon("viewport", answer.retry_after_ms, () => this.#sendViewport());
       else this.#emit("error", answer);
     });
   }
 
+  /** @param {number | undefined} expiresInS */
   #scheduleRefresh(expiresInS) {
     if (expiresInS === undefined) return; // an older gateway: its close 4001 brings a new token
     const inMs = Math.max(REFRESH_EVERY_MS_MIN, expiresInS * 1_000 - REFRESH_BEFORE_MS);
-    this.#timer("refresh", Math.min(inMs, TIMER_MS_MAX), async () => {
+    this.#timers.set("refresh", Math.min(inMs, TIMER_MS_MAX), async () => {
       const generation = this.#generation;
       const token = await this.#token(true).catch(() => null);
       if (token && generation === this.#generation) this.#send({ type: "refresh", token });
@@ -339,27 +377,20 @@ export class LiveClient extends EventTarget {
 
   // --- small things
 
+  /**
+   * @param {State} state
+   * @param {{retryInMs?: number, code?: number}} [detail]
+   */
   #enter(state, detail = {}) {
     this.#state = state;
     this.#emit("state", { state, ...detail });
   }
 
+  /**
+   * @param {string} type
+   * @param {object} detail
+   */
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  #timer(name, ms, run) {
-    this.#clear(name);
-    this.#timers.set(name, setTimeout(() => (this.#timers.delete(name), run()), ms));
-  }
-
-  /** Runs once after `ms`, however often it is asked for meanwhile. */
-  #soon(name, ms, run) {
-    if (!this.#timers.has(name)) this.#timer(name, ms, run);
-  }
-
-  #clear(name) {
-    clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
   }
 }

@@ -1,31 +1,67 @@
+// @ts-check
 /** The GraphQL documents of the page. */
+
+/**
+ * @template T  what its `data` is
+ * @typedef {string & {readonly answer?: T}} Document
+ */
+
+/**
+ * @typedef {object} ApiEvent
+ * @property {string} id
+ * @property {string} type
+ * @property {string} createdAt
+ * @property {import("./protocol.js").Actor} actor
+ * @property {import("./protocol.js").EventData} data
+ *
+ * @typedef {object} FeedPage
+ * @property {import("./protocol.js").Position} position
+ * @property {{endCursor: string | null, hasNextPage: boolean}} pageInfo
+ * @property {{node: ApiEvent}[]} edges
+ *
+ * @typedef {{id: string, slug: string, name: string, equipment: {name: string} | null}} Exercise
+ * @typedef {{muscle: {name: string}, trainingUnits: number}} MuscleUnits
+ * @typedef {{unlimited: boolean, reason: string, trialEndsAt: string | null, credits: number}} Entitlements
+ *
+ * @typedef {object} Logged
+ * @property {number} charged
+ * @property {boolean} existing
+ * @property {{credits: number}} balance
+ * @property {{id: string, totalTu: number, muscles: MuscleUnits[]}} workout
+ */
 
 const CONNECTION = `
   position { epoch offset }
   pageInfo { endCursor hasNextPage }
   edges { node { id type createdAt actor { id name } data cursor } }`;
 
+/** @type {Document<{feed: FeedPage}>} */
 export const COMMUNITY = `query Community($after: String) {
   feed: communityFeed(first: 20, after: $after) { ${CONNECTION} }
 }`;
 
+/** @type {Document<{feed: FeedPage}>} */
 export const DASHBOARD = `query Dashboard($after: String) {
   feed: dashboard(first: 5, after: $after) { ${CONNECTION} }
 }`;
 
+/** @type {Document<{exercises: Exercise[]}>} */
 export const EXERCISES = `query Exercises {
   exercises { id slug name equipment { name } }
 }`;
 
+/** @type {Document<{me: {id: string, name: string, audience: string}, entitlements: Entitlements}>} */
 export const ACCOUNT = `query Account {
   me { id name audience }
   entitlements { unlimited reason trialEndsAt credits }
 }`;
 
+/** @type {Document<{presenceStats: {online: number, training: number}}>} */
 export const PRESENCE = `query Presence {
   presenceStats { online training }
 }`;
 
+/** @type {Document<{logWorkout: Logged}>} */
 export const LOG_WORKOUT = `mutation LogWorkout($input: LogWorkoutInput!, $key: String!) {
   logWorkout(input: $input, idempotencyKey: $key) {
     charged

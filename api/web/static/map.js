@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * <presence-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
  * another part is looked at, "place" ({lat, lng}) when somebody picks one after `pick()`, and "picking" (true, false).
@@ -5,6 +6,7 @@
  *   map.show({ resolution, cells })     cells: Map(H3 index -> count)
  *   map.here({ lat, lng })              the own place, which only this page knows
  */
+import { disc, paintLand, paintLines } from "./paint.js";
 import { Projection } from "./projection.js";
 import { count } from "./words.js";
 
@@ -14,21 +16,34 @@ const TAP_PX = 6;
 const MARGIN_PX = 40; // what is this far outside the canvas is not drawn; no disc is larger
 const LABEL_PX_MIN = 11;
 const SPACING_DEGREES = 2.84; // between the centres of neighbours at resolution 2; each finer one is √7 closer
-const LINES_EVERY_DEGREES = 30;
+
+/** @typedef {{lat: number, lng: number}} Place */
+
+const COLOURS = { sea: "", land: "", coast: "", lines: "", people: "", here: "", ink: "" };
+
+/** @type {Record<string, [dx: number, dy: number]>} */
+const MOVES = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 
 export class PresenceMap extends HTMLElement {
   #view = new Projection();
   #canvas = document.createElement("canvas");
   #caption = document.createElement("output");
-  #colours = {};
+  #colours = { ...COLOURS };
+  /** @type {number[][]} rings of longitude, latitude, … in tenths of degrees */
   #land = [];
+  /** @type {typeof import("./vendor/h3-js.es.js") | null} */
   #h3 = null;
+  /** @type {import("./maptiles.js").Cells} */
   #cells = new Map();
   #resolution = 2;
-  #centres = new Map(); // cell -> [lat, lng]
-  #pulses = new Map(); // cell -> when it began to change
+  /** @type {Map<string, [lat: number, lng: number]>} by cell */
+  #centres = new Map();
+  /** @type {Map<string, number>} by cell, when it began to change */
+  #pulses = new Map();
+  /** @type {Place | null} */
   #here = null;
   #picking = false;
+  /** @type {Map<number, [x: number, y: number]>} */
   #pointers = new Map();
   #moved = 0;
   #frame = 0;
@@ -40,7 +55,7 @@ export class PresenceMap extends HTMLElement {
     this.#caption.className = "caption";
     this.append(this.#canvas, this.#caption, this.#controls());
     const style = getComputedStyle(this);
-    for (const name of ["sea", "land", "coast", "lines", "people", "here", "ink"]) {
+    for (const name of /** @type {(keyof typeof COLOURS)[]} */ (Object.keys(COLOURS))) {
       this.#colours[name] = style.getPropertyValue(`--map-${name}`).trim();
     }
     this.#listen();
@@ -54,7 +69,10 @@ export class PresenceMap extends HTMLElement {
     cancelAnimationFrame(this.#frame);
   }
 
-  /** Shows these cells instead of those before; what is new or has changed pulses once. */
+  /**
+   * Shows these cells instead of those before; what is new or has changed pulses once.
+   * @param {import("./maptiles.js").Shown} shown
+   */
   async show({ resolution, cells }) {
     this.#h3 ??= await import("./vendor/h3-js.es.js");
     const now = performance.now();
@@ -65,7 +83,10 @@ export class PresenceMap extends HTMLElement {
     this.#draw();
   }
 
-  /** Marks the own place, and moves there if it is out of sight; null removes the mark. */
+  /**
+   * Marks the own place, and moves there if it is out of sight; null removes the mark.
+   * @param {Place | null} place
+   */
   here(place) {
     this.#here = place;
     if (place && !this.#sees(place)) this.#view.centre(place.lat, place.lng, Math.max(this.#view.zoom, 3));
@@ -81,6 +102,7 @@ export class PresenceMap extends HTMLElement {
     if (wanted) this.#canvas.focus();
   }
 
+  /** @param {Place} place */
   #sees({ lat, lng }) {
     const [x, y] = this.#view.toPixel(lat, lng);
     return x >= 0 && y >= 0 && x <= this.#view.width && y <= this.#view.height;
@@ -109,8 +131,8 @@ export class PresenceMap extends HTMLElement {
   #tell() {
     let people = 0;
     for (const number of this.#cells.values()) people += number;
-    this.dataset.people = people;
-    this.dataset.cells = this.#cells.size;
+    this.dataset.people = String(people);
+    this.dataset.cells = String(this.#cells.size);
     const words = this.#picking
       ? "Tap the map where you are"
       : people
@@ -126,70 +148,40 @@ export class PresenceMap extends HTMLElement {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame((now) => {
       this.#frame = 0;
-      this.#paint(this.#canvas.getContext("2d"), now);
+      const context = this.#canvas.getContext("2d");
+      if (context) this.#paint(context, now);
       if (this.#pulses.size) this.#draw();
     });
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} now
+   */
   #paint(context, now) {
     const { width, height } = this.#view;
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     context.fillStyle = this.#colours.sea;
     context.fillRect(0, 0, width, height);
-    this.#paintLines(context);
-    this.#paintLand(context);
+    paintLines(context, this.#view, this.#colours.lines);
+    paintLand(context, this.#view, this.#land, this.#colours.land, this.#colours.coast);
     this.#paintCells(context, now);
     for (const [cell, began] of this.#pulses) if (now - began > PULSE_MS) this.#pulses.delete(cell);
-    if (this.#here) this.#paintHere(context);
+    if (this.#here) this.#paintHere(context, this.#here);
   }
 
-  #paintLines(context) {
-    context.strokeStyle = this.#colours.lines;
-    context.lineWidth = 1;
-    context.beginPath();
-    for (let lat = -60; lat <= 60; lat += LINES_EVERY_DEGREES) {
-      const y = Math.round(this.#view.toPixel(lat, 0)[1]) + 0.5;
-      context.moveTo(0, y);
-      context.lineTo(this.#view.width, y);
-    }
-    for (let lng = -180; lng < 180; lng += LINES_EVERY_DEGREES) {
-      const x = Math.round(this.#view.toPixel(0, lng)[0]) + 0.5;
-      context.moveTo(x, 0);
-      context.lineTo(x, this.#view.height);
-    }
-    context.stroke();
-  }
-
-  #paintLand(context) {
-    const scale = this.#view.pixelsPerDegree;
-    const middle = this.#view.height / 2;
-    const half = this.#view.width / 2;
-    context.fillStyle = this.#colours.land;
-    context.strokeStyle = this.#colours.coast;
-    context.lineJoin = "round";
-    for (const turn of [-360, 0, 360]) {
-      const left = half + (turn - this.#view.lng) * scale;
-      context.beginPath();
-      for (const ring of this.#land) {
-        for (let at = 0; at < ring.length; at += 2) {
-          const x = left + (ring[at] / 10) * scale;
-          const y = middle - (ring[at + 1] / 10 - this.#view.lat) * scale;
-          if (at) context.lineTo(x, y);
-          else context.moveTo(x, y);
-        }
-        context.closePath();
-      }
-      context.fill("evenodd");
-      context.stroke();
-    }
-  }
-
-  /** Discs at the cells' centres: larger and brighter with more people, never much wider than the cell itself. */
+  /**
+   * Discs at the cells' centres: larger and brighter with more people, never much wider than the cell itself.
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} now
+   */
   #paintCells(context, now) {
     const limit = Math.max(5, 0.62 * SPACING_DEGREES * 7 ** ((2 - this.#resolution) / 2) * this.#view.pixelsPerDegree);
     const visible = [];
+    const h3 = this.#h3;
+    if (!h3) return; // there are no cells without it
     for (const [cell, people] of this.#cells) {
-      const [x, y] = this.#view.toPixel(...this.#centre(cell));
+      const [x, y] = this.#view.toPixel(...this.#centre(cell, h3));
       if (x < -MARGIN_PX || y < -MARGIN_PX || x > this.#view.width + MARGIN_PX || y > this.#view.height + MARGIN_PX) continue;
       const weight = Math.log2(1 + people);
       visible.push({ cell, people, x, y, weight, radius: Math.min(limit, MARGIN_PX, 2.5 + 1.5 * weight) });
@@ -212,11 +204,15 @@ export class PresenceMap extends HTMLElement {
     context.font = "650 11px system-ui, sans-serif";
     context.textAlign = "center";
     context.textBaseline = "middle";
-    for (const { x, y, people, radius } of visible) if (radius >= LABEL_PX_MIN) context.fillText(people, x, y);
+    for (const { x, y, people, radius } of visible) if (radius >= LABEL_PX_MIN) context.fillText(String(people), x, y);
   }
 
-  #paintHere(context) {
-    const [x, y] = this.#view.toPixel(this.#here.lat, this.#here.lng);
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Place} here
+   */
+  #paintHere(context, { lat, lng }) {
+    const [x, y] = this.#view.toPixel(lat, lng);
     context.strokeStyle = this.#colours.here;
     context.lineWidth = 2;
     context.beginPath();
@@ -226,18 +222,27 @@ export class PresenceMap extends HTMLElement {
     disc(context, x, y, 2.5);
   }
 
-  /** How far the pulse of a cell has come, 0 to 1; null without one. */
+  /**
+   * How far the pulse of a cell has come, 0 to 1; null without one.
+   * @param {string} cell
+   * @param {number} now
+   */
   #pulse(cell, now) {
     const began = this.#pulses.get(cell);
     if (began === undefined || matchMedia("(prefers-reduced-motion: reduce)").matches) return null;
     return Math.max(0, Math.min(1, (now - began) / PULSE_MS));
   }
 
-  #centre(cell) {
+  /**
+   * @param {string} cell
+   * @param {typeof import("./vendor/h3-js.es.js")} h3
+   */
+  #centre(cell, h3) {
     let centre = this.#centres.get(cell);
     if (!centre) {
       if (this.#centres.size >= CENTRES_MAX) this.#centres.clear();
-      centre = this.#h3.cellToLatLng(cell);
+      const [lat, lng] = h3.cellToLatLng(cell);
+      centre = [lat, lng];
       this.#centres.set(cell, centre);
     }
     return centre;
@@ -248,9 +253,9 @@ export class PresenceMap extends HTMLElement {
   #controls() {
     const box = document.createElement("div");
     box.className = "zoom";
-    for (const [sign, label, by] of [
-      ["+", "Zoom in", 1],
-      ["−", "Zoom out", -1],
+    for (const { sign, label, by } of [
+      { sign: "+", label: "Zoom in", by: 1 },
+      { sign: "−", label: "Zoom out", by: -1 },
     ]) {
       const button = document.createElement("button");
       button.type = "button";
@@ -262,6 +267,11 @@ export class PresenceMap extends HTMLElement {
     return box;
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} by
+   */
   #zoom(x, y, by) {
     this.#view.zoomAt(x, y, by);
     this.#viewed();
@@ -292,9 +302,11 @@ export class PresenceMap extends HTMLElement {
     canvas.addEventListener("keydown", (event) => this.#key(event));
   }
 
+  /** @param {PointerEvent} event */
   #drag(event) {
     const from = this.#pointers.get(event.pointerId);
     if (!from) return;
+    /** @type {[number, number]} */
     const to = [event.offsetX, event.offsetY];
     const others = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
     this.#pointers.set(event.pointerId, to);
@@ -307,10 +319,10 @@ export class PresenceMap extends HTMLElement {
     this.#viewed();
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    const step = 60;
-    const moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
-    if (moves[event.key]) this.#view.pan(...moves[event.key]);
+    const move = MOVES[event.key];
+    if (move) this.#view.pan(...move);
     else if (event.key === "+" || event.key === "=") this.#view.zoomAt(this.#view.width / 2, this.#view.height / 2, 1);
     else if (event.key === "-") this.#view.zoomAt(this.#view.width / 2, this.#view.height / 2, -1);
     else if (event.key === "Enter" && this.#picking) return this.#picked(this.#view.width / 2, this.#view.height / 2);
@@ -320,16 +332,14 @@ export class PresenceMap extends HTMLElement {
     return this.#viewed();
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
   #picked(x, y) {
     this.pick(false);
     this.dispatchEvent(new CustomEvent("place", { detail: this.#view.toPlace(x, y) }));
   }
-}
-
-function disc(context, x, y, radius) {
-  context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fill();
 }
 
 customElements.define("presence-map", PresenceMap);

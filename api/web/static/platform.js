@@ -1,3 +1,4 @@
+// @ts-check
 /** What a browser may withhold: storage where site data is blocked, locks and UUIDs on a page without HTTPS. */
 
 /** Whether this browser keeps anything for the page; where not, a sign-in lasts as long as its access token. */
@@ -14,6 +15,7 @@ export class Mark {
   #name;
   #here = false;
 
+  /** @param {string} name */
   constructor(name) {
     this.#name = name;
   }
@@ -22,11 +24,17 @@ export class Mark {
     return this.#stored((storage) => storage.getItem(this.#name) !== null) ?? this.#here;
   }
 
+  /** @param {boolean} on */
   set(on) {
     this.#here = on;
     this.#stored((storage) => (on ? storage.setItem(this.#name, "1") : storage.removeItem(this.#name)));
   }
 
+  /**
+   * @template T
+   * @param {(storage: Storage) => T} use
+   * @returns {T | undefined} undefined where storage is withheld
+   */
   #stored(use) {
     try {
       return use(localStorage);
@@ -46,7 +54,13 @@ export function randomUuid() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** Runs `work` in one tab at a time, where the browser has locks for this page; else at once. */
+/**
+ * Runs `work` in one tab at a time, where the browser has locks for this page; else at once.
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
 export async function exclusively(name, work) {
   let begun = false;
   const once = () => {

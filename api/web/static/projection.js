@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Equirectangular view of the world: degrees to pixels and back. `zoom` counts as on web maps: the world is
  * 256 × 2^zoom pixels wide.
@@ -17,24 +18,41 @@ export class Projection {
     return (256 * 2 ** this.zoom) / 360;
   }
 
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
   resize(width, height) {
     this.width = width;
     this.height = height;
     this.#clamp();
   }
 
-  /** Pixel of a point, in the copy of the world that is nearest to the centre. */
+  /**
+   * Pixel of a point, in the copy of the world that is nearest to the centre.
+   * @param {number} lat
+   * @param {number} lng
+   * @returns {[number, number]}
+   */
   toPixel(lat, lng) {
     const scale = this.pixelsPerDegree;
     return [this.width / 2 + turn(lng - this.lng) * scale, this.height / 2 - (lat - this.lat) * scale];
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
   toPlace(x, y) {
     const scale = this.pixelsPerDegree;
     const lat = this.lat - (y - this.height / 2) / scale;
     return { lat: Math.max(-90, Math.min(90, lat)), lng: turn(this.lng + (x - this.width / 2) / scale) };
   }
 
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   pan(dx, dy) {
     const scale = this.pixelsPerDegree;
     this.lng = turn(this.lng - dx / scale);
@@ -42,7 +60,12 @@ export class Projection {
     this.#clamp();
   }
 
-  /** Zooms by `by` levels and keeps the place under (x, y) where it is. */
+  /**
+   * Zooms by `by` levels and keeps the place under (x, y) where it is.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} by
+   */
   zoomAt(x, y, by) {
     const { lat, lng } = this.toPlace(x, y);
     this.zoom += by;
@@ -51,6 +74,11 @@ export class Projection {
     this.pan(x - atX, y - atY);
   }
 
+  /**
+   * @param {number} lat
+   * @param {number} lng
+   * @param {number} zoom
+   */
   centre(lat, lng, zoom) {
     Object.assign(this, { lat, lng, zoom });
     this.#clamp();
@@ -78,9 +106,13 @@ export class Projection {
   }
 }
 
-/** The same meridian in [-180, 180). */
+/**
+ * The same meridian in [-180, 180).
+ * @param {number} degrees
+ */
 function turn(degrees) {
   return ((((degrees + 180) % 360) + 360) % 360) - 180;
 }
 
+/** @param {number} degrees */
 const round = (degrees) => Math.round(degrees * 1e5) / 1e5;

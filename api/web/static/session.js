@@ -1,3 +1,4 @@
+// @ts-check
 /** Who is signed in on this page, and every HTTP call to the API. The access token lives in memory only. */
 import { backoffMs } from "./backoff.js";
 import { Mark, exclusively } from "./platform.js";
@@ -5,8 +6,18 @@ import { Mark, exclusively } from "./platform.js";
 const HINT = new Mark("musclemap.signed-in"); // whether the refresh cookie is worth a request when the page is opened
 const EARLY_MS = 30_000; // an access token this close to its end is replaced first
 
+/**
+ * @typedef {{id: string, name: string, email: string}} User
+ * @typedef {{accessToken: string, expiresIn: number, user: User}} SignedIn
+ */
+
 /** An answer of the API that is an error, or none at all (code "NETWORK"). */
 export class ApiError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {number} [status]
+   */
   constructor(code, message, status = 0) {
     super(message);
     this.code = code;
@@ -14,11 +25,20 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * What somebody may be told of whatever was thrown.
+ * @param {unknown} error
+ */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
 /** Emits "change" whenever `user` has changed: {id, name, email}, or null. */
 export class Session extends EventTarget {
+  /** @type {User | null} */
   user = null;
+  /** @type {string | null} */
   #accessToken = null;
   #expiresAt = 0; // of performance.now(): the device's clock may be wrong, or be set meanwhile
+  /** @type {Promise<void> | null} */
   #refreshing = null;
 
   /** Takes up the session of an earlier visit, where there seems to be one; while the server is away, later. */
@@ -27,11 +47,20 @@ export class Session extends EventTarget {
     await this.#refresh().catch(() => setTimeout(() => this.restore(attempt + 1), backoffMs(attempt, Math.random())));
   }
 
+  /**
+   * @param {string} name
+   * @param {string} email
+   * @param {string} password
+   */
   async register(name, email, password) {
     await call("/api/v1/auth/register", { name, email, password });
     await this.login(email, password);
   }
 
+  /**
+   * @param {string} email
+   * @param {string} password
+   */
   async login(email, password) {
     this.#adopt(await call("/api/v1/auth/login", { email, password }));
   }
@@ -49,13 +78,19 @@ export class Session extends EventTarget {
     return this.#accessToken;
   }
 
-  /** Runs a GraphQL document and answers its data; throws ApiError. */
+  /**
+   * Runs a GraphQL document and answers its data; throws ApiError.
+   * @template {object} T
+   * @param {import("./documents.js").Document<T>} query
+   * @param {object} [variables]
+   * @returns {Promise<T>}
+   */
   async graphql(query, variables = {}) {
     const token = await this.token();
     try {
       return await execute(query, variables, token);
     } catch (error) {
-      if (!token || error.code !== "UNAUTHENTICATED") throw error;
+      if (!token || !(error instanceof ApiError) || error.code !== "UNAUTHENTICATED") throw error;
       return execute(query, variables, await this.token(true));
     }
   }
@@ -66,13 +101,14 @@ export class Session extends EventTarget {
       try {
         this.#adopt(await call("/api/v1/auth/refresh", {}));
       } catch (error) {
-        if (error.status !== 401) throw error;
+        if (!(error instanceof ApiError) || error.status !== 401) throw error;
         this.#adopt(null);
       }
     }).finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
 
+  /** @param {SignedIn | null} answer */
   #adopt(answer) {
     const before = this.user?.id;
     this.user = answer?.user ?? null;
@@ -83,6 +119,11 @@ export class Session extends EventTarget {
   }
 }
 
+/**
+ * @param {string} query
+ * @param {object} variables
+ * @param {string | null} token
+ */
 async function execute(query, variables, token) {
   const { data, errors } = await call("/api/graphql", { query, variables }, token);
   if (errors?.length) {
@@ -92,6 +133,12 @@ async function execute(query, variables, token) {
   return data;
 }
 
+/**
+ * The JSON that the API answers, or {} where it has nothing to say; throws ApiError.
+ * @param {string} path
+ * @param {object} body
+ * @param {string | null} [token]
+ */
 async function call(path, body, token = null) {
   let response;
   try {

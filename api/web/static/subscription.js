@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * One channel as a client follows it: every event once, in the order of its offset, across gaps and reconnects.
  *
@@ -10,27 +11,43 @@ const RETRY_CAP_MS = 15_000;
 const STABLE_MS = 10_000; // live for this long: the next retry begins anew
 const RETRIES = new Set(["UNAVAILABLE", "RATE_LIMITED"]);
 
+/**
+ * @typedef {import("./protocol.js").Position} Position
+ * @typedef {import("./protocol.js").FeedEvent} FeedEvent
+ * @typedef {import("./protocol.js").Digest} Digest
+ * @typedef {import("./protocol.js").Message} Message
+ *
+ * @typedef {object} Handlers
+ * @property {Position} [since] hand on everything after this position
+ * @property {(event: FeedEvent, offset: number) => void} [event]
+ * @property {(digest: Digest) => void} [digest] events that were not sent one by one
+ * @property {(position: Position) => void} [joined] the channel is live; nothing was missed
+ * @property {(position: Position) => void} [lost] events were missed for good; live ones follow `position`
+ * @property {(code: string | undefined) => void} [refused] the channel may not be joined (any more)
+ * @property {(expired: boolean) => Promise<string>} [token] the channel token, where one is needed
+ *
+ * @typedef {object} Wire  the connection (LiveClient's)
+ * @property {(question: import("./protocol.js").Question, answered: (answer: Message) => void) => void} ask
+ * @property {(one: Subscription) => void} forget
+ */
+
 export class Subscription {
   #handlers;
   #wire;
-  #state = "idle"; // idle (no connection), joining (asked), live, waiting (to ask again), ended
+  /** @type {"idle" | "joining" | "live" | "waiting" | "ended"} no connection; asked; …; to ask again; for good */
+  #state = "idle";
+  /** @type {Position | null} */
   #position;
   #attempt = 0;
-  #timer = null; // to ask again, or until the channel counts as stable
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer; // to ask again, or until the channel counts as stable
   #tokenExpired = false;
   #join = 0; // number of the last ask; an answer to an older one is ignored
 
   /**
    * @param {string} channel
-   * @param {object} handlers
-   * @param {{epoch: string, offset: number}} [handlers.since] hand on everything after this position
-   * @param {(event: object, offset: number) => void} [handlers.event]
-   * @param {(digest: object) => void} [handlers.digest] events that were not sent one by one
-   * @param {(position: object) => void} [handlers.joined] the channel is live; nothing was missed
-   * @param {(position: object) => void} [handlers.lost] events were missed for good; live ones follow `position`
-   * @param {(code: string) => void} [handlers.refused] the channel may not be joined (any more)
-   * @param {(expired: boolean) => Promise<string>} [handlers.token] the channel token, where one is needed
-   * @param {{ask: Function, forget: Function}} wire the connection (LiveClient's)
+   * @param {Handlers} handlers
+   * @param {Wire} wire
    */
   constructor(channel, handlers, wire) {
     this.channel = channel;
@@ -59,6 +76,7 @@ export class Subscription {
     this.#clear();
     this.#state = "joining";
     const join = ++this.#join;
+    /** @type {import("./protocol.js").Question} */
     const message = { type: "subscribe", channel: this.channel };
     if (this.#handlers.token) {
       try {
@@ -73,12 +91,16 @@ export class Subscription {
     this.#wire.ask(message, (answer) => {
       if (join !== this.#join || this.#state !== "joining") return;
       if (answer.type === "subscribed") this.#subscribed(answer);
+      else if (answer.type !== "error") this.#refused(answer.type === "unsubscribed" ? answer.reason : undefined);
       else if (RETRIES.has(answer.code)) this.#again(answer.retry_after_ms);
-      else this.#refused(answer.code ?? answer.reason);
+      else this.#refused(answer.code);
     });
   }
 
-  /** What the gateway says about this channel without being asked. */
+  /**
+   * What the gateway says about this channel without being asked.
+   * @param {import("./protocol.js").OfChannel} message
+   */
   receive(message) {
     if (this.#state === "ended") return;
     if (message.type === "event") this.#event(message.event, message.offset);
@@ -99,21 +121,26 @@ export class Subscription {
     this.#state = "ended";
   }
 
+  /** @param {import("./protocol.js").Subscribed} answer */
   #subscribed({ epoch, offset, recovered, events }) {
     this.#state = "live";
     this.#timer = setTimeout(() => (this.#attempt = 0), STABLE_MS);
     this.#tokenExpired = false;
     if (recovered === false) {
       this.#position = { epoch, offset };
-      this.#handlers.lost?.(this.position);
+      this.#handlers.lost?.({ epoch, offset });
       return;
     }
-    this.#position ??= { epoch, offset };
+    const position = (this.#position ??= { epoch, offset });
     for (const missed of events) this.#event(missed.event, missed.offset);
     // A handler may have left the channel meanwhile, and a hole (there must be none) has asked again by itself.
-    if (this.#state === "live") this.#handlers.joined?.(this.position);
+    if (this.#state === "live") this.#handlers.joined?.({ ...position });
   }
 
+  /**
+   * @param {FeedEvent} event
+   * @param {number} offset
+   */
   #event(event, offset) {
     if (!this.#position || offset <= this.#position.offset) return;
     if (offset === this.#position.offset + 1) {
@@ -122,6 +149,7 @@ export class Subscription {
     } else if (this.#state === "live") this.#again();
   }
 
+  /** @param {Digest} message */
   #digest(message) {
     if (!this.#position || message.to <= this.#position.offset) return;
     if (message.from <= this.#position.offset + 1) {
@@ -130,6 +158,7 @@ export class Subscription {
     } else if (this.#state === "live") this.#again();
   }
 
+  /** @param {string | undefined} reason */
   #unsubscribed(reason) {
     if (reason === "token_expired" && this.#handlers.token) {
       this.#tokenExpired = true;
@@ -137,13 +166,17 @@ export class Subscription {
     } else this.#refused(reason);
   }
 
+  /** @param {string | undefined} code */
   #refused(code) {
     this.end();
     this.#wire.forget(this);
     this.#handlers.refused?.(code);
   }
 
-  /** Asks again after a moment: after `afterMs`, or with full jitter that grows while it does not help. */
+  /**
+   * Asks again after a moment: after `afterMs`, or with full jitter that grows while it does not help.
+   * @param {number} [afterMs]
+   */
   #again(afterMs) {
     this.#clear();
     this.#state = "waiting";
@@ -154,6 +187,6 @@ export class Subscription {
 
   #clear() {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#timer = undefined;
   }
 }

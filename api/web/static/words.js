@@ -1,29 +1,45 @@
+// @ts-check
 /** How events, times and numbers are said on the page. */
 
 const number = new Intl.NumberFormat("en");
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const NAMES_SHOWN = 2;
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
   ["day", 86_400],
   ["hour", 3_600],
   ["minute", 60],
 ];
 
+/**
+ * @param {number} value
+ * @param {string} one
+ * @param {string} [many]
+ */
 export const count = (value, one, many = `${one}s`) => `${number.format(value)} ${value === 1 ? one : many}`;
 
+/** @param {number} value */
 export const figure = (value) => number.format(Math.round(value));
 
-/** "3 min. ago"; what is less than a minute old, or ahead by a clock's error, is "just now". */
+/**
+ * "3 min. ago"; what is less than a minute old, or ahead by a clock's error, is "just now".
+ * @param {string} iso
+ * @param {number} [now]
+ */
 export function ago(iso, now = Date.now()) {
   const seconds = (now - Date.parse(iso)) / 1_000;
   for (const [unit, size] of UNITS) if (seconds >= size) return relative.format(-Math.floor(seconds / size), unit);
   return "just now";
 }
 
-/** {icon, title, detail} of an event; unknown types and fields are no reason to show nothing. */
+/**
+ * {icon, title, detail} of an event; unknown types and fields are no reason to show nothing.
+ * @param {Pick<import("./protocol.js").FeedEvent, "type" | "actor" | "data">} event
+ */
 export function describe(event) {
   const who = event.actor?.name;
   const data = event.data ?? {};
+  /** @type {(named: string, unnamed: string) => string} */
   const say = (named, unnamed) => (who ? `${who} ${named}` : unnamed);
   switch (event.type) {
     case "workout_completed":
@@ -39,15 +55,18 @@ export function describe(event) {
   }
 }
 
-/** Version 2, which the community hears, tells steps that were reached: "Legs · 3 or more exercises · over 2,500 …". */
+/**
+ * Version 2, which the community hears, tells steps that were reached: "Legs · 3 or more exercises · over 2,500 …".
+ * @param {import("./protocol.js").EventData} data
+ */
 function workout({ v, focus, exercise_count: several, total_tu: units, exercises }) {
   if (v === 2) {
     const parts = focus?.name ? [focus.name] : [];
-    if (Number.isFinite(several)) parts.push(several > 1 ? `${figure(several)} or more exercises` : "one or two exercises");
-    if (units > 0) parts.push(`over ${figure(units)} training units`);
+    if (isFigure(several)) parts.push(several > 1 ? `${figure(several)} or more exercises` : "one or two exercises");
+    if (isFigure(units) && units > 0) parts.push(`over ${figure(units)} training units`);
     return parts.join(" · ");
   }
-  const parts = Number.isFinite(units) ? [`${figure(units)} training units`] : [];
+  const parts = isFigure(units) ? [`${figure(units)} training units`] : [];
   if (Array.isArray(exercises) && exercises.length) {
     const names = exercises.slice(0, NAMES_SHOWN).map((one) => one?.name ?? one?.slug ?? "an exercise");
     const more = exercises.length - names.length;
@@ -56,4 +75,13 @@ function workout({ v, focus, exercise_count: several, total_tu: units, exercises
   return parts.join(" · ");
 }
 
+/**
+ * @param {unknown} value
+ * @returns {value is number}
+ */
+function isFigure(value) {
+  return Number.isFinite(value);
+}
+
+/** @param {string | number | undefined} value */
 const words = (value, before = "") => (value === undefined ? "" : `${before}${value}`);

@@ -1,11 +1,16 @@
+// @ts-check
 /** The form that logs a workout: several exercises, each as sets × repetitions × weight. */
 import { EXERCISES, LOG_WORKOUT } from "./documents.js";
+import { find } from "./dom.js";
 import { randomUuid } from "./platform.js";
+import { ApiError, messageOf } from "./session.js";
 import { count, figure } from "./words.js";
 
 const EXERCISES_MAX = 100;
 const MUSCLES_SHOWN = 4;
 const MAY_HAVE_HAPPENED = new Set(["NETWORK", "RETRY_LATER", "INTERNAL", "IDEMPOTENCY_IN_PROGRESS", "RATE_LIMITED"]);
+
+/** @typedef {import("./documents.js").Logged} Logged */
 
 export class WorkoutForm {
   #form;
@@ -13,21 +18,29 @@ export class WorkoutForm {
   #logged;
   #rows;
   #template;
-  #options = null;
-  #pending = null; // {input, key} of the last submission, while nobody knows whether it succeeded
+  #note;
+  #performed;
+  #options = document.createDocumentFragment();
+  #prepared = false;
+  /** @type {{input: object, key: string} | null} the last submission, while nobody knows whether it succeeded */
+  #pending = null;
 
   /**
    * @param {HTMLFormElement} form
-   * @param {Session} session
-   * @param {(payload: object) => void} logged
+   * @param {import("./session.js").Session} session
+   * @param {(payload: Logged) => void} logged
    */
   constructor(form, session, logged) {
     this.#form = form;
     this.#session = session;
     this.#logged = logged;
-    this.#rows = form.querySelector(".exercises");
-    this.#template = form.querySelector("template");
-    form.querySelector(".add").addEventListener("click", () => this.#add().querySelector("select").focus());
+    this.#rows = find(form, ".exercises", HTMLElement);
+    this.#template = find(form, "template", HTMLTemplateElement);
+    this.#note = find(form, "[name=note]", HTMLInputElement);
+    this.#performed = find(form, "[name=performed]", HTMLInputElement);
+    find(form, ".add", HTMLElement).addEventListener("click", () => {
+      if (this.#prepared) this.#add().querySelector("select")?.focus();
+    });
     form.addEventListener("input", () => (this.#pending = null));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -37,9 +50,10 @@ export class WorkoutForm {
 
   /** Fills the list of exercises; once. */
   async prepare() {
-    if (this.#options) return;
+    if (this.#prepared) return;
     const { exercises } = await this.#session.graphql(EXERCISES);
     this.#options = grouped(exercises);
+    this.#prepared = true;
     if (!this.#rows.children.length) this.#add();
   }
 
@@ -48,11 +62,13 @@ export class WorkoutForm {
     return this.#rows.querySelector("select")?.selectedOptions[0]?.dataset.slug;
   }
 
+  /** The new row; where there are as many as may be, the last one. */
   #add() {
-    if (this.#rows.children.length >= EXERCISES_MAX) return this.#rows.lastElementChild;
-    const row = this.#template.content.firstElementChild.cloneNode(true);
-    row.querySelector("select").append(this.#options.cloneNode(true));
-    row.querySelector(".remove").addEventListener("click", () => {
+    const last = this.#rows.lastElementChild;
+    if (last && this.#rows.children.length >= EXERCISES_MAX) return last;
+    const row = document.importNode(find(this.#template.content, "fieldset", HTMLFieldSetElement), true);
+    find(row, "select", HTMLSelectElement).append(this.#options.cloneNode(true));
+    find(row, ".remove", HTMLElement).addEventListener("click", () => {
       row.remove();
       this.#pending = null;
       if (!this.#rows.children.length) this.#add();
@@ -62,8 +78,8 @@ export class WorkoutForm {
   }
 
   async #submit() {
-    const button = this.#form.querySelector("button.primary");
-    const result = this.#form.querySelector(".result");
+    const button = find(this.#form, "button.primary", HTMLButtonElement);
+    const result = find(this.#form, ".result", HTMLElement);
     // The same key for the same workout until its outcome is known: a retry can never log or charge it twice.
     this.#pending ??= { input: this.#input(), key: randomUuid() };
     button.disabled = true;
@@ -74,7 +90,7 @@ export class WorkoutForm {
       this.#pending = null;
       this.#succeeded(logWorkout, result);
     } catch (error) {
-      if (!MAY_HAVE_HAPPENED.has(error.code)) this.#pending = null;
+      if (!mayHaveHappened(error)) this.#pending = null;
       result.classList.add("bad");
       result.textContent = explain(error);
     } finally {
@@ -82,6 +98,10 @@ export class WorkoutForm {
     }
   }
 
+  /**
+   * @param {Logged} payload
+   * @param {HTMLElement} result
+   */
   #succeeded(payload, result) {
     result.classList.add("good");
     const price = payload.charged ? count(payload.charged, "credit") : "free";
@@ -90,47 +110,56 @@ export class WorkoutForm {
     result.replaceChildren(words, bars(payload.workout.muscles));
     this.#rows.replaceChildren();
     this.#add();
-    this.#form.elements.note.value = "";
-    this.#form.elements.performed.value = "";
+    this.#note.value = "";
+    this.#performed.value = "";
     this.#logged(payload);
   }
 
   #input() {
-    const { performed, note, anonymous, followers } = this.#form.elements;
-    const visibility = [anonymous.checked && "PUBLIC_ANON", followers.checked && "PUBLIC_PROFILE"].filter(Boolean);
+    const anonymous = find(this.#form, "[name=anonymous]", HTMLInputElement).checked;
+    const followers = find(this.#form, "[name=followers]", HTMLInputElement).checked;
+    const visibility = [anonymous && "PUBLIC_ANON", followers && "PUBLIC_PROFILE"].filter(Boolean);
     const exercises = [...this.#rows.children].map((row) => {
-      const [sets, reps, weight] = ["sets", "reps", "weight"].map((name) => row.querySelector(`[name=${name}]`).value);
+      const [sets, reps, weight] = ["sets", "reps", "weight"].map(
+        (name) => find(row, `[name=${name}]`, HTMLInputElement).value,
+      );
       const set = { reps: Number(reps), ...(weight !== "" && { weightKg: Number(weight) }) };
-      return { exerciseId: row.querySelector("select").value, sets: Array(Number(sets)).fill(set) };
+      return { exerciseId: find(row, "select", HTMLSelectElement).value, sets: Array(Number(sets)).fill(set) };
     });
     return {
-      performedAt: (performed.value ? new Date(performed.value) : new Date()).toISOString(),
-      note: note.value.trim() || null,
+      performedAt: (this.#performed.value ? new Date(this.#performed.value) : new Date()).toISOString(),
+      note: this.#note.value.trim() || null,
       visibility: visibility.length ? visibility : ["PRIVATE"],
       exercises,
     };
   }
 }
 
-/** <optgroup>s by equipment. */
+/**
+ * <optgroup>s by equipment.
+ * @param {import("./documents.js").Exercise[]} exercises
+ */
 function grouped(exercises) {
+  /** @type {Map<string, HTMLOptGroupElement>} */
   const groups = new Map();
   for (const { id, slug, name, equipment } of exercises) {
     const label = equipment?.name ?? "Other";
-    if (!groups.has(label)) {
-      const group = document.createElement("optgroup");
+    let group = groups.get(label);
+    if (!group) {
+      group = document.createElement("optgroup");
       group.label = label;
       groups.set(label, group);
     }
     const option = new Option(name, id);
     option.dataset.slug = slug;
-    groups.get(label).append(option);
+    group.append(option);
   }
   const all = document.createDocumentFragment();
-  all.append(...[...groups.keys()].sort().map((label) => groups.get(label)));
+  all.append(...[...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group));
   return all;
 }
 
+/** @param {import("./documents.js").MuscleUnits[]} muscles */
 function bars(muscles) {
   const list = document.createElement("ul");
   list.className = "bars";
@@ -151,8 +180,16 @@ function bars(muscles) {
   return list;
 }
 
+/** @param {unknown} error */
+function mayHaveHappened(error) {
+  return error instanceof ApiError && MAY_HAVE_HAPPENED.has(error.code);
+}
+
+/** @param {unknown} error */
 function explain(error) {
-  if (error.code === "INSUFFICIENT_CREDITS") return "You do not have enough credits for this workout.";
-  if (MAY_HAVE_HAPPENED.has(error.code)) return `${error.message} Save again: it will not be logged twice.`;
-  return error.message;
+  if (error instanceof ApiError && error.code === "INSUFFICIENT_CREDITS") {
+    return "You do not have enough credits for this workout.";
+  }
+  const message = messageOf(error);
+  return mayHaveHappened(error) ? `${message} Save again: it will not be logged twice.` : message;
 }

@@ -109,6 +109,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("data", FLOODS.values(), ids=FLOODS)
 def test_a_body_that_is_all_wrapping_holds_nobody_up(api: Running, client: httpx2.Client, data: bytes) -> None:
     """Somebody else asks /health all the while. Seen failing with what came so far joined at each chunk."""
@@ -141,6 +142,7 @@ def test_a_body_that_is_all_wrapping_holds_nobody_up(api: Running, client: httpx
     assert responses(heard) <= 1
 
 
+@pytest.mark.alone
 def test_a_thousand_requests_in_one_write_are_answered_in_order(api: Running, client: httpx2.Client) -> None:
     """Seen failing with the newest request answered first."""
     many = 1_000

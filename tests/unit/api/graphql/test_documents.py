@@ -191,6 +191,7 @@ def workout(sets: str) -> str:
     return f'mutation{{logWorkout(idempotencyKey:"k" input:{{performedAt:"x" exercises:{exercises}}}){{charged}}}}'
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in bombs()])
 def test_no_document_takes_the_loop(text: str) -> None:
     """20 ms on a machine at rest, before it is refused or kept; three times that here, where others run beside. Failed

@@ -1,3 +1,4 @@
+// @ts-check
 // The embeddable client against a socket that says what the test tells it to. Run by test_client.py.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -11,6 +12,9 @@ class ScriptedSocket {
   readyState = 0;
   sent = [];
   closedWith = null;
+  onopen;
+  onmessage;
+  onclose;
 
   constructor(url, protocols) {
     Object.assign(this, { url, protocols });
@@ -50,6 +54,9 @@ class ScriptedSocket {
   }
 }
 
+const Socket = /** @type {import("../../../../api/web/static/client.js").SocketClass} */ (
+  /** @type {unknown} */ (ScriptedSocket)
+);
 const event = (n) => ({ id: `e${n}`, type: "workout_completed", created_at: "2026-01-01T00:00:00Z", actor: null, data: {} });
 const live = (offset) => ({ type: "event", channel: "community", offset, event: event(offset) });
 const joined = (offset, events = [], recovered = null) => ({
@@ -83,7 +90,7 @@ async function welcomed(client, welcome = {}) {
 
 async function following(since = { epoch: "E", offset: 10 }) {
   const told = { events: [], lost: [], digests: [], refused: [] };
-  const client = new LiveClient("ws://x/ws", { WebSocket: ScriptedSocket });
+  const client = new LiveClient("ws://x/ws", { WebSocket: Socket });
   const subscription = client.subscribe("community", {
     since,
     event: (_, offset) => told.events.push(offset),
@@ -210,7 +217,7 @@ test("waits as long as the gateway asked for", async () => {
 test("asks for a new token after 4001 and never for one after 4500", async () => {
   const asked = [];
   const token = async (expired) => (asked.push(expired), "t");
-  const client = new LiveClient("ws://x/ws", { token, WebSocket: ScriptedSocket });
+  const client = new LiveClient("ws://x/ws", { token, WebSocket: Socket });
   client.start();
   const first = await welcomed(client, { resume: "old" });
   first.ends(4001);
@@ -250,7 +257,7 @@ test("heartbeats at the pace that it was given, and sends a place once", async (
 test("keeps the map whole and waits where a version is missing", async () => {
   const { client, socket } = await following();
   const maps = [];
-  client.addEventListener("map", ({ detail }) => maps.push(Object.fromEntries(detail.cells)));
+  client.addEventListener("map", (/** @type {CustomEvent} */ { detail }) => maps.push(Object.fromEntries(detail.cells)));
   const map = (version, whole, cells) => {
     socket.says({ type: "map", tile: "t", version, whole, resolution: 2, cells });
     mock.timers.tick(0);
@@ -267,8 +274,8 @@ test("keeps the map whole and waits where a version is missing", async () => {
 });
 
 test("close codes: which ones let a client come back", () => {
-  for (const code of [1001, 1006, 1011, 1012, 1013, 4001, 4002, 4008, 4009, 4499]) assert.ok(mayReturn(code), code);
-  for (const code of [1000, 1002, 1003, 1007, 1009, 4500, 4501, 4503, 4505, 4999]) assert.ok(!mayReturn(code), code);
+  for (const code of [1001, 1006, 1011, 1012, 1013, 4001, 4002, 4008, 4009, 4499]) assert.ok(mayReturn(code), String(code));
+  for (const code of [1000, 1002, 1003, 1007, 1009, 4500, 4501, 4503, 4505, 4999]) assert.ok(!mayReturn(code), String(code));
 });
 
 test("backoff: full jitter, base 1 s, cap 30 s", () => {
@@ -296,7 +303,7 @@ test("a hundred odd clocks ask no more than a right one does", async () => {
     mock.timers.reset();
     mock.timers.enable({ apis: ["setTimeout", "Date"], now: Math.max(0, 1_800_000_000_000 + shift) });
     let asked = 0;
-    const client = new LiveClient("ws://x/ws", { token: async () => `t${(asked += 1)}`, WebSocket: ScriptedSocket });
+    const client = new LiveClient("ws://x/ws", { token: async () => `t${(asked += 1)}`, WebSocket: Socket });
     client.start();
     const life = { expires_at: new Date(1_800_000_000_000 + 12 * HOUR_MS).toISOString(), expires_in_s: 12 * 3_600 };
     const socket = await welcomed(client, life);
@@ -314,8 +321,8 @@ test("a hundred odd clocks ask no more than a right one does", async () => {
 });
 
 test("a token that is refused for ever is tried ever more rarely, whoever starts again", async () => {
-  const client = new LiveClient("ws://x/ws", { token: async () => "t", WebSocket: ScriptedSocket });
-  client.addEventListener("state", ({ detail }) => detail.code === 4500 && client.start());
+  const client = new LiveClient("ws://x/ws", { token: async () => "t", WebSocket: Socket });
+  client.addEventListener("state", (/** @type {CustomEvent} */ { detail }) => detail.code === 4500 && client.start());
   client.start();
   await pass(60_000, 100, () => {
     const socket = sockets.at(-1);
@@ -326,7 +333,7 @@ test("a token that is refused for ever is tried ever more rarely, whoever starts
 });
 
 test("a gateway that welcomes and then closes is tried ever more rarely", async () => {
-  const client = new LiveClient("ws://x/ws", { WebSocket: ScriptedSocket });
+  const client = new LiveClient("ws://x/ws", { WebSocket: Socket });
   client.start();
   await pass(60_000, 100, async () => {
     const socket = sockets.at(-1);
@@ -337,7 +344,7 @@ test("a gateway that welcomes and then closes is tried ever more rarely", async 
 
 test("a channel token that is late at once is asked for ever more rarely", async () => {
   let asked = 0;
-  const client = new LiveClient("ws://x/ws", { WebSocket: ScriptedSocket });
+  const client = new LiveClient("ws://x/ws", { WebSocket: Socket });
   client.subscribe("profile:p", { token: async () => `c${(asked += 1)}` });
   client.start();
   const socket = await welcomed(client);

@@ -1,3 +1,4 @@
+// @ts-check
 // Who is signed in, in browsers that withhold what they can. Run by test_client.py; a browser of its own for each test.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -10,12 +11,15 @@ beforeEach(() => {
   asked = [];
   globalThis.fetch = async (path) => {
     asked.push(path);
-    const [status, body] = answers[path] ?? [401, { error: { code: "UNAUTHENTICATED", message: "no" } }];
-    return { status, ok: status < 400, json: async () => body };
+    const [status, body] = answers[String(path)] ?? [401, { error: { code: "UNAUTHENTICATED", message: "no" } }];
+    return Response.json(body, { status });
   };
 });
 
-/** The module as a page with this `window` loads it. */
+/**
+ * The module as a page with this `window` loads it.
+ * @param {{storage?: () => Storage, locks?: object, randomUUID?: () => string}} [window]
+ */
 async function opened({ storage, locks, randomUUID } = {}) {
   Object.defineProperty(globalThis, "localStorage", { configurable: true, get: storage });
   Object.defineProperty(globalThis, "navigator", { configurable: true, value: { locks } });

@@ -1,3 +1,4 @@
+// @ts-check
 // How events are said: both versions of a workout. Run by test_client.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";

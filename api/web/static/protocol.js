@@ -1,0 +1,91 @@
+// @ts-check
+/**
+ * The gateway's messages as types (rt/wire/asyncapi.yaml says what they mean). There is nothing to run here.
+ *
+ * @typedef {{epoch: string, offset: number}} Position
+ * @typedef {{id: string, name: string} | null} Actor
+ * @typedef {{name?: string, slug?: string} | null} Named
+ *
+ * @typedef {object} EventData  `data` of an event, of any type and version: all of it may be missing
+ * @property {number} [v]
+ * @property {Named} [focus]
+ * @property {number | null} [exercise_count]
+ * @property {number | null} [total_tu]
+ * @property {Named[]} [exercises]
+ * @property {number} [level]
+ * @property {string} [milestone]
+ *
+ * @typedef {{id: string, type: string, created_at: string, actor: Actor, data: EventData | null}} FeedEvent
+ * @typedef {{offset: number, event: FeedEvent}} Row
+ *
+ * @typedef {object} Welcome
+ * @property {"welcome"} type
+ * @property {string} session
+ * @property {string | null} user
+ * @property {number} heartbeat_s
+ * @property {number} ttl_s
+ * @property {string} expires_at
+ * @property {number} [expires_in_s]  an older gateway does not say it
+ * @property {string} [resume]
+ * @property {boolean} degraded
+ *
+ * @typedef {object} Digest
+ * @property {"digest"} type
+ * @property {string} channel
+ * @property {number} from
+ * @property {number} to
+ * @property {Record<string, number>} counts
+ * @property {Row[]} [events]
+ *
+ * @typedef {object} MapChange
+ * @property {"map"} type
+ * @property {string} tile
+ * @property {number} version
+ * @property {boolean} whole
+ * @property {number} resolution
+ * @property {[cell: string, people: number][]} cells
+ *
+ * @typedef {object} Subscribed
+ * @property {"subscribed"} type
+ * @property {string} channel
+ * @property {string} epoch
+ * @property {number} offset
+ * @property {boolean | null} recovered
+ * @property {Row[]} events
+ *
+ * @typedef {{type: "error", code: string, message: string, retry_after_ms?: number}} Refusal
+ * @typedef {{type: "unsubscribed", channel: string, reason?: string}} Unsubscribed
+ * @typedef {{type: "viewport", resolution: number, tiles: string[]}} Tiles
+ * @typedef {{type: "event", channel: string, offset: number, event: FeedEvent}} Event
+ * @typedef {{type: "gap", channel: string}} Gap
+ * @typedef {{type: "online", users: number, training: number}} Online
+ * @typedef {{type: "presence", user: string, state: "online" | "training" | "offline", last_seen: string}} Presence
+ * @typedef {{type: "pace", heartbeat_s: number, ttl_s: number}} Pace
+ * @typedef {{type: "status", degraded: boolean}} Status
+ * @typedef {{type: "refreshed", expires_at: string, expires_in_s?: number}} Refreshed
+ * @typedef {{type: "reconnect", after_ms: number, reason: string}} Reconnect
+ *
+ * @typedef {Event | Digest | Gap | Unsubscribed} OfChannel  what comes on a channel without being asked for
+ * @typedef {Welcome | Subscribed | Tiles | Refreshed | {type: "ack" | "pong"} | Refusal} Answer
+ * @typedef {Online | Presence | Pace | Status | Reconnect | MapChange} Told
+ * @typedef {(OfChannel | Answer | Told) & {id?: number | string}} Message
+ *
+ * @typedef {object} Viewport  degrees; west > east crosses the antimeridian
+ * @property {number} west
+ * @property {number} south
+ * @property {number} east
+ * @property {number} north
+ * @property {number} zoom
+ *
+ * @typedef {object} PresenceChanges
+ * @property {number} [lat]
+ * @property {number} [lng]
+ * @property {string} [cell]
+ * @property {"browsing" | "training" | "resting"} [status]
+ * @property {string} [exercise]
+ * @property {string} [audience]
+ * @property {boolean} [background]
+ *
+ * @typedef {{type: string, [field: string]: unknown}} Question
+ */
+export {};
