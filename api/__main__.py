@@ -5,8 +5,8 @@ import socket
 import uvicorn
 
 from api.app import Api
-from api.server import listen, make_server
 from config.process import Lifetime, allow_open_files, run
+from config.serving.server import listen, make_server
 from config.settings import load
 
 

@@ -20,29 +20,36 @@ from api.accounts.passwords import Passwords
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
-from api.answers import GRAPHQL_PATH
 from api.credits import schema as credits_schema
-from api.db import Database
+from api.credits.service import Credits
 from api.entitlements import schema as entitlements_schema
-from api.errors import ApiError
+from api.entitlements.service import Entitlements
 from api.feed import schema as feed_schema
-from api.graphql.context import Services
+from api.feed.service import Feeds
+from api.graphql.context import Makers
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
-from api.http import Answering, Guarding, on_api_error, on_http_exception
+from api.migrate import migrations
 from api.operations import Readiness
 from api.operations import routes as operations_routes
 from api.outbox import Wake
 from api.presence import schema as presence_schema
+from api.presence.service import Presence
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.web import page
 from api.workouts import schema as workouts_schema
-from config import metrics, postgres, redis
+from api.workouts.service import Workouts
+from config import metrics, redis
+from config.db import postgres
+from config.db.database import Database
+from config.db.postgres import ERRORS
+from config.errors import ApiError
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
-from config.postgres import ERRORS
 from config.process import Lifetime
 from config.redis import AWAY
+from config.serving.answers import GRAPHQL_PATH
+from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
 from config.settings import Settings
 from rt.wire.bus import JWKS_KEY
 
@@ -73,19 +80,26 @@ class Api:
         self._reference = Reference()
         self._signer = load_signer(settings)
         self._passwords = Passwords()
-        self.readiness = Readiness(self._pool, self._redis, self._reference)
+        self.readiness = Readiness(
+            self._pool, self._redis, len(migrations()), {"reference": lambda: self._reference.loaded}
+        )
         self._revocations = Revocations(self._db, self._redis)
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
-        accounts = Accounts(self._db, self._revocations, self._signer, self._passwords, settings)
         self._wake = Wake(self._redis)
-        services = Services(settings, self._db, self._redis, self._reference, self._wake)
+        graphql = GraphQLEndpoint(
+            build(FEATURES),
+            self._db,
+            self._makers(settings),
+            authenticate,
+            introspection=settings.environment != "production",
+        )
         routes: list[BaseRoute] = [
-            Route(GRAPHQL_PATH, GraphQLEndpoint(build(FEATURES), services, authenticate)),
-            *account_routes.routes(accounts, self._signer, authenticate, settings),
+            Route(GRAPHQL_PATH, graphql),
+            *account_routes.routes(self._accounts(settings, self._db), self._signer, authenticate, settings),
             *operations_routes(self.readiness),
             *page.routes(settings),
         ]
-        self.application: ASGIApp = Answering(_Application(routes, settings), settings)
+        self.application: ASGIApp = Answering(_Application(routes, settings), settings, page.policies(settings))
 
     def start(self, lifetime: Lifetime) -> None:
         """Starts what runs beside the requests. None of it needs its store to be there yet."""
@@ -103,6 +117,22 @@ class Api:
         self._passwords.close()
         await postgres.close(self._pool, CLOSE_S)
         await self._redis.aclose()
+
+    def _makers(self, settings: Settings) -> Makers:
+        """How each feature's service is made for a request."""
+        presence = Presence(self._redis, self._reference)
+        return {
+            Accounts: lambda db: self._accounts(settings, db),
+            Credits: Credits,
+            Entitlements: Entitlements,
+            Feeds: Feeds,
+            Presence: lambda _: presence,
+            Reference: lambda _: self._reference,
+            Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
+        }
+
+    def _accounts(self, settings: Settings, db: Database) -> Accounts:
+        return Accounts(db, self._revocations, self._signer, self._passwords, settings)
 
     async def _keep_reference(self) -> None:
         while True:

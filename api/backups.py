@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import structlog
 
 from api.migrate import MigrationError, migrate
-from config.postgres import ENCODING, unfit
+from config.db.postgres import ENCODING, unfit
 from config.settings import Settings, load
 
 RESTORED: Final = Path(__file__).with_name("restored.sql")

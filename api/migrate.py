@@ -18,8 +18,8 @@ import structlog
 
 from api import ddl
 from api.reference import data, store
+from config.db.postgres import ENCODING, ERRORS, unfit
 from config.limits import DDL_LOCK_S, DDL_TRIES_S
-from config.postgres import ENCODING, ERRORS, unfit
 from config.settings import Settings, load
 
 FOLDER: Final = Path(__file__).parent / "migrations"

@@ -1,6 +1,7 @@
 """What operators and balancers ask: alive, ready with reasons, metrics."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -8,26 +9,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.answers import json_response
-from api.migrate import migrations
-from api.queries import load_queries
-from api.reference.service import Reference
-from config import metrics, postgres, redis
+from config import metrics, redis
+from config.db import postgres
+from config.db.queries import load_queries
 from config.ready import answer
 from config.redis import RedisClient
+from config.serving.answers import json_response
 
 _LOOK_S: Final = 1.0
-_newest_migration = load_queries(__file__, "operations.sql")["newest_migration"]
+_QUERIES: Final = load_queries(__file__, "operations.sql")
+_NEWEST_MIGRATION: Final = _QUERIES["newest_migration"]
 
 
 class Readiness:
     """Whether this process can serve. Redis away is no reason against it: workouts and sign-ins go on without."""
 
-    def __init__(self, pool: asyncpg.Pool, redis: RedisClient, reference: Reference) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, redis: RedisClient, migrations: int, loaded: Mapping[str, Callable[[], bool]]
+    ) -> None:
+        """`migrations`: how many this release has. `loaded`: what this process must have in memory, by name."""
         self._pool = pool
         self._redis = redis
-        self._reference = reference
-        self._migrations = len(migrations())
+        self._loaded = loaded
+        self._migrations = migrations
         self.stopping = False
 
     async def look(self) -> tuple[int, dict[str, Any]]:
@@ -37,8 +41,7 @@ class Readiness:
             reasons["process"] = "stopping"
         in_postgres, redis_fault = await asyncio.gather(self._postgres(), redis.fault(self._redis))
         reasons.update(in_postgres)
-        if not self._reference.loaded:
-            reasons["reference"] = "not loaded yet"
+        reasons |= {name: "not loaded yet" for name, is_loaded in self._loaded.items() if not is_loaded()}
         degraded = {"redis": redis_fault} if redis_fault else {}
         return answer("api", reasons, degraded)
 
@@ -53,7 +56,7 @@ class Readiness:
         """Its number, 0 where there is none, None where PostgreSQL does not say."""
         try:
             async with asyncio.timeout(_LOOK_S), self._pool.acquire() as connection:
-                return await connection.fetchval(_newest_migration.sql) or 0
+                return await connection.fetchval(_NEWEST_MIGRATION.sql) or 0
         except asyncpg.UndefinedTableError:
             return 0
         except postgres.ERRORS:

@@ -9,8 +9,8 @@ import msgspec
 import orjson
 import structlog
 
-from api.db import Transaction
-from api.queries import load_queries
+from config.db.database import Transaction
+from config.db.queries import load_queries
 from config.limits import RELAY_WAKE_S
 from config.metrics import FAILURES
 from config.redis import AWAY, RedisClient
@@ -19,7 +19,8 @@ from rt.wire.channels import OWN_NAMESPACE
 
 log = structlog.get_logger()
 
-_APPEND: Final = load_queries(__file__, "outbox.sql")["append_event"]
+_QUERIES: Final = load_queries(__file__, "outbox.sql")
+_APPEND_EVENT: Final = _QUERIES["append_event"]
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ class Event(msgspec.Struct, frozen=True):
 async def append(tx: Transaction, event: Event) -> None:
     """Records the event, for good and for the relay, as part of the transaction."""
     await tx.execute(
-        _APPEND,
+        _APPEND_EVENT,
         event.id,
         event.at,
         event.namespace,

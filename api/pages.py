@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from api.errors import BadInput
+from config.errors import BadInput
 from config.limits import PAGE_DEFAULT, PAGE_MAX
 
 Node = TypeVar("Node")

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, His
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from config.postgres import pool_gauges
+from config.db.postgres import pool_gauges
 from config.redis import AWAY, REFUSES_WRITES, RedisClient, fault
 
 log = structlog.get_logger()

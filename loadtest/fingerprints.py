@@ -16,10 +16,10 @@ from typing import Final
 
 import orjson
 
-from api.feed import anonymous
 from api.reference import data
 from api.reference.rules import Exercise
 from api.workouts.rules import Set, WorkoutExercise, total_units, training_units
+from config.events import anonymous
 
 WORKOUTS: Final = 100_000
 SHARE_MAX: Final = 0.01  # unique of all of them

@@ -39,6 +39,7 @@ PURE: Final = (
     "rt/feed/positions.py",
     "api/*/rules.py",
     "worker/translate.py",
+    "config/events/*.py",
     "config/limits.py",
 )
 IMPURE_IMPORTS: Final = frozenset(
@@ -48,6 +49,17 @@ IMPURE_IMPORTS: Final = frozenset(
 IMPURE_CALLS: Final = re.compile(
     r"\b(datetime\.(now|utcnow|today)|date\.today|time\.\w+|os\.urandom|uuid[14]|random\.\w+)\("
 )
+
+# A folder of api/ that has a schema.graphql is a feature, and these are its files (ARCHITECTURE.md, how to add one).
+NO_FEATURES: Final = frozenset({"graphql", "web", "migrations"})
+FEATURE_FILES_ALWAYS: Final = frozenset({"__init__.py", "schema.graphql", "schema.py", "service.py", "rules.py"})
+FEATURE_FILES: Final = FEATURE_FILES_ALWAYS | {"store.py", "queries.sql", "routes.py"}
+FEATURE_MORE: Final[dict[str, frozenset[str]]] = {
+    "accounts": frozenset({"access.py", "names.py", "passwords.py", "revocations.py", "revoke.lua", "tokens.py"}),
+    "reference": frozenset({"data.py", "data"}),
+}
+LOADS_QUERIES: Final = re.compile(r"^_[A-Z]+: Final = load_queries\(__file__(?:, \"\w+\.sql\")?\)$")
+NAMES_QUERY: Final = re.compile(r"^(_[A-Z0-9_]+): Final = _[A-Z]+\[\"(\w+)\"\]$")
 
 REGISTRY_HOSTS: Final = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|npmjs\.com|files\.python|simple/$"
@@ -127,6 +139,47 @@ def test_a_state_of_the_fan_out_is_changed_by_its_owner_alone() -> None:
                 if name in owned:
                     wrong.append(f"{name_of(path)}:{node.lineno}")
     assert not wrong, "say what happened to it by a method of its own:\n" + "\n".join(wrong)
+
+
+def test_a_feature_is_a_folder_of_the_known_files() -> None:
+    """Seen failing with api/feed/helpers.py, without api/presence/rules.py, and with a folder api/social/."""
+    wrong, features = [], set()
+    for path in _tracked():
+        parts = path.relative_to(ROOT).parts
+        if parts[0] == "api" and len(parts) > 2 and parts[1] not in NO_FEATURES:
+            features.add(parts[1])
+            if parts[2] not in FEATURE_FILES | FEATURE_MORE.get(parts[1], frozenset()):
+                wrong.append(f"{name_of(path)}: a feature has {', '.join(sorted(FEATURE_FILES))}")
+    for feature in sorted(features):
+        missing = {name for name in FEATURE_FILES_ALWAYS if not (ROOT / "api" / feature / name).is_file()}
+        wrong += [f"api/{feature}/{name} is missing" for name in sorted(missing)]
+        store, queries = ((ROOT / "api" / feature / name).is_file() for name in ("store.py", "queries.sql"))
+        if store != queries:
+            wrong.append(f"api/{feature}: store.py runs queries.sql, and nobody else does")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_statements_are_loaded_and_named_in_one_way() -> None:
+    """`_QUERIES: Final = load_queries(__file__)`, then `_ITS_NAME: Final = _QUERIES["its_name"]`; in a feature by its
+    store. Seen failing with _WRONG for "balance", with a look-up in a function, and with a load in a service."""
+    wrong = []
+    for path in _python():
+        text = path.read_text("utf-8")
+        if name_of(path).startswith(("tests/", "loadtest/", "config/db/")) or "load_queries(" not in text:
+            continue
+        parts = path.relative_to(ROOT).parts
+        if parts[0] == "api" and len(parts) > 2 and parts[2] != "store.py":
+            wrong.append(f"{name_of(path)}: the store loads a feature's statements")
+        sets = set(re.findall(r"^(_[A-Z]+): Final = load_queries", text, re.MULTILINE))
+        for number, line in enumerate(text.splitlines(), 1):
+            named = NAMES_QUERY.match(line)
+            if "load_queries(" in line and not LOADS_QUERIES.match(line):
+                wrong.append(f"{name_of(path)}:{number}: {line.strip()}")
+            elif named and f"_{named[2].upper()}" != named[1]:
+                wrong.append(f"{name_of(path)}:{number}: _{named[2].upper()} is its name")
+            elif not named and any(f'{one}["' in line for one in sets):
+                wrong.append(f"{name_of(path)}:{number}: look it up at import, so that a misspelt name fails there")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_product_imports_neither_tests_nor_benchmarks() -> None:

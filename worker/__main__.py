@@ -9,9 +9,10 @@ import socket
 import sys
 from typing import Final
 
-from api.server import listen, make_server
-from config import metrics, postgres, redis
+from config import metrics, redis
+from config.db import postgres
 from config.process import Lifetime, configure_logging, run
+from config.serving.server import listen, make_server
 from config.settings import Settings, load
 from worker.audit import audit_once, watch_audits
 from worker.http import application

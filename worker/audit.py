@@ -11,19 +11,20 @@ from typing import Final
 import asyncpg
 import structlog
 
-from api.credits.audit import audit_next
-from api.db import Transaction
-from api.queries import load_queries
+from config.db.database import Transaction
+from config.db.postgres import ERRORS, UnfitDatabaseError, connect_once
+from config.db.queries import load_queries
 from config.limits import AUDITS_LOOK_S
-from config.postgres import ERRORS, UnfitDatabaseError, connect_once
 from config.settings import Settings
 from worker import metrics
+from worker.books.audit import audit_next
 from worker.store import committed
 
 log = structlog.get_logger()
 
 _RETRY_S: Final = 1
-_AUDITS: Final = load_queries(__file__)["audits"]
+_QUERIES: Final = load_queries(__file__)
+_AUDITS: Final = _QUERIES["audits"]
 
 
 async def audit_once(settings: Settings, *, whole: bool) -> int:

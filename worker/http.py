@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api.answers import json_response
-from api.http import Answering, Guarding, on_http_exception
-from config import metrics, postgres, redis
+from config import metrics, redis
+from config.db import postgres
 from config.process import Lifetime
 from config.ready import answer
 from config.redis import RedisClient
+from config.serving.answers import json_response
+from config.serving.http import Answering, Guarding, on_http_exception
 from config.settings import Settings
 
 

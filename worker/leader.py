@@ -12,17 +12,17 @@ from typing import Final
 import asyncpg
 import structlog
 
-from api.queries import load_queries
+from config.db.queries import load_queries
 from config.limits import RELAY_LEASE_S
 from worker.store import committed
 
 log = structlog.get_logger()
 
 _QUERIES: Final = load_queries(__file__)
-_LOOK: Final = _QUERIES["look_at_lease"]
-_TAKE: Final = _QUERIES["take_lease"]
-_RENEW: Final = _QUERIES["renew_lease"]
-_RELEASE: Final = _QUERIES["release_lease"]
+_LOOK_AT_LEASE: Final = _QUERIES["look_at_lease"]
+_TAKE_LEASE: Final = _QUERIES["take_lease"]
+_RENEW_LEASE: Final = _QUERIES["renew_lease"]
+_RELEASE_LEASE: Final = _QUERIES["release_lease"]
 
 # The holder stops writing this long before anybody else may begin, as its own clock sees it.
 SAFETY_S: Final = 0.5
@@ -65,27 +65,27 @@ class Leader:
         """The lease, or None while another process holds it."""
         asked_at = time.monotonic()
         async with committed(self._pool) as tx:
-            row = await tx.fetchrow(_LOOK, self._name)
+            row = await tx.fetchrow(_LOOK_AT_LEASE, self._name)
             past = None
             if row is not None and (row["holder"] == self._holder or surely_dead(row["holder"], self._holder)):
                 past = row["holder"]
             if row is not None and past is None and not row["over"]:
                 return None
-            term = await tx.fetchval(_TAKE, self._name, self._holder, float(RELAY_LEASE_S), past)
+            term = await tx.fetchval(_TAKE_LEASE, self._name, self._holder, float(RELAY_LEASE_S), past)
         return None if term is None else Lease(self._name, self._holder, term, asked_at)
 
     async def renew(self, lease: Lease) -> None:
         """Extends the lease. Raises LeaseLostError when it was taken over."""
         asked_at = time.monotonic()
         async with committed(self._pool) as tx:
-            if await tx.fetchval(_RENEW, lease.name, lease.holder, lease.term, float(RELAY_LEASE_S)) is None:
+            if await tx.fetchval(_RENEW_LEASE, lease.name, lease.holder, lease.term, float(RELAY_LEASE_S)) is None:
                 raise LeaseLostError
         lease.extended(asked_at)
 
     async def release(self, lease: Lease) -> None:
         """Ends the lease now, so that the next one need not wait for its time."""
         async with committed(self._pool) as tx:
-            await tx.execute(_RELEASE, lease.name, lease.holder, lease.term)
+            await tx.execute(_RELEASE_LEASE, lease.name, lease.holder, lease.term)
 
 
 def this_process() -> str:

@@ -11,10 +11,10 @@ from typing import Final
 import asyncpg
 import structlog
 
-from api.queries import load_queries
+from config.db.postgres import ERRORS
+from config.db.queries import load_queries
 from config.limits import DDL_LOCK_S, PARTITION_MONTHS_AHEAD, PARTITIONS_AGAIN_S, PARTITIONS_EVERY_S
 from config.metrics import FAILURES
-from config.postgres import ERRORS
 from worker import metrics
 from worker.store import committed
 

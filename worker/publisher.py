@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Container, Iterator, Sequence
 import structlog
 from redis.exceptions import RedisError
 
-from api.feed import anonymous
+from config.events import anonymous
 from config.limits import (
     RELAY_BATCH,
     RELAY_IDLE_POLL_S,

@@ -17,6 +17,7 @@ import asyncpg
 import orjson
 import structlog
 
+from config.db.postgres import ERRORS
 from config.limits import (
     RELAY_BATCH,
     RELAY_DRAIN_S,
@@ -30,7 +31,6 @@ from config.limits import (
     RELAY_TAKE_S,
 )
 from config.metrics import FAILURES
-from config.postgres import ERRORS
 from config.process import set_within
 from config.redis import AWAY, RedisClient
 from rt.wire.bus import RELAY_WAKE_CHANNEL

@@ -11,26 +11,26 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from api.credits.audit import BEGINNING, lowest_id
-from api.db import Transaction
-from api.queries import load_queries
+from config.db.database import Transaction
+from config.db.postgres import ERRORS
+from config.db.queries import load_queries
 from config.limits import FEED_STREAM_EVENTS, RETENTION_AGAIN_S, RETENTION_EVERY_S, RETENTION_REST_S, RETENTION_ROWS
 from config.metrics import FAILURES
-from config.postgres import ERRORS
 from config.settings import Settings
 from worker import metrics
+from worker.books.audit import BEGINNING, lowest_id
 from worker.store import committed
 
 log = structlog.get_logger()
 
 _QUERIES: Final = load_queries(__file__)
 _RETAIN: Final = _QUERIES["retain"]
-_WINDOWS: Final = _QUERIES["windows_before"]
+_WINDOWS_BEFORE: Final = _QUERIES["windows_before"]
 _DROP_EVENTS: Final = _QUERIES["drop_events"]
 _DROP_STREAMS: Final = _QUERIES["drop_streams"]
-_DROP_EXPIRED: Final = _QUERIES["drop_expired_sessions"]
-_DROP_ENDED: Final = _QUERIES["drop_ended_sessions"]
-_OLDEST: Final = _QUERIES["oldest_kept"]
+_DROP_EXPIRED_SESSIONS: Final = _QUERIES["drop_expired_sessions"]
+_DROP_ENDED_SESSIONS: Final = _QUERIES["drop_ended_sessions"]
+_OLDEST_KEPT: Final = _QUERIES["oldest_kept"]
 
 # Drops one batch in the transaction at hand: how many rows, or None where nothing is over its term.
 Chore = Callable[[Transaction, Settings], Any]
@@ -71,12 +71,12 @@ async def drop_all(pool: asyncpg.Pool, settings: Settings, what: str, chore: Cho
 
 async def _measure(pool: asyncpg.Pool) -> None:
     async with committed(pool) as tx:
-        for row in await tx.fetch(_OLDEST):
+        for row in await tx.fetch(_OLDEST_KEPT):
             metrics.OLDEST_S.labels(row["what"]).set(row["age_s"] or 0)
 
 
 async def _events(tx: Transaction, settings: Settings) -> int | None:
-    windows = await tx.fetch(_WINDOWS, settings.keep_events_days)
+    windows = await tx.fetch(_WINDOWS_BEFORE, settings.keep_events_days)
     through = [row["through"] for row in windows]
     lows = [lowest_id(row["began"] or BEGINNING) for row in windows]
     highs = [lowest_id(at) for at in through]
@@ -94,12 +94,12 @@ async def _streams(tx: Transaction, settings: Settings) -> int | None:
 
 
 async def _expired(tx: Transaction, settings: Settings) -> int | None:
-    dropped: int | None = await tx.fetchval(_DROP_EXPIRED, settings.keep_sessions_days, RETENTION_ROWS)
+    dropped: int | None = await tx.fetchval(_DROP_EXPIRED_SESSIONS, settings.keep_sessions_days, RETENTION_ROWS)
     return dropped
 
 
 async def _ended(tx: Transaction, settings: Settings) -> int | None:
-    dropped: int | None = await tx.fetchval(_DROP_ENDED, settings.keep_sessions_days, RETENTION_ROWS)
+    dropped: int | None = await tx.fetchval(_DROP_ENDED_SESSIONS, settings.keep_sessions_days, RETENTION_ROWS)
     return dropped
 
 

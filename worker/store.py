@@ -1,6 +1,6 @@
 """The relay's side of PostgreSQL: claims events, gives them their offsets, remembers what was published.
 
-A shell: SQL to values and back. Errors are asyncpg's; config.postgres.fault_of says what they mean.
+A shell: SQL to values and back. Errors are asyncpg's; config.db.postgres.fault_of says what they mean.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -9,10 +9,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
 
-from api.db import Transaction
-from api.feed import followers
-from api.feed.anonymous import renewed_text
-from api.queries import Query, load_queries
+from config.db.database import Transaction
+from config.db.postgres import ERRORS, leave_unfit
+from config.db.queries import Query, load_queries
+from config.events import followers
+from config.events.anonymous import renewed_text
 from config.limits import (
     CONNECTION_WAIT_S,
     FEED_LIST_EVENTS,
@@ -27,7 +28,6 @@ from config.limits import (
     RELAY_REFILLS,
     RELAY_WALK,
 )
-from config.postgres import ERRORS, leave_unfit
 from rt.feed.store import Append
 from rt.wire.channels import COMMUNITY, Channel, ChannelKind, parse_stored
 from worker.translate import Rendition

@@ -4,21 +4,19 @@ A domain event is a row of the outbox: {"id", "v", "type", "created_at", "user":
 `PUBLIC_ANON` goes to the community, `PUBLIC_PROFILE` to the followers of the profile; the owner always hears all of it.
 
 The community's rendition has its own id, no actor, the minute instead of the instant, and of its data what
-api/feed/anonymous.py tells, so that it cannot be matched with what the same person shows elsewhere.
+config/events/anonymous.py tells, so that it cannot be matched with what the same person shows elsewhere.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
-from api.feed import anonymous, followers
+from config.events import anonymous, followers
+from config.events.visibility import Visibility
 from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
-
-PUBLIC_ANON: Final = "PUBLIC_ANON"
-PUBLIC_PROFILE: Final = "PUBLIC_PROFILE"
 
 
 class Rendition(NamedTuple):
@@ -60,9 +58,9 @@ def translate(event: Mapping[str, Any], anonymous_id: UUID) -> list[Rendition]:
         return Rendition(channel, identity, when, orjson.dumps(body))
 
     renditions = [rendition(user_channel(user_id), event_id, at, actor, data)]
-    if PUBLIC_PROFILE in visibility:
+    if Visibility.PUBLIC_PROFILE.value in visibility:
         renditions.append(rendition(profile_channel(user_id), event_id, at, actor, followers.told(kind, data)))
-    if PUBLIC_ANON in visibility:
+    if Visibility.PUBLIC_ANON.value in visibility:
         v, told = anonymous.told(kind, version, data)
         minute = at.replace(second=0, microsecond=0)
         renditions.append(rendition(COMMUNITY, anonymous_id, minute, None, told, v))

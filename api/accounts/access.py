@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from api.accounts.tokens import Signer
-from api.errors import Unauthenticated
+from config.errors import Unauthenticated
 from config.limits import TOKENS_KEPT
 from config.settings import Settings
 from rt.auth.tokens import Access, Keys, TokenExpired, TokenInvalid, verify_access

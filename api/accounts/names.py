@@ -8,7 +8,7 @@ two properties that they lack are written out here, and change hardly ever: what
 import unicodedata
 from typing import Final
 
-from api.errors import BadInput
+from config.errors import BadInput
 from config.limits import NAME_CHARS_MAX
 
 JOINERS: Final = "\u200c\u200d"  # Persian and emoji need them

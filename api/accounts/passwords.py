@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from starlette.types import Receive
 
-from api.errors import ClientLeft, RetryLater
+from config.errors import ClientLeft, RetryLater
 from config.limits import ARGON2_CONCURRENCY, ARGON2_SHARE, ARGON2_WAIT_S_MAX
 
 Result = TypeVar("Result")

@@ -16,8 +16,9 @@ from uuid import UUID, uuid4
 import structlog
 
 from api.accounts import store
-from api.db import Database
-from api.errors import RetryLater
+from config.db.database import Database
+from config.db.postgres import ERRORS
+from config.errors import RetryLater
 from config.limits import (
     REVOCATION_LATE_S,
     REVOCATION_TELL_S,
@@ -27,7 +28,6 @@ from config.limits import (
     REVOCATIONS_PER_CALL,
 )
 from config.metrics import FAILURES
-from config.postgres import ERRORS
 from config.redis import AWAY, RedisClient, load_script
 from rt.auth.revoked import Revocation, Revoked, of_member, of_message
 from rt.auth.tokens import Access

@@ -14,8 +14,8 @@ from api.accounts.passwords import Caller
 from api.accounts.rules import COOKIE, User, cookie_name, may_use_cookie
 from api.accounts.service import Accounts, SignedIn
 from api.accounts.tokens import Signer
-from api.answers import error_response, is_json, json_response
-from api.errors import BadInput, Forbidden, Unauthenticated, UnsupportedMediaType
+from config.errors import BadInput, Forbidden, Unauthenticated, UnsupportedMediaType
+from config.serving.answers import error_response, is_json, json_response
 from config.settings import Settings
 
 COOKIE_PATH: Final = "/api/v1/auth"

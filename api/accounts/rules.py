@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 
 from api.accounts.names import normal_name
-from api.errors import BadInput
+from config.errors import BadInput
 from config.limits import (
     EMAIL_CHARS_MAX,
     PASSWORD_CHARS_MAX,

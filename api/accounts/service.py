@@ -22,9 +22,9 @@ from api.accounts.rules import (
 )
 from api.accounts.tokens import Signer, new_refresh_token
 from api.credits.service import open_account
-from api.db import Database, Transaction
-from api.errors import BadInput, Conflict, Unauthenticated
 from config import metrics
+from config.db.database import Database, Transaction
+from config.errors import BadInput, Conflict, Unauthenticated
 from config.ids import uuid7
 from config.limits import PASSWORD_CHARS_MAX
 from config.settings import Settings
@@ -173,13 +173,12 @@ class Accounts:
             log.info("signed_out", session=str(ended))
             await self._revocations.tell([ended])
 
+    async def me(self, user_id: UUID) -> User:
+        """The signed-in user. Raises Unauthenticated where the account is gone."""
+        user = await store.user_by_id(self._db, user_id)
+        if user is None:
+            raise Unauthenticated
+        return user
+
     def _end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._settings.refresh_token_s)
-
-
-async def me(db: Database, user_id: UUID) -> User:
-    """The signed-in user. Raises Unauthenticated where the account is gone."""
-    user = await store.user_by_id(db, user_id)
-    if user is None:
-        raise Unauthenticated
-    return user

@@ -5,8 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.accounts.rules import RefreshToken, User
-from api.db import Database, Transaction
-from api.queries import load_queries
+from config.db.database import Database, Transaction
+from config.db.queries import load_queries
 from config.limits import (
     REVOCATIONS_KEPT_S,
     REVOCATIONS_MAX,
@@ -16,46 +16,46 @@ from config.limits import (
 
 EMAIL_CONSTRAINT: Final = "users_email"
 
-_queries = load_queries(__file__)
-_insert_user = _queries["insert_user"]
-_user_by_id = _queries["user_by_id"]
-_user_by_email = _queries["user_by_email"]
-_replace_password_hash = _queries["replace_password_hash"]
-_insert_session = _queries["insert_session"]
-_displace_sessions = _queries["displace_sessions"]
-_drop_old_sessions = _queries["drop_old_sessions"]
-_insert_refresh_token = _queries["insert_refresh_token"]
-_lock_refresh_token = _queries["lock_refresh_token"]
-_mark_rotated = _queries["mark_rotated"]
-_reissue_newest = _queries["reissue_newest"]
-_advance_session = _queries["advance_session"]
-_drop_expired_tokens = _queries["drop_expired_tokens"]
-_end_session = _queries["end_session"]
-_sessions_ended_since = _queries["sessions_ended_since"]
+_QUERIES: Final = load_queries(__file__)
+_INSERT_USER: Final = _QUERIES["insert_user"]
+_USER_BY_ID: Final = _QUERIES["user_by_id"]
+_USER_BY_EMAIL: Final = _QUERIES["user_by_email"]
+_REPLACE_PASSWORD_HASH: Final = _QUERIES["replace_password_hash"]
+_INSERT_SESSION: Final = _QUERIES["insert_session"]
+_DISPLACE_SESSIONS: Final = _QUERIES["displace_sessions"]
+_DROP_OLD_SESSIONS: Final = _QUERIES["drop_old_sessions"]
+_INSERT_REFRESH_TOKEN: Final = _QUERIES["insert_refresh_token"]
+_LOCK_REFRESH_TOKEN: Final = _QUERIES["lock_refresh_token"]
+_MARK_ROTATED: Final = _QUERIES["mark_rotated"]
+_REISSUE_NEWEST: Final = _QUERIES["reissue_newest"]
+_ADVANCE_SESSION: Final = _QUERIES["advance_session"]
+_DROP_EXPIRED_TOKENS: Final = _QUERIES["drop_expired_tokens"]
+_END_SESSION: Final = _QUERIES["end_session"]
+_SESSIONS_ENDED_SINCE: Final = _QUERIES["sessions_ended_since"]
 
 
 async def add_user(tx: Transaction, user: User, password_hash: str, trial_ends_at: datetime) -> None:
     """A new row; violates EMAIL_CONSTRAINT where the address has one already."""
     await tx.execute(
-        _insert_user, user.id, user.account_id, user.email, user.name, password_hash, trial_ends_at, user.created_at
+        _INSERT_USER, user.id, user.account_id, user.email, user.name, password_hash, trial_ends_at, user.created_at
     )
 
 
 async def user_by_id(reader: Database | Transaction, user_id: UUID) -> User | None:
     """The user, or None."""
-    row = await reader.fetchrow(_user_by_id, user_id)
+    row = await reader.fetchrow(_USER_BY_ID, user_id)
     return None if row is None else _user(row)
 
 
 async def user_by_email(db: Database, email: str) -> tuple[User, str] | None:
     """The user of a normalised address with the password's hash, or None."""
-    row = await db.fetchrow(_user_by_email, email)
+    row = await db.fetchrow(_USER_BY_EMAIL, email)
     return None if row is None else (_user(row), row["password_hash"])
 
 
 async def replace_password_hash(tx: Transaction, user_id: UUID, verified: str, new: str, now: datetime) -> None:
     """Another hash of the same password, unless it was changed meanwhile."""
-    await tx.execute(_replace_password_hash, user_id, verified, new, now)
+    await tx.execute(_REPLACE_PASSWORD_HASH, user_id, verified, new, now)
 
 
 async def add_session(
@@ -63,16 +63,16 @@ async def add_session(
 ) -> list[UUID]:
     """A new session with its first refresh token; the ids of those that were ended for it, by the bound per user."""
     over = now - timedelta(seconds=REVOCATIONS_KEPT_S)
-    await tx.execute(_drop_old_sessions, user_id, over, SESSIONS_ENDED_PER_USER_MAX)
-    displaced = await tx.fetch(_displace_sessions, user_id, now, SESSIONS_PER_USER_MAX - 1)
-    await tx.execute(_insert_session, session_id, user_id, now, expires_at)
-    await tx.execute(_insert_refresh_token, token_hash, session_id, 1, now, expires_at)
+    await tx.execute(_DROP_OLD_SESSIONS, user_id, over, SESSIONS_ENDED_PER_USER_MAX)
+    displaced = await tx.fetch(_DISPLACE_SESSIONS, user_id, now, SESSIONS_PER_USER_MAX - 1)
+    await tx.execute(_INSERT_SESSION, session_id, user_id, now, expires_at)
+    await tx.execute(_INSERT_REFRESH_TOKEN, token_hash, session_id, 1, now, expires_at)
     return [row["id"] for row in displaced]
 
 
 async def lock_token(tx: Transaction, token_hash: bytes) -> RefreshToken | None:
     """The refresh token with its session locked, or None."""
-    row = await tx.fetchrow(_lock_refresh_token, token_hash)
+    row = await tx.fetchrow(_LOCK_REFRESH_TOKEN, token_hash)
     return None if row is None else RefreshToken(**dict(row))
 
 
@@ -80,26 +80,26 @@ async def rotate(
     tx: Transaction, token: RefreshToken, old_hash: bytes, new_hash: bytes, now: datetime, expires_at: datetime
 ) -> None:
     """Makes the token of `new_hash` the newest of its session."""
-    await tx.execute(_drop_expired_tokens, token.session_id, now)
-    await tx.execute(_mark_rotated, old_hash, now)
-    await tx.execute(_insert_refresh_token, new_hash, token.session_id, token.newest + 1, now, expires_at)
-    await tx.execute(_advance_session, token.session_id, token.newest + 1, expires_at)
+    await tx.execute(_DROP_EXPIRED_TOKENS, token.session_id, now)
+    await tx.execute(_MARK_ROTATED, old_hash, now)
+    await tx.execute(_INSERT_REFRESH_TOKEN, new_hash, token.session_id, token.newest + 1, now, expires_at)
+    await tx.execute(_ADVANCE_SESSION, token.session_id, token.newest + 1, expires_at)
 
 
 async def reissue(tx: Transaction, token: RefreshToken, new_hash: bytes) -> None:
     """Makes the newest token of the session, which was never used, that of `new_hash`: after a change of the key the
     successor is made anew."""
-    await tx.execute(_reissue_newest, token.session_id, token.newest, new_hash)
+    await tx.execute(_REISSUE_NEWEST, token.session_id, token.newest, new_hash)
 
 
 async def end_session(tx: Transaction, session_id: UUID, now: datetime, reason: str) -> bool:
     """Ends a session; False where it had ended or is none."""
-    return await tx.fetchval(_end_session, session_id, now, reason) is not None
+    return await tx.fetchval(_END_SESSION, session_id, now, reason) is not None
 
 
 async def sessions_ended_since(db: Database, since: datetime) -> list[UUID]:
     """Sessions that were ended at `since` or later, for whatever reason; no more than gateways remember."""
-    return [row["id"] for row in await db.fetch(_sessions_ended_since, since, REVOCATIONS_MAX)]
+    return [row["id"] for row in await db.fetch(_SESSIONS_ENDED_SINCE, since, REVOCATIONS_MAX)]
 
 
 def _user(row: Any) -> User:

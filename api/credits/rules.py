@@ -5,6 +5,8 @@ from uuid import UUID
 
 import msgspec
 
+from api.pages import bad_cursor, decode_cursor
+
 CREDITS_MAX = 2_147_483_647  # what GraphQL's Int can say; the table's CHECK has the same bound
 
 
@@ -25,6 +27,14 @@ class Entry(msgspec.Struct, frozen=True):
     reason: str
     workout_id: UUID | None
     created_at: datetime
+
+
+def version_of(cursor: str) -> int:
+    """The version before which the page after `cursor` begins. Raises BadInput."""
+    (text,) = decode_cursor(cursor, 1)
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise bad_cursor()
+    return int(text)
 
 
 def check_amount(amount: int) -> int:

@@ -5,8 +5,8 @@ from typing import Final
 from uuid import UUID
 
 from api.credits.rules import Balance, Entry
-from api.db import Database, Transaction
-from api.queries import load_queries
+from config.db.database import Database, Transaction
+from config.db.queries import load_queries
 
 _QUERIES: Final = load_queries(__file__)
 _OPEN_ACCOUNT: Final = _QUERIES["open_account"]

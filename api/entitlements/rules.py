@@ -18,7 +18,7 @@ class Reason(Enum):
     CREDITS = "CREDITS"
 
 
-class Entitlements(msgspec.Struct, frozen=True):
+class Entitlement(msgspec.Struct, frozen=True):
     """What a user may do now. `reason` is the name of a Reason."""
 
     unlimited: bool
@@ -27,7 +27,7 @@ class Entitlements(msgspec.Struct, frozen=True):
     credits: int
 
 
-def entitlements(unlimited_reason: str | None, trial_ends_at: datetime | None, credit_count: int) -> Entitlements:
+def entitlement_of(unlimited_reason: str | None, trial_ends_at: datetime | None, credit_count: int) -> Entitlement:
     """The values from what the database says. Raises ValueError for a reason that nobody knows."""
     reason = Reason.CREDITS if unlimited_reason is None else Reason(unlimited_reason)
-    return Entitlements(reason is not Reason.CREDITS, reason.value, trial_ends_at, credit_count)
+    return Entitlement(reason is not Reason.CREDITS, reason.value, trial_ends_at, credit_count)

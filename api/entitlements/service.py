@@ -1,21 +1,23 @@
 """The use case of entitlements: say what a user may do."""
 
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
-from api.db import Database
-from api.entitlements import rules
-from api.entitlements.rules import Entitlements
-from api.errors import Unauthenticated
-from api.queries import load_queries
-
-_ENTITLEMENTS: Final = load_queries(__file__)["entitlements"]
+from api.entitlements import store
+from api.entitlements.rules import Entitlement
+from config.db.database import Database
+from config.errors import Unauthenticated
 
 
-async def entitlements(db: Database, user_id: UUID, now: datetime) -> Entitlements:
-    """What a user may do at `now`. Raises Unauthenticated where the account is gone."""
-    row = await db.fetchrow(_ENTITLEMENTS, user_id, now)
-    if row is None:
-        raise Unauthenticated
-    return rules.entitlements(row["unlimited_reason"], row["trial_ends_at"], row["credits"])
+class Entitlements:
+    """Use cases over one database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def of_user(self, user_id: UUID, now: datetime) -> Entitlement:
+        """What a user may do at `now`. Raises Unauthenticated where the account is gone."""
+        found = await store.entitlement(self._db, user_id, now)
+        if found is None:
+            raise Unauthenticated
+        return found

@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import orjson
 
 from api.pages import bad_cursor, decode_cursor, encode_cursor
+from config.events import anonymous, followers
 from rt.wire.channels import COMMUNITY, Channel, user_channel
 
 _POSITION = re.compile(r"([0-9A-Za-z_-]{1,64}):([0-9]{1,16})")
@@ -53,6 +55,12 @@ def decode_position(cursor: str) -> Position:
     if match is None:
         raise bad_cursor()
     return Position(match[1], int(match[2]))
+
+
+def event_of(channel: Channel, body: bytes, *, derived: bool) -> dict[str, Any]:
+    """What readers of the channel hear of a stored event; `derived`: the body is its owner's."""
+    event: dict[str, Any] = orjson.loads(followers.of_owner(body) if derived else body)
+    return anonymous.renewed(event) if channel == COMMUNITY else event
 
 
 def community_feed() -> Channel:

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from api.feed import rules, service
+from api.feed import rules
 from api.feed.rules import FeedEvent, FeedPage
-from api.graphql.context import Info, context_of, viewer_id
+from api.feed.service import Feeds
+from api.graphql.context import Info, service_of, viewer_id
 from api.graphql.schema import feature
 from api.pages import Edge, PageInfo
 
 
 async def _community(_: Any, info: Info, first: int | None = None, after: str | None = None) -> FeedPage:
-    return await service.page(context_of(info).services.db, rules.community_feed(), first, after)
+    return await service_of(info, Feeds).page(rules.community_feed(), first, after)
 
 
 async def _dashboard(_: Any, info: Info, first: int | None = None, after: str | None = None) -> FeedPage:
-    return await service.page(context_of(info).services.db, rules.dashboard(viewer_id(info)), first, after)
+    return await service_of(info, Feeds).page(rules.dashboard(viewer_id(info)), first, after)
 
 
 def _edges(page: FeedPage, _: Info) -> list[Edge[FeedEvent]]:

@@ -1,30 +1,39 @@
-"""What resolvers are given: the process's services, and who asks."""
+"""What resolvers are given: what the features offer, and who asks. It names no feature."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from graphql import GraphQLResolveInfo
 
-from api.db import Database
-from api.errors import RetryLater, Unauthenticated
-from api.outbox import Wake
-from api.reference.service import Reference
-from config.redis import RedisClient
-from config.settings import Settings
+from config.db.database import Database
+from config.errors import Unauthenticated
 from rt.auth.tokens import Access
 
 Info = GraphQLResolveInfo[Any]
+Offered = TypeVar("Offered")
+
+# Of each feature its service's class, and how one is made over a request's view of the database.
+Makers = Mapping[type, Callable[[Database], Any]]
 
 
-class Services(NamedTuple):
-    """One per process."""
+class Services:
+    """The features' services, by their class: one of each a request, made when it is first asked for."""
 
-    settings: Settings
-    db: Database
-    redis: RedisClient
-    reference: Reference
-    wake: Wake
+    __slots__ = ("_db", "_made", "_makers")
+
+    def __init__(self, makers: Makers, db: Database) -> None:
+        self._makers = makers
+        self._db = db
+        self._made: dict[type, Any] = {}
+
+    def __getitem__(self, kind: type[Offered]) -> Offered:
+        """The service of this class. Raises KeyError where api/app.py makes none."""
+        made: Offered | None = self._made.get(kind)
+        if made is None:
+            made = self._made[kind] = self._makers[kind](self._db)
+        return made
 
 
 class Context(NamedTuple):
@@ -41,17 +50,14 @@ def context_of(info: Info) -> Context:
     return context
 
 
+def service_of(info: Info, kind: type[Offered]) -> Offered:
+    """The request's service of this class."""
+    return context_of(info).services[kind]
+
+
 def viewer_id(info: Info) -> UUID:
     """The signed-in user's id. Raises Unauthenticated."""
     viewer = context_of(info).viewer
     if viewer is None:
         raise Unauthenticated
     return UUID(viewer.user)
-
-
-def reference_of(info: Info) -> Reference:
-    """The reference data. Raises RetryLater until it is loaded: an exercise must not be called unknown before."""
-    reference = context_of(info).services.reference
-    if not reference.loaded:
-        raise RetryLater("Reference data is not loaded yet")
-    return reference

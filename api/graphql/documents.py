@@ -22,11 +22,11 @@ from graphql import (
     validate,
 )
 
-from api.errors import BadInput
 from api.graphql import limits
 from api.graphql.merging import Merging
 from api.graphql.shape import Shape, read
 from config import metrics
+from config.errors import BadInput
 from config.limits import (
     GRAPHQL_DOCUMENT_BYTES_MAX,
     GRAPHQL_DOCUMENT_ERRORS_MAX,

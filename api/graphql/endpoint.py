@@ -13,8 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.answers import error_fields, error_response, is_json, json_response
-from api.errors import (
+from api.graphql import limits, variables
+from api.graphql.context import Context, Makers, Services
+from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
+from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
+from config import metrics
+from config.db.database import Database
+from config.errors import (
     AnswerTooLarge,
     ApiError,
     BadInput,
@@ -22,13 +27,9 @@ from api.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from api.graphql import limits, variables
-from api.graphql.context import Context, Services
-from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
-from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
-from api.http import unexpected
-from config import metrics
 from config.limits import GRAPHQL_ANSWER_BYTES_MAX, GRAPHQL_ERROR_CHARS_MAX, GRAPHQL_ERRORS_MAX
+from config.serving.answers import error_fields, error_response, is_json, json_response
+from config.serving.http import unexpected
 from rt.auth.tokens import Access
 
 log = structlog.get_logger()
@@ -56,11 +57,14 @@ _decoder = msgspec.json.Decoder(_Body)
 class GraphQLEndpoint:
     """The ASGI application of the path. Errors of fields are HTTP 200; a refused request has its own status."""
 
-    def __init__(self, schema: GraphQLSchema, services: Services, authenticate: Authenticate) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, db: Database, makers: Makers, authenticate: Authenticate, *, introspection: bool
+    ) -> None:
         self._schema = schema
-        self._services = services
+        self._db = db
+        self._makers = makers
         self._authenticate = authenticate
-        self._documents = Documents(schema, introspection=services.settings.environment != "production")
+        self._documents = Documents(schema, introspection=introspection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -90,7 +94,7 @@ class GraphQLEndpoint:
         if viewer is None and roots:  # before anything is done for them
             return _respond(_please_sign_in(roots), request.state.request_id)
         values = variables.read(body.variables)
-        services = self._services._replace(db=self._services.db.for_request(anonymous=viewer is None))
+        services = Services(self._makers, self._db.for_request(anonymous=viewer is None))
         started = time.perf_counter()
         try:
             result = await self._execute(

@@ -12,7 +12,7 @@ import orjson
 from graphql.execution import Executor
 from graphql.type import GraphQLLeafType
 
-from api.errors import AnswerTooLarge
+from config.errors import AnswerTooLarge
 from config.limits import GRAPHQL_ANSWER_BYTES_MAX
 
 _PUNCTUATION_BYTES: Final = 4  # "": and a comma

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from api.errors import BadInput
+from config.errors import BadInput
 from config.limits import VARIABLE_CHARS_MAX, VARIABLES_DEPTH_MAX, VARIABLES_MAX
 
 _decoder = msgspec.json.Decoder(dict[str, Any] | None)

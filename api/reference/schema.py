@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from api.errors import BadInput
-from api.graphql.context import Info, reference_of
+from api.graphql.context import Info, service_of
 from api.graphql.schema import feature
 from api.reference.rules import Activation, Equipment, Exercise, Muscle
+from api.reference.service import Reference
+from config.errors import BadInput
 
 _SEARCH_CHARS_MAX: Final = 100
 
 
 def _exercises(_: Any, info: Info, search: str | None = None, muscle: str | None = None) -> Sequence[Exercise]:
-    reference = reference_of(info)
+    reference = service_of(info, Reference).ready()
     if search is not None and len(search) > _SEARCH_CHARS_MAX:
         raise BadInput(f"At most {_SEARCH_CHARS_MAX} characters", "search")
     if muscle is None:
@@ -25,11 +26,11 @@ def _exercises(_: Any, info: Info, search: str | None = None, muscle: str | None
 
 
 def _muscles(_: Any, info: Info) -> Sequence[Muscle]:
-    return reference_of(info).muscles()
+    return service_of(info, Reference).ready().muscles()
 
 
 def _equipment(_: Any, info: Info) -> Sequence[Equipment]:
-    return reference_of(info).equipment()
+    return service_of(info, Reference).ready().equipment()
 
 
 def _activation(activation: Activation, _: Info) -> float:

@@ -1,11 +1,11 @@
 """Reference data in the memory of a process, and the gateways' vocabulary of exercises in Redis."""
 
 from collections.abc import Iterable
+from typing import Self
 from uuid import UUID
 
 import asyncpg
 
-from api.db import Transaction
 from api.reference import store
 from api.reference.rules import (
     Equipment,
@@ -18,6 +18,8 @@ from api.reference.rules import (
     matches,
     works,
 )
+from config.db.database import Transaction
+from config.errors import RetryLater
 from config.redis import RedisClient
 from rt.wire.bus import EXERCISES_KEY
 
@@ -38,6 +40,12 @@ class Reference:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             self._adopt(await store.read(Transaction(connection)))
+
+    def ready(self) -> Self:
+        """Itself. Raises RetryLater until it is loaded: an exercise must not be called unknown before."""
+        if not self.loaded:
+            raise RetryLater("Reference data is not loaded yet")
+        return self
 
     @property
     def loaded(self) -> bool:

@@ -5,8 +5,6 @@ from uuid import UUID
 
 import asyncpg
 
-from api.db import Transaction
-from api.queries import load_queries
 from api.reference.rules import (
     Activation,
     Equipment,
@@ -19,17 +17,19 @@ from api.reference.rules import (
     assemble,
     by_activation,
 )
+from config.db.database import Transaction
+from config.db.queries import load_queries
 
-QUERIES: Final = load_queries(__file__)
-UPSERT_MUSCLES: Final = QUERIES["upsert_muscles"]
-UPSERT_EQUIPMENT: Final = QUERIES["upsert_equipment"]
-UPSERT_EXERCISES: Final = QUERIES["upsert_exercises"]
-UPSERT_ACTIVATIONS: Final = QUERIES["upsert_activations"]
-DELETE_OTHER_ACTIVATIONS: Final = QUERIES["delete_other_activations"]
-ALL_MUSCLES: Final = QUERIES["all_muscles"]
-ALL_EQUIPMENT: Final = QUERIES["all_equipment"]
-ALL_EXERCISES: Final = QUERIES["all_exercises"]
-ALL_ACTIVATIONS: Final = QUERIES["all_activations"]
+_QUERIES: Final = load_queries(__file__)
+_UPSERT_MUSCLES: Final = _QUERIES["upsert_muscles"]
+_UPSERT_EQUIPMENT: Final = _QUERIES["upsert_equipment"]
+_UPSERT_EXERCISES: Final = _QUERIES["upsert_exercises"]
+_UPSERT_ACTIVATIONS: Final = _QUERIES["upsert_activations"]
+_DELETE_OTHER_ACTIVATIONS: Final = _QUERIES["delete_other_activations"]
+_ALL_MUSCLES: Final = _QUERIES["all_muscles"]
+_ALL_EQUIPMENT: Final = _QUERIES["all_equipment"]
+_ALL_EXERCISES: Final = _QUERIES["all_exercises"]
+_ALL_ACTIVATIONS: Final = _QUERIES["all_activations"]
 
 
 async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
@@ -38,10 +38,10 @@ async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
     What is no longer in the set stays in the tables, because workouts refer to it.
     """
     tx = Transaction(connection)
-    await tx.execute(UPSERT_MUSCLES, *_columns((m.id, m.slug, m.name, m.bias_weight) for m in data.muscles))
-    await tx.execute(UPSERT_EQUIPMENT, *_columns((e.id, e.slug, e.name) for e in data.equipment))
+    await tx.execute(_UPSERT_MUSCLES, *_columns((m.id, m.slug, m.name, m.bias_weight) for m in data.muscles))
+    await tx.execute(_UPSERT_EQUIPMENT, *_columns((e.id, e.slug, e.name) for e in data.equipment))
     await tx.execute(
-        UPSERT_EXERCISES,
+        _UPSERT_EXERCISES,
         *_columns((e.id, e.slug, e.name, e.equipment.id if e.equipment else None) for e in data.exercises),
     )
     exercises, muscles, percents = _columns(
@@ -49,21 +49,21 @@ async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
         for exercise in data.exercises
         for activation in exercise.muscles
     )
-    await tx.execute(UPSERT_ACTIVATIONS, exercises, muscles, percents)
-    await tx.execute(DELETE_OTHER_ACTIVATIONS, exercises, muscles)
+    await tx.execute(_UPSERT_ACTIVATIONS, exercises, muscles, percents)
+    await tx.execute(_DELETE_OTHER_ACTIVATIONS, exercises, muscles)
 
 
 async def read(tx: Transaction) -> ReferenceData:
     """The data set as the tables hold it."""
     muscles = {
         row["id"]: Muscle(MuscleId(row["id"]), row["slug"], row["name"], row["bias_weight"])
-        for row in await tx.fetch(ALL_MUSCLES)
+        for row in await tx.fetch(_ALL_MUSCLES)
     }
     equipment = {
-        row["id"]: Equipment(EquipmentId(row["id"]), row["slug"], row["name"]) for row in await tx.fetch(ALL_EQUIPMENT)
+        row["id"]: Equipment(EquipmentId(row["id"]), row["slug"], row["name"]) for row in await tx.fetch(_ALL_EQUIPMENT)
     }
     activations: dict[UUID, list[Activation]] = {}
-    for row in await tx.fetch(ALL_ACTIVATIONS):
+    for row in await tx.fetch(_ALL_ACTIVATIONS):
         activations.setdefault(row["exercise_id"], []).append(Activation(muscles[row["muscle_id"]], row["activation"]))
     exercises = [
         Exercise(
@@ -73,7 +73,7 @@ async def read(tx: Transaction) -> ReferenceData:
             equipment.get(row["equipment_id"]),
             by_activation(activations.get(row["id"], ())),
         )
-        for row in await tx.fetch(ALL_EXERCISES)
+        for row in await tx.fetch(_ALL_EXERCISES)
     ]
     return assemble(muscles.values(), equipment.values(), exercises)
 

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from config.addresses import host_name
+from config.serving.http import Policy
 from config.settings import Settings
 
 FOLDER: Final = Path(__file__).parent / "static"
@@ -41,6 +42,11 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/config.json", configuration),
         Mount("/static", files, name="static"),
     ]
+
+
+def policies(settings: Settings) -> dict[str, Policy]:
+    """The Content-Security-Policy of each path that is a page."""
+    return {"/": lambda host, proxied: csp(settings, host, proxied=proxied)}
 
 
 def gateway_url(settings: Settings, host: str, *, proxied: bool, secure: bool) -> str:

@@ -8,15 +8,16 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import orjson
 
-from api.errors import BadInput
+from api.pages import bad_cursor, decode_cursor
 from api.reference.rules import Exercise, Muscle
+from config.errors import BadInput
+from config.events.visibility import Visibility
 from config.limits import (
     EXERCISES_PER_WORKOUT_MAX,
     IDEMPOTENCY_KEY_CHARS_MAX,
@@ -28,14 +29,6 @@ from config.limits import (
 )
 
 PERFORMED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Visibility(Enum):
-    """Who hears of a workout; the owner always does."""
-
-    PUBLIC_ANON = "PUBLIC_ANON"  # everybody, without who it was
-    PUBLIC_PROFILE = "PUBLIC_PROFILE"  # followers
-    PRIVATE = "PRIVATE"
 
 
 VISIBILITY_DEFAULT: Final = (Visibility.PUBLIC_ANON.value, Visibility.PUBLIC_PROFILE.value)
@@ -84,6 +77,47 @@ class Workout(msgspec.Struct, frozen=True):
     total_tu: float
     muscles: tuple[MuscleActivation, ...]
     exercises: tuple[WorkoutExercise, ...]
+
+
+class StoredWorkout(msgspec.Struct, frozen=True):
+    """A logged workout as it is kept: by their ids muscles with training units, and exercises with sets."""
+
+    id: UUID
+    performed_at: datetime
+    note: str | None
+    total_tu: float
+    muscles: Sequence[tuple[UUID, float]]
+    exercises: Sequence[tuple[UUID, tuple[Set, ...]]]
+
+
+def workout_of(
+    stored: StoredWorkout,
+    exercise_of: Callable[[UUID], Exercise | None],
+    muscle_of: Callable[[UUID], Muscle | None],
+) -> Workout:
+    """The workout with what is known of its parts; what nobody knows is left out."""
+    exercises = [
+        WorkoutExercise(exercise, sets)
+        for wanted, sets in stored.exercises
+        if (exercise := exercise_of(wanted)) is not None
+    ]
+    muscles = [
+        MuscleActivation(muscle, units) for wanted, units in stored.muscles if (muscle := muscle_of(wanted)) is not None
+    ]
+    return Workout(stored.id, stored.performed_at, stored.note, stored.total_tu, by_units(muscles), tuple(exercises))
+
+
+def place_in(cursor: str) -> tuple[datetime, UUID]:
+    """When the workout of a cursor was performed, and its id: the page after it begins there. Raises BadInput."""
+    performed_at, workout_id = decode_cursor(cursor, 2)
+    try:
+        at, workout = datetime.fromisoformat(performed_at), UUID(workout_id)
+        # Naive, or of the calendar's first and last days: no instant that could be compared, or ever was given out.
+        if at.tzinfo is None or at.astimezone(UTC) < PERFORMED_AT_MIN:
+            raise bad_cursor()
+    except (ValueError, OverflowError):
+        raise bad_cursor() from None
+    return at, workout
 
 
 def training_units(exercises: Iterable[WorkoutExercise]) -> tuple[MuscleActivation, ...]:

@@ -3,27 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from api.errors import NotFound
-from api.graphql.context import Info, context_of, reference_of, viewer_id
+from api.graphql.context import Info, context_of, service_of, viewer_id
 from api.graphql.schema import feature
 from api.pages import Page
-from api.workouts import service
 from api.workouts.rules import Workout
-from api.workouts.service import LoggedWorkout
+from api.workouts.service import LoggedWorkout, Workouts
+from config.errors import NotFound
 
 
 async def _log_workout(_: Any, info: Info, **arguments: Any) -> LoggedWorkout:
-    context = context_of(info)
-    return await service.log_workout(
-        context.services.db,
-        reference_of(info),
-        context.services.settings,
-        context.services.wake,
-        user_id=viewer_id(info),
-        raw=arguments["input"],
-        key=arguments["idempotencyKey"],
-        now=context.now,
-    )
+    workouts, viewer = service_of(info, Workouts), viewer_id(info)
+    return await workouts.log(viewer, arguments["input"], arguments["idempotencyKey"], context_of(info).now)
 
 
 async def _workout(_: Any, info: Info, **arguments: Any) -> Workout:
@@ -32,12 +22,11 @@ async def _workout(_: Any, info: Info, **arguments: Any) -> Workout:
         wanted = UUID(arguments["id"])
     except ValueError:
         raise NotFound from None
-    return await service.workout_of(context_of(info).services.db, reference_of(info), viewer, wanted)
+    return await service_of(info, Workouts).workout(viewer, wanted)
 
 
 async def _my_workouts(_: Any, info: Info, first: int | None = None, after: str | None = None) -> Page[Workout]:
-    viewer = viewer_id(info)
-    return await service.my_workouts(context_of(info).services.db, reference_of(info), viewer, first, after)
+    return await service_of(info, Workouts).mine(viewer_id(info), first, after)
 
 
 FEATURE = feature(

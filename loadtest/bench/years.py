@@ -18,18 +18,17 @@ from uuid import UUID
 
 import asyncpg
 
-from api.credits.audit import audit_next
-from api.credits.service import ledger as ledger_page
-from api.db import Database
-from api.feed import service as feed
+from api.credits.service import Credits
 from api.feed.rules import Position
+from api.feed.service import Feeds
 from api.outbox import Wake
 from api.pages import encode_cursor
 from api.reference.service import Reference
-from api.workouts import service as workouts
+from api.workouts.service import Workouts
+from config.db.database import Database
+from config.db.postgres import connect, make_pool
 from config.ids import uuid7
 from config.limits import AUDIT_LATE_S
-from config.postgres import connect, make_pool
 from config.process import configure_logging
 from config.redis import RedisClient
 from config.redis import connect as connect_redis
@@ -37,6 +36,7 @@ from config.settings import Settings
 from loadtest.bench.years_fill import fill
 from rt.feed.store import FeedStore
 from rt.wire.channels import COMMUNITY, history_key, meta_key, profile_channel, user_channel
+from worker.books.audit import audit_next
 from worker.relay import Relay
 from worker.retention import CHORES, drop_all
 
@@ -119,8 +119,8 @@ class Side:
         for where, share in (("newest", None), ("middle", 0.5), ("oldest", 0.0)):
             after = None if share is None else Position(epoch, int(head * share) + 20).cursor
             before = None if share is None else encode_cursor(int(ledger * share) + 20)
-            feed_ms = await _mean_ms(partial(feed.page, self.db, COMMUNITY, 20, after))
-            ledger_ms = await _mean_ms(partial(ledger_page, self.db, self.users[0], 20, before))
+            feed_ms = await _mean_ms(partial(Feeds(self.db).page, COMMUNITY, 20, after))
+            ledger_ms = await _mean_ms(partial(Credits(self.db).ledger, self.users[0], 20, before))
             rows[f"community page, {where}, ms"] = f"{feed_ms:.2f}"
             rows[f"ledger page, {where}, ms"] = f"{ledger_ms:.2f}"
         return rows
@@ -133,6 +133,7 @@ class Side:
             {"exerciseId": str(one.id), "sets": [{"reps": 10, "weightKg": 60.5}]} for one in reference.exercises()[:2]
         ]
         raw = {"performedAt": datetime.now(UTC), "exercises": chosen}
+        workouts = Workouts(self.db, reference, Wake(self.redis), self.settings.workout_cost)
         done, end = 0, time.monotonic() + TRAINING_S
 
         async def client(number: int) -> None:
@@ -140,16 +141,8 @@ class Side:
             turn = number
             while time.monotonic() < end:
                 turn += 20
-                await workouts.log_workout(
-                    self.db,
-                    reference,
-                    self.settings,
-                    Wake(self.redis),
-                    user_id=self.users[turn % len(self.users)],
-                    raw=raw,
-                    key=str(uuid7()),
-                    now=datetime.now(UTC),
-                )
+                user_id = self.users[turn % len(self.users)]
+                await workouts.log(user_id, raw, str(uuid7()), datetime.now(UTC))
                 done += 1
 
         async with asyncio.TaskGroup() as group:

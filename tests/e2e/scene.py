@@ -10,11 +10,11 @@ from typing import Final
 import asyncpg
 import httpx2
 
-from api.credits.audit import audit
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.stores import Database, environment
 from tests.support.watcher import Watcher
+from worker.books.audit import audit
 
 WELCOME_CREDITS: Final = 10_000
 WORKOUT_COST: Final = 25

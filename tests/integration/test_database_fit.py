@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from api.db import Database, Transaction
-from api.queries import Query
+from config.db.database import Database, Transaction
+from config.db.postgres import UnfitDatabaseError, connect, make_pool
+from config.db.queries import Query
 from config.embedded.postgres import OWNER, SUPERUSER
-from config.postgres import UnfitDatabaseError, connect, make_pool
 from config.settings import Settings
 from tests.integration.test_migrate import run
 from tests.support.gateway import until

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from api import db as module
-from api.db import Database
-from api.errors import RetryLater
-from api.queries import Query
-from api.shares import Share
-from config.postgres import connect, make_pool
+from config.db import database as module
+from config.db.database import Database
+from config.db.postgres import connect, make_pool
+from config.db.queries import Query
+from config.db.share import Share
+from config.errors import RetryLater
 from config.settings import Settings
 from tests.support.gateway import until
 

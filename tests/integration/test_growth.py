@@ -12,9 +12,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from api.credits.audit import audit
-from api.feed import service
 from api.feed.rules import community_feed, dashboard
+from api.feed.service import Feeds
 from api.migrate import FOLDER, _apply, migrate, migrations
 from config.embedded.postgres import OWNER, SUPERUSER
 from config.ids import uuid7
@@ -26,6 +25,7 @@ from tests.integration.test_retention import drop, pages
 from tests.support.ledger import connection, ledger
 from tests.support.relay import append_event
 from tests.support.stores import ROOT, Database, TestStores
+from worker.books.audit import audit
 from worker.relay import renditions_of
 from worker.store import RelayStore
 
@@ -149,7 +149,7 @@ async def test_what_was_stored_before_goes_on(before: Database) -> None:
     async with ledger(before.url) as books, connection(before.owner_url) as owner:
 
         async def newest(channel: Any) -> Any:
-            return (await service.page(books.db, channel, 1)).events[0].event["data"]
+            return (await Feeds(books.db).page(channel, 1)).events[0].event["data"]
 
         for channel in (community_feed(), followers, dashboard(SOMEBODY)):
             assert await pages(books, channel) == list(range(1_500, 0, -1))

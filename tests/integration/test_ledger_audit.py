@@ -12,7 +12,6 @@ import asyncpg
 import httpx2
 import pytest
 
-from api.credits.audit import WINDOW_CHECKS, Audit, audit_next
 from config.ids import uuid7
 from config.limits import AUDIT_LATE_S
 from tests.integration.test_ledger_books import DEFECTS
@@ -20,6 +19,7 @@ from tests.support.ledger import Ledger, connection, ledger
 from tests.support.processes import Fleet
 from tests.support.relay import eventually
 from tests.support.stores import ROOT, Database, environment
+from worker.books.audit import WINDOW_CHECKS, Audit, audit_next
 
 LATE = timedelta(seconds=AUDIT_LATE_S)
 pytestmark = pytest.mark.timeout(120)

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from api.credits.audit import CHECKS, audit
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
+from worker.books.audit import CHECKS, audit
 
 
 @pytest.fixture

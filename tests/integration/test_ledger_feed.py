@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from api import outbox
-from api.db import Transaction
-from api.errors import BadInput
-from api.feed import service
 from api.feed.rules import Position, community_feed, dashboard
+from api.feed.service import Feeds
+from config.db.database import Transaction
+from config.errors import BadInput
 from config.ids import uuid7
 from config.redis import connect as connect_redis
 from rt.wire.bus import RELAY_WAKE_CHANNEL
@@ -35,14 +35,14 @@ SELECT 'musclemap', $1::text, n, gen_random_uuid(), now(), json_build_object('n'
 async def test_pages_go_back_without_hole_or_repeat(books: Ledger, database: Database) -> None:
     """Defect seen failing: `<=` for `<` in the statement."""
     feed = community_feed()
-    empty = await service.page(books.db, feed)
+    empty = await Feeds(books.db).page(feed)
     assert (empty.events, empty.position.offset, empty.has_next) == ((), 0, False)
     async with connection(database.url) as app:
         await app.execute(NUMBER, "community", 25)
     seen: list[int] = []
     after = None
     while True:
-        page = await service.page(books.db, feed, 10, after)
+        page = await Feeds(books.db).page(feed, 10, after)
         seen += [one.event["n"] for one in page.events]
         assert page.position == Position(empty.position.epoch, 25)
         assert [one.position.offset for one in page.events] == [one.event["n"] for one in page.events]
@@ -50,13 +50,13 @@ async def test_pages_go_back_without_hole_or_repeat(books: Ledger, database: Dat
         if not page.has_next:
             break
     assert seen == list(range(25, 0, -1))
-    assert (await service.page(books.db, feed, 10, after)).events == ()
-    assert (await service.page(books.db, dashboard(uuid7()))).position.offset == 0
+    assert (await Feeds(books.db).page(feed, 10, after)).events == ()
+    assert (await Feeds(books.db).page(dashboard(uuid7()))).position.offset == 0
 
 
 async def test_a_cursor_from_before_a_restore_is_said_to_be_one(books: Ledger) -> None:
     with pytest.raises(BadInput) as caught:
-        await service.page(books.db, community_feed(), after=Position("another", 5).cursor)
+        await Feeds(books.db).page(community_feed(), after=Position("another", 5).cursor)
     assert caught.value.field == "after"
 
 

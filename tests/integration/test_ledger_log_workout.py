@@ -10,15 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.credits import service as credit_service
-from api.credits.audit import audit
-from api.entitlements.service import entitlements
-from api.errors import BadInput, IdempotencyMismatch, InsufficientCredits, NotFound, Unauthenticated
-from api.workouts import service
+from api.credits.service import Credits
+from api.entitlements.service import Entitlements
+from config.errors import BadInput, IdempotencyMismatch, InsufficientCredits, NotFound, Unauthenticated
 from config.ids import uuid7
 from tests.support.asyncapi import DOCUMENT, Check, closed, judge, resolved
 from tests.support.ledger import NOW, Ledger, connection, ledger, query
 from tests.support.stores import Database
+from worker.books.audit import audit
 from worker.translate import translate
 
 
@@ -40,8 +39,8 @@ async def test_stores_charges_and_announces_in_one_transaction(books: Ledger) ->
     user = await books.user(credit=100)
     done = await books.log(user, "k", books.workout(note="after work"))
     assert (done.charged, done.existing, done.balance.credits, done.balance.version) == (25, False, 75, 2)
-    assert await service.workout_of(books.db, books.reference, user, done.workout.id) == done.workout
-    page = await credit_service.ledger(books.db, user)
+    assert await books.workouts.workout(user, done.workout.id) == done.workout
+    page = await Credits(books.db).ledger(user)
     assert [(edge.node.amount, edge.node.balance_after, edge.node.reason) for edge in page.edges] == [
         (-25, 75, "workout"),
         (100, 100, "welcome"),
@@ -70,13 +69,13 @@ async def test_what_is_heard_of_a_workout_is_as_the_document_says(books: Ledger)
 async def test_trial_and_subscription_are_free_and_credits_are_charged_after(books: Ledger) -> None:
     user = await books.user(credit=30, trial_days=1)
     assert (await books.log(user, "in the trial")).charged == 0
-    assert (await entitlements(books.db, user, NOW)).reason == "TRIAL"
-    assert (await entitlements(books.db, user, NOW + timedelta(days=1))).reason == "CREDITS"
+    assert (await Entitlements(books.db).of_user(user, NOW)).reason == "TRIAL"
+    assert (await Entitlements(books.db).of_user(user, NOW + timedelta(days=1))).reason == "CREDITS"
 
     subscribe = query("UPDATE users SET trial_ends_at = NULL, subscribed_until = $2 WHERE id = $1")
     await books.db.write(lambda tx: tx.execute(subscribe, user, NOW + timedelta(days=1)))
     assert (await books.log(user, "subscribed")).charged == 0
-    assert (await entitlements(books.db, user, NOW)).reason == "SUBSCRIPTION"
+    assert (await Entitlements(books.db).of_user(user, NOW)).reason == "SUBSCRIPTION"
 
     await books.db.write(lambda tx: tx.execute(subscribe, user, NOW))
     done = await books.log(user, "over")
@@ -109,7 +108,7 @@ async def test_the_key_decides(books: Ledger) -> None:
     other = await books.log(bob, "k", books.workout(reps=11))
     assert not other.existing
     with pytest.raises(NotFound):
-        await service.workout_of(books.db, books.reference, bob, first.workout.id)
+        await books.workouts.workout(bob, first.workout.id)
     with pytest.raises(Unauthenticated):
         await books.log(uuid7(), "k")
     assert await count(books, "workouts") == 2
@@ -133,7 +132,7 @@ async def test_fifty_at_once_with_one_key_are_one(books: Ledger, database: Datab
     assert len({one.workout.id for one in done}) == 1
     assert [one.existing for one in done].count(False) == 1
     assert await count(books, "workouts") == await count(books, "outbox") == 1
-    assert (await credit_service.balance(books.db, user)).credits == (1_000 if trial_days else 975)
+    assert (await Credits(books.db).balance(user)).credits == (1_000 if trial_days else 975)
 
 
 async def test_crossing_spends_never_pass_zero(books: Ledger, database: Database) -> None:
@@ -146,7 +145,7 @@ async def test_crossing_spends_never_pass_zero(books: Ledger, database: Database
         )
     refused = [one for one in outcomes if isinstance(one, BaseException)]
     assert [type(one) for one in refused] == [InsufficientCredits] * 30
-    assert (await credit_service.balance(books.db, user)).credits == 0
+    assert (await Credits(books.db).balance(user)).credits == 0
     assert await count(books, "workouts") == 10
 
 
@@ -157,7 +156,7 @@ async def test_pages_have_no_hole_and_no_repeat(books: Ledger) -> None:
     seen: list[UUID] = []
     after = None
     while True:
-        page = await service.my_workouts(books.db, books.reference, user, 3, after)
+        page = await books.workouts.mine(user, 3, after)
         seen += [edge.node.id for edge in page.edges]
         if not page.page_info.has_next_page:
             break
@@ -165,7 +164,7 @@ async def test_pages_have_no_hole_and_no_repeat(books: Ledger) -> None:
     assert seen == sorted(made, reverse=True)
     versions, after = [], None
     while True:
-        entries = await credit_service.ledger(books.db, user, 3, after)
+        entries = await Credits(books.db).ledger(user, 3, after)
         versions += [edge.node.version for edge in entries.edges]
         after = entries.page_info.end_cursor
         if not entries.page_info.has_next_page:
@@ -207,7 +206,7 @@ async def test_any_sequence_does_what_the_model_says(books: Ledger) -> None:
                     credit[user] -= price
                 assert done.charged == price
                 assert done.balance.credits == credit[user]
-            assert (await credit_service.balance(books.db, user)).credits == credit[user]
+            assert (await Credits(books.db).balance(user)).credits == credit[user]
         async with books.db.pool.acquire() as checked:
             assert await audit(checked) == []
 

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api.credits.audit import audit
-from api.db import Transaction
-from api.errors import RetryLater
+from config.db.database import Transaction
+from config.errors import RetryLater
 from config.limits import LANE_WAITING_MAX, TRANSACTION_TRIES
 from config.metrics import PG_TRANSACTION_RETRIES
 from tests.support.ledger import NOW, Ledger, connection, ledger, query
 from tests.support.proxy import Proxy
 from tests.support.stores import Database
+from worker.books.audit import audit
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from api.credits.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
 from config.ids import uuid7
 from config.limits import (
     AUDIT_WINDOWS_RECOUNTED,
@@ -32,6 +31,7 @@ from tests.support.ledger import connection
 from tests.support.plans import inline_statements, named_statements, pages_read
 from tests.support.stores import Database, TestStores
 from tests.support.years import make_years
+from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
 
 pytestmark = pytest.mark.timeout(300)  # the database is filled by the first test: some six seconds at rest
 
@@ -42,13 +42,13 @@ MORE: Final = {
     "api/credits/queries.sql: open_account": 700,  # the first call of its functions in a session reads the catalog
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
     "api/accounts/queries.sql: displace_sessions": 2_500,  # ends 92 sessions, each in four indexes
-    "api/credits/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
-    "api/credits/audit_window.sql: unknown_outbox_row": 2_000,  # the outbox whole
-    "api/credits/audit_window.sql: feed_with_holes": 1_500,  # what came since the window, here four days
+    "worker/books/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
+    "worker/books/audit_window.sql: unknown_outbox_row": 2_000,  # the outbox whole
+    "worker/books/audit_window.sql: feed_with_holes": 1_500,  # what came since the window, here four days
     "worker/queries.sql: claim": 1_800,  # some five for each of at most 400 rows: found, compared, deleted
     "worker/queries.sql: unpublished": 2_500,  # one for each channel that a page looks at
     "worker/queries.sql: outbox_depth": 1_500,  # counts to RELAY_DEPTH_MAX rows of the outbox
-    "api/credits/audit_window.sql: position_without_body": 2_500,  # 50 and more of each of the window's people
+    "worker/books/audit_window.sql: position_without_body": 2_500,  # 50 and more of each of the window's people
     "worker/queries.sql: drop_events": 3_000,  # counts a month of events, whole
     "worker/queries.sql: drop_streams": 1_000,  # looks for the newest of each channel in a month, whole
     "worker/queries.sql: drop_expired_sessions": 5_000,  # RETENTION_ROWS of them, with their tokens
@@ -58,11 +58,17 @@ MORE: Final = {
     "worker/queries.sql: newest_positions": 5_000,  # 50 rows of each of 100 channels
 }
 # Read whole tables, and are meant to: the auditor's; or tables that do not grow with use.
-WHOLE: Final = ("api/credits/audit.sql: ",)
+WHOLE: Final = ("worker/books/audit.sql: ",)
 HOUR: Final = timedelta(hours=1)
 # Statements in the code: of `make migrate`, of backups (the catalogue), of the embedded server, and the looks whether
 # the server answers and is the one it seems.
-INLINE: Final = {"api/backups.py", "api/ddl.py", "api/migrate.py", "config/embedded/postgres.py", "config/postgres.py"}
+INLINE: Final = {
+    "api/backups.py",
+    "api/ddl.py",
+    "api/migrate.py",
+    "config/embedded/postgres.py",
+    "config/db/postgres.py",
+}
 
 NOW: Final = datetime.now(UTC)
 LATER: Final = NOW + timedelta(days=7)
@@ -161,13 +167,13 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
 def _audit() -> dict[str, list[tuple[Any, ...]]]:
     """Windows of an hour: what came in one bounds each statement, but for the outbox and what came since."""
     windows = [(lowest_id(at), lowest_id(at + HOUR), at, at + HOUR) for at in (NOW - timedelta(days=4), NOW - HOUR)]
-    file = "api/credits/audit_windows.sql: "
+    file = "worker/books/audit_windows.sql: "
     return {
         **{
-            f"api/credits/audit_window.sql: {name}": [(FINDINGS_PER_CHECK_MAX, *window) for window in windows]
+            f"worker/books/audit_window.sql: {name}": [(FINDINGS_PER_CHECK_MAX, *window) for window in windows]
             for name in WINDOW_CHECKS
         },
-        "api/credits/audit_window.sql: prepare": [()],
+        "worker/books/audit_window.sql: prepare": [()],
         file + "newest_window": [()],
         file + "window_hole": [(FINDINGS_PER_CHECK_MAX,)],
         file + "last_windows": [(AUDIT_WINDOWS_RECOUNTED,)],

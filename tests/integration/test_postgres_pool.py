@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from config.postgres import ERRORS, connect, fault, fault_of, make_pool
+from config.db.postgres import ERRORS, connect, fault, fault_of, make_pool
+from config.db.sqlstates import Fault, Kind
 from config.settings import Settings
-from config.sqlstates import Fault, Kind
 from tests.support.gateway import until
 from tests.support.proxy import Proxy
 from tests.support.stores import Database, TestStores

@@ -11,8 +11,8 @@ import asyncpg
 import httpx2
 import pytest
 
+from config.db.postgres import connect, make_pool
 from config.limits import FEED_LIST_EVENTS, RELAY_BATCH, RELAY_BATCH_BACKLOG
-from config.postgres import connect, make_pool
 from config.redis import RedisClient
 from config.redis import connect as connect_redis
 from config.settings import Settings

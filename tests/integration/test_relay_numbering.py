@@ -9,8 +9,8 @@ import asyncpg
 import orjson
 import pytest
 
-from api.queries import load_queries
-from config.postgres import connect, make_pool
+from config.db.postgres import connect, make_pool
+from config.db.queries import load_queries
 from config.settings import Settings
 from rt.wire.channels import COMMUNITY, user_channel
 from tests.support.relay import append_event

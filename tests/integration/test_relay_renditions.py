@@ -7,8 +7,8 @@ from pathlib import Path
 import asyncpg
 import orjson
 
-from api.feed import service
 from api.feed.rules import community_feed
+from api.feed.service import Feeds
 from config.redis import connect
 from rt.feed.positions import Position
 from rt.feed.store import FeedStore
@@ -18,7 +18,7 @@ from tests.integration.test_relay_faults import worker_fleet
 from tests.support.ledger import ledger
 from tests.support.relay import append_event, eventually
 from tests.support.stores import Database
-from tests.unit.api.feed.test_anonymous import OLD
+from tests.unit.config.events.test_anonymous import OLD
 
 STORED = """
 WITH head AS (INSERT INTO feed_channels (namespace, channel, last_offset, published_through)
@@ -36,7 +36,7 @@ async def test_details_of_earlier_versions_are_told_no_more(database: Database, 
     await connection.execute(STORED, OLD_ONES, body.decode())
     epoch = await connection.fetchval("SELECT epoch FROM installation")
     async with ledger(database.url) as books:
-        page = await service.page(books.db, community_feed())
+        page = await Feeds(books.db).page(community_feed())
     assert [one.event["data"]["total_tu"] for one in page.events] == [5_000] * OLD_ONES
     assert all("exercises" not in one.event["data"] for one in page.events)
 

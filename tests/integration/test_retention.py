@@ -14,10 +14,9 @@ import asyncpg
 import httpx2
 import pytest
 
-from api.credits import audit as auditor
-from api.credits.audit import Audit, audit_next
-from api.feed import rules, service
+from api.feed import rules
 from api.feed.rules import community_feed, dashboard
+from api.feed.service import Feeds
 from config.ids import uuid7
 from config.limits import AUDIT_LATE_S, FEED_STREAM_EVENTS
 from config.redis import connect as connect_redis
@@ -32,6 +31,8 @@ from tests.support.ledger import Ledger, connection, ledger
 from tests.support.processes import Fleet
 from tests.support.relay import append_event, eventually
 from tests.support.stores import Database, environment
+from worker.books import audit as auditor
+from worker.books.audit import Audit, audit_next
 from worker.relay import renditions_of
 from worker.retention import CHORES, drop_all
 from worker.store import RelayStore
@@ -69,7 +70,7 @@ async def pages(books: Ledger, channel: Any) -> list[int]:
     seen: list[int] = []
     after = None
     while True:
-        page = await service.page(books.db, channel, 100, after)
+        page = await Feeds(books.db).page(channel, 100, after)
         seen += [one.position.offset for one in page.events]
         if not page.has_next:
             return seen
@@ -106,7 +107,7 @@ async def test_months_over_their_term_go_and_all_else_stays_dense(books: Ledger,
         assert await pages(books, dashboard(heavy)) == list(range(500, 0, -1))
         assert await owner.fetchval("SELECT count(*) FROM workouts") == WORKOUTS
         epoch = await owner.fetchval("SELECT epoch FROM installation")
-        below = await service.page(books.db, community_feed(), 100, rules.Position(epoch, kept[-1]).cursor)
+        below = await Feeds(books.db).page(community_feed(), 100, rules.Position(epoch, kept[-1]).cursor)
         assert (below.events, below.has_next, below.position.offset) == ((), False, head)
         assert await drop(books) == dict.fromkeys(dropped, 0)
         assert (await audit_next(owner, now(), whole=True)).findings == []

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 import api.accounts.revocations
 import api.app
+import config.db.postgres
 import config.metrics
-import config.postgres
 import config.redis
 import worker.audit
 import worker.partitions
@@ -27,7 +27,8 @@ import worker.publisher
 import worker.relay
 import worker.retention
 from api.app import Api
-from config import postgres, redis
+from config import redis
+from config.db import postgres
 from config.process import Lifetime
 from config.settings import Settings
 from rt.feed.positions import Position

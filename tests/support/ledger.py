@@ -10,13 +10,13 @@ from uuid import UUID
 import asyncpg
 
 from api.credits.service import open_account
-from api.db import Database, Transaction
 from api.outbox import Wake
-from api.queries import Query
 from api.reference.service import Reference
-from api.workouts.service import LoggedWorkout, log_workout
+from api.workouts.service import LoggedWorkout, Workouts
+from config.db.database import Database, Transaction
+from config.db.postgres import connect, make_pool
+from config.db.queries import Query
 from config.ids import uuid7
-from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings
 
@@ -43,6 +43,10 @@ class Ledger:
     settings: Settings
     wake: Wake
 
+    @property
+    def workouts(self) -> Workouts:
+        return Workouts(self.db, self.reference, self.wake, self.settings.workout_cost)
+
     async def user(self, *, credit: int = 100, trial_days: float = 0) -> UUID:
         """A new user; without a trial unless `trial_days` is positive."""
         user_id, account_id = uuid7(), uuid7()
@@ -66,16 +70,7 @@ class Ledger:
 
     async def log(self, user_id: UUID, key: str, raw: dict[str, Any] | None = None) -> LoggedWorkout:
         """Logs a workout at NOW."""
-        return await log_workout(
-            self.db,
-            self.reference,
-            self.settings,
-            self.wake,
-            user_id=user_id,
-            raw=raw or self.workout(),
-            key=key,
-            now=NOW,
-        )
+        return await self.workouts.log(user_id, raw or self.workout(), key, NOW)
 
 
 @asynccontextmanager

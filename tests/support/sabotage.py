@@ -19,7 +19,7 @@ STATES: Final = (
     *("53400", "54001", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05", "58030", "72000"),
     *("F0000", "HV000", "P0001", "XX000", "XX001", "99999"),
 )
-# One of each kind of config/sqlstates.py, and one that nobody foresaw.
+# One of each kind of config/db/sqlstates.py, and one that nobody foresaw.
 SOME_STATES: Final = ("08006", "40001", "57014", "25006", "22P02", "99999")
 # A defect of ours: the values that we gave.
 OURS: Final = frozenset({"21000", "22001", "22P02", "23505", "23514", "44000", "54001", "P0001"})

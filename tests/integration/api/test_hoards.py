@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import api.bodies
-import api.connections
+import config.serving.bodies
+import config.serving.connections
 from api.accounts.passwords import Caller, Passwords
-from api.errors import ClientLeft, RetryLater
-from api.http import Answering, Guarding
-from api.server import listen, make_server
+from config.errors import ClientLeft, RetryLater
+from config.serving.http import Answering, Guarding
+from config.serving.server import listen, make_server
 from config.settings import Settings
 from tests.support.gateway import until
 
@@ -111,7 +111,7 @@ def established(talk: Raw) -> bool:
 async def test_the_oldest_idle_connection_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silent, between two requests, or in the middle of a head. Seen failing with uvicorn's limit_concurrency: the
     first of four got 503; and with the youngest given way instead: a newcomer was not answered."""
-    monkeypatch.setattr(api.connections, "HTTP_CONNECTIONS_MAX", 4)
+    monkeypatch.setattr(config.serving.connections, "HTTP_CONNECTIONS_MAX", 4)
     async with serving(Small()) as port, AsyncExitStack() as stack:
         many = [await stack.enter_async_context(opened(port)) for _ in range(4)]
         for talk in many[1:3]:
@@ -128,8 +128,8 @@ async def test_the_oldest_idle_connection_gives_way(monkeypatch: pytest.MonkeyPa
 async def test_health_has_a_door_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every connection is busy, and the reserve is full of silent ones. Seen failing with uvicorn's limit_concurrency:
     /health got 503 too; and with a full reserve that ends nobody: /health got 429."""
-    monkeypatch.setattr(api.connections, "HTTP_CONNECTIONS_MAX", 3)
-    monkeypatch.setattr(api.connections, "HTTP_CONNECTIONS_RESERVE", 2)
+    monkeypatch.setattr(config.serving.connections, "HTTP_CONNECTIONS_MAX", 3)
+    monkeypatch.setattr(config.serving.connections, "HTTP_CONNECTIONS_RESERVE", 2)
     async with serving(Small()) as port, AsyncExitStack() as stack:
         for _ in range(3):
             _, writer = await stack.enter_async_context(opened(port))
@@ -185,7 +185,7 @@ async def test_a_proxy_counts_by_what_it_forwards() -> None:
 async def test_half_sent_bodies_are_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest gives way to the newest, which is likelier to end. Seen failing without the bound, and with the newest
     given way: the oldest was kept until its deadline, 408 after 10 s."""
-    monkeypatch.setattr(api.bodies, "HTTP_BODIES_BYTES_MAX", 300_000)
+    monkeypatch.setattr(config.serving.bodies, "HTTP_BODIES_BYTES_MAX", 300_000)
     small = Small()
     async with serving(small) as port, AsyncExitStack() as stack:
         talks = []
@@ -204,7 +204,7 @@ async def test_half_sent_bodies_are_bounded_in_all(monkeypatch: pytest.MonkeyPat
 
 async def test_half_sent_bodies_of_one_address_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen failing without the share: the second was kept until its deadline, 408 after 10 s."""
-    monkeypatch.setattr(api.bodies, "HTTP_BODIES_BYTES_PER_ADDRESS_MAX", 150_000)
+    monkeypatch.setattr(config.serving.bodies, "HTTP_BODIES_BYTES_PER_ADDRESS_MAX", 150_000)
     async with serving(Small(), **STRICT) as port, AsyncExitStack() as stack:
         first = await stack.enter_async_context(opened(port))
         first[1].write(HEAD % 100_001 + bytes(100_000))
@@ -224,7 +224,7 @@ async def test_the_next_request_waits_until_the_answer_has_left(monkeypatch: pyt
     who reads gets them all. Seen failing with the application not told to pause: 1000 answers were made for nobody;
     with uvicorn's own protocol: the connection was there after 20 s; and with nothing begun when an answer has left:
     who read did not get them all."""
-    monkeypatch.setattr(api.connections, "HTTP_UNREAD_LOOK_S", 0.5)
+    monkeypatch.setattr(config.serving.connections, "HTTP_UNREAD_LOOK_S", 0.5)
     small = Small()
     async with serving(small) as port, AsyncExitStack() as stack:
         reader, writer = await stack.enter_async_context(opened(port, receive_bytes=16_384))
@@ -244,7 +244,7 @@ async def test_slow_readers_are_served_to_the_end_and_those_who_stop_are_not(mon
     """Also where the connection is closed already, and only its last bytes wait. Seen failing without the look, and
     with closing connections not looked at: who had stopped was there after 20 s; and with all cut for whom something
     waits: the slow one's answer was cut."""
-    monkeypatch.setattr(api.connections, "HTTP_UNREAD_LOOK_S", 0.4)
+    monkeypatch.setattr(config.serving.connections, "HTTP_UNREAD_LOOK_S", 0.4)
     size = 4_000_000
     async with serving(Small()) as port, AsyncExitStack() as stack:
         closing = b"GET /%d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % size
@@ -268,8 +268,8 @@ async def test_slow_readers_are_served_to_the_end_and_those_who_stop_are_not(mon
 
 async def test_what_nobody_reads_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen failing without the bound: more than five were there after 20 s; with all cut: one was left."""
-    monkeypatch.setattr(api.connections, "HTTP_UNREAD_BYTES_MAX", 5_000_000)
-    monkeypatch.setattr(api.connections, "HTTP_UNREAD_LOOK_S", 60.0)  # nobody is ended for want of progress
+    monkeypatch.setattr(config.serving.connections, "HTTP_UNREAD_BYTES_MAX", 5_000_000)
+    monkeypatch.setattr(config.serving.connections, "HTTP_UNREAD_LOOK_S", 60.0)  # nobody is ended for want of progress
     async with serving(Small()) as port, AsyncExitStack() as stack:
         talks = []
         for _ in range(20):

@@ -9,7 +9,8 @@ from api.reference.data import load
 from api.reference.rules import Activation, ReferenceData
 from api.reference.service import Reference, publish_slugs
 from api.reference.store import upsert
-from config import postgres, redis
+from config import redis
+from config.db import postgres
 from config.settings import Settings
 from rt.wire.bus import EXERCISES_KEY
 from tests.support.stores import Database

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.accounts.revocations import Revocations
-from api.db import Database
+from config.db.database import Database
+from config.db.postgres import connect, make_pool
 from config.ids import uuid7
-from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings
 from rt.wire.bus import REVOKED_KEY, REVOKED_THROUGH

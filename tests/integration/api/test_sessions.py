@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from api.accounts.revocations import Revocations
-from api.db import Database
+from config.db.database import Database
+from config.db.postgres import connect, make_pool
 from config.ids import uuid7
 from config.limits import REVOCATIONS_EVERY_S, SESSIONS_PER_USER_MAX
-from config.postgres import connect, make_pool
 from config.redis import connect as connect_redis
 from config.settings import Settings
 from rt.auth.tokens import Access

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from config.sqlstates import Kind, of_state
+from config.db.sqlstates import Kind, of_state
 from tests.integration.api.conftest import PASSWORD
 from tests.support.extent import some_or_all
 from tests.support.gateway import until

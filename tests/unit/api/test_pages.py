@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import BadInput
 from api.feed.rules import Position, decode_position
 from api.pages import decode_cursor, encode_cursor, make_page, page_size
+from config.errors import BadInput
 
 
 @pytest.mark.parametrize(("first", "size"), [(None, 20), (1, 1), (100, 100)])

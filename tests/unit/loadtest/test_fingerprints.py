@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.feed import anonymous
+from config.events import anonymous
 from loadtest import fingerprints
 
 FEW = 5_000

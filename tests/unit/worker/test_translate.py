@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.feed.anonymous import UNITS_STEPS
+from config.events.anonymous import UNITS_STEPS
 from rt.wire.channels import COMMUNITY, ChannelKind
 from worker.translate import EventUnreadableError, Rendition, translate
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.accounts.names import normal_name, shows
-from api.errors import BadInput
+from config.errors import BadInput
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from api.accounts.rules import (
     successor,
     token_hash,
 )
-from api.errors import BadInput
+from config.errors import BadInput
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from api.accounts.access import Authenticator
 from api.accounts.rules import User
 from api.accounts.tokens import Signer, load_signer, public_jwk
-from api.errors import Unauthenticated
+from config.errors import Unauthenticated
 from config.settings import Settings
 from rt.auth.tokens import Access, Keys, TokenExpired, verify_access
 from tests.support.tokens import private_key

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from graphql import ExecutionResult, GraphQLSchema, build_schema, execute, parse
 
-from api.errors import AnswerTooLarge, RetryLater
 from api.graphql.execution import Meter, MeteredExecutor
+from config.errors import AnswerTooLarge, RetryLater
 from tests.support.gateway import until
 
 SDL = """

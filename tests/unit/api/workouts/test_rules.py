@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import BadInput
 from api.reference.data import load
 from api.reference.rules import Activation, Exercise, Muscle, exercise_id, muscle_id
 from api.workouts.rules import (
@@ -25,6 +24,7 @@ from api.workouts.rules import (
     total_units,
     training_units,
 )
+from config.errors import BadInput
 from config.ids import uuid7
 from worker.translate import translate
 

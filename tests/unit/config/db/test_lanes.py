@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from api import lanes as module
-from api.errors import RetryLater
-from api.lanes import Lanes
+from config.db import lanes as module
+from config.db.lanes import Lanes
+from config.errors import RetryLater
 
 
 async def test_one_at_a_time_by_key_and_first_come_first_served() -> None:

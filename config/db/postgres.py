@@ -8,9 +8,9 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from config import sqlstates
+from config.db import sqlstates
+from config.db.sqlstates import Fault, Kind
 from config.settings import Settings
-from config.sqlstates import Fault, Kind
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ async def connect_once(settings: Settings) -> asyncpg.Connection:
 
 
 def fault_of(error: BaseException) -> Fault | None:
-    """What an error means (config/sqlstates.py); None where PostgreSQL has no part in it."""
+    """What an error means (config/db/sqlstates.py); None where PostgreSQL has no part in it."""
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return sqlstates.CONFLICT  # planned for tables that have changed since; the next try plans anew
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate:

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.feed import anonymous
-from api.feed.anonymous import EXERCISES_STEPS, MUSCLES, PARTS, UNITS_STEPS, renewed, renewed_text, told
 from api.reference import data
 from api.workouts.rules import Set, WorkoutExercise, training_units
+from config.events import anonymous
+from config.events.anonymous import EXERCISES_STEPS, MUSCLES, PARTS, UNITS_STEPS, renewed, renewed_text, told
 
 # As the first version told it.
 OLD: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The JSON that the API answers with, errors included: one shape for HTTP, GraphQL's own on its path."""
+"""The JSON that is answered with, errors included: one shape for HTTP, GraphQL's own on its path."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.errors import ApiError
+from config.errors import ApiError
 
 GRAPHQL_PATH: Final = "/api/graphql"
 

@@ -8,10 +8,10 @@ import orjson
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import api.http
-from api.errors import BadInput
-from api.http import Answering, Guarding, check_host
-from api.server import listen, make_server
+import config.serving.http
+from config.errors import BadInput
+from config.serving.http import Answering, Guarding, check_host
+from config.serving.server import listen, make_server
 from config.settings import Settings
 
 SETTINGS = Settings()
@@ -71,7 +71,7 @@ async def test_an_outage_asks_to_come_back() -> None:
 
 async def test_a_body_that_dribbles_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen failing (for ever) without the deadline."""
-    monkeypatch.setattr(api.http, "HTTP_BODY_S", 0.05)
+    monkeypatch.setattr(config.serving.http, "HTTP_BODY_S", 0.05)
     dribble: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
     async with asyncio.timeout(20):
         status, headers, body = await ask(shell(crash), dribble, headers=[(b"content-length", b"100")])
@@ -99,7 +99,7 @@ def test_other_hosts_are_not(hosts: list[str]) -> None:
 
 async def test_a_head_that_dribbles_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also the second one of a connection. Seen failing (for ever) without the deadline: uvicorn has none."""
-    monkeypatch.setattr("api.connections.HTTP_HEAD_S", 0.5)
+    monkeypatch.setattr("config.serving.connections.HTTP_HEAD_S", 0.5)
     listener = listen("127.0.0.1", 0, "API_PORT")
     port = listener.getsockname()[1]
     server = make_server(shell(crash), SETTINGS)

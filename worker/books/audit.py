@@ -15,12 +15,21 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from api.queries import Query, load_queries
+from config.db.queries import Query, load_queries
 from config.limits import AUDIT_LATE_S, AUDIT_WINDOWS_RECOUNTED
 
 _WHOLE: Final = load_queries(__file__, "audit.sql")
 _WINDOW: Final = load_queries(__file__, "audit_window.sql")
 _WINDOWS: Final = load_queries(__file__, "audit_windows.sql")
+_NEWEST_WINDOW: Final = _WINDOWS["newest_window"]
+_EVENTS_DROPPED: Final = _WINDOWS["events_dropped"]
+_WAIT_FOR_RETENTION: Final = _WINDOWS["wait_for_retention"]
+_FORGET_WINDOWS: Final = _WINDOWS["forget_windows"]
+_ADD_WINDOW: Final = _WINDOWS["add_window"]
+_NOTE_AUDIT: Final = _WINDOWS["note_audit"]
+_WINDOW_HOLE: Final = _WINDOWS["window_hole"]
+_LAST_WINDOWS: Final = _WINDOWS["last_windows"]
+_COUNT_WINDOW: Final = _WINDOWS["count_window"]
 _PREPARE: Final = "prepare"
 CHECKS: Final = {name: query for name, query in _WHOLE.items() if name != _PREPARE}
 WINDOW_CHECKS: Final = {name: query for name, query in _WINDOW.items() if name != _PREPARE}
@@ -63,12 +72,12 @@ async def audit_next(connection: asyncpg.Connection, now: datetime, *, whole: bo
     how far it came only where nothing was found, so that a finding is found again until it is mended."""
     started = time.monotonic()
     through = now - timedelta(seconds=AUDIT_LATE_S)
-    newest = await connection.fetchval(_WINDOWS["newest_window"].sql)
+    newest = await connection.fetchval(_NEWEST_WINDOW.sql)
     whole = whole or newest is None
     began = BEGINNING if whole else newest
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_WHOLE[_PREPARE].sql if whole else _WINDOW[_PREPARE].sql)
-        dropped = await connection.fetchval(_WINDOWS["events_dropped"].sql)
+        dropped = await connection.fetchval(_EVENTS_DROPPED.sql)
         findings = await _of_windows(connection, _EVER if whole else AUDIT_WINDOWS_RECOUNTED)
         if whole:
             findings += await _found(connection, CHECKS)
@@ -77,15 +86,15 @@ async def audit_next(connection: asyncpg.Connection, now: datetime, *, whole: bo
         counts = await _count(connection, began, through) if began < through else None
     kind, took_s = "whole" if whole else "window", time.monotonic() - started
     async with connection.transaction(isolation="read_committed"):
-        await connection.execute(_WINDOWS["wait_for_retention"].sql)
+        await connection.execute(_WAIT_FOR_RETENTION.sql)
         # What was counted is no longer true where some of it was dropped since: the next audit counts it.
-        same = dropped == await connection.fetchval(_WINDOWS["events_dropped"].sql)
+        same = dropped == await connection.fetchval(_EVENTS_DROPPED.sql)
         if counts is not None and not findings and same:
             if whole:
-                await connection.execute(_WINDOWS["forget_windows"].sql)
+                await connection.execute(_FORGET_WINDOWS.sql)
             since = None if whole else began
-            await connection.execute(_WINDOWS["add_window"].sql, since, through, *(counts[name] for name in _COUNTS))
-        await connection.execute(_WINDOWS["note_audit"].sql, kind, now, through, len(findings), took_s)
+            await connection.execute(_ADD_WINDOW.sql, since, through, *(counts[name] for name in _COUNTS))
+        await connection.execute(_NOTE_AUDIT.sql, kind, now, through, len(findings), took_s)
     return Audit(kind, through, findings, took_s)
 
 
@@ -99,9 +108,9 @@ async def _found(connection: asyncpg.Connection, checks: Mapping[str, Query], *b
 
 async def _of_windows(connection: asyncpg.Connection, recounted: int) -> list[Finding]:
     """What is wrong with the windows themselves, the newest `recounted` of which are counted again."""
-    holes = await connection.fetch(_WINDOWS["window_hole"].sql, FINDINGS_PER_CHECK_MAX)
+    holes = await connection.fetch(_WINDOW_HOLE.sql, FINDINGS_PER_CHECK_MAX)
     findings = [Finding("window_hole", row["subject"], row["detail"]) for row in holes]
-    for window in await connection.fetch(_WINDOWS["last_windows"].sql, recounted):
+    for window in await connection.fetch(_LAST_WINDOWS.sql, recounted):
         now = await _count(connection, window["began"] or BEGINNING, window["through"])
         changed = [f"{name} {window[name]}, now {now[name]}" for name in _COUNTS if now[name] != window[name]]
         if changed:
@@ -110,7 +119,7 @@ async def _of_windows(connection: asyncpg.Connection, recounted: int) -> list[Fi
 
 
 async def _count(connection: asyncpg.Connection, began: datetime, through: datetime) -> Any:
-    return await connection.fetchrow(_WINDOWS["count_window"].sql, *_bounds(began, through)[:2], timeout=CHECK_S_MAX)
+    return await connection.fetchrow(_COUNT_WINDOW.sql, *_bounds(began, through)[:2], timeout=CHECK_S_MAX)
 
 
 def _bounds(began: datetime, through: datetime) -> tuple[UUID, UUID, datetime, datetime]:

@@ -1,4 +1,4 @@
-"""Every error that the API answers with: a stable code, its HTTP status, a message for the person who called. Pure.
+"""Every error that is answered over HTTP: a stable code, its HTTP status, a message for the person who called. Pure.
 
 Over HTTP: `{"error": {"code", "message", "statusCode"}}`; in GraphQL the same three in `extensions`.
 Messages hold nothing of the inside: no SQL, path, stack or secret.

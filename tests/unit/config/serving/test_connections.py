@@ -2,9 +2,9 @@
 
 import pytest
 
-from api.connections import Connections
 from config.awake import AwakeClock
 from config.limits import HTTP_HEAD_S, HTTP_KEEP_ALIVE_S, HTTP_SWEEP_S, HTTP_UNREAD_BYTES_PER_S_MIN, HTTP_UNREAD_LOOK_S
+from config.serving.connections import Connections
 
 PROXIES_KEEP_S = 60  # nginx and most balancers by themselves, and both as shipped
 

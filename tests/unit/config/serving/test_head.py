@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.head import CHUNKED, BadHead, judged, without_upgrade
+from config.serving.head import CHUNKED, BadHead, judged, without_upgrade
 
 HOST = (b"host", b"a.example")
 

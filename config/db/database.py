@@ -1,9 +1,9 @@
-"""The database as the API and the worker use it: reads, whole transactions with retries, named statements.
+"""The database as the API uses it: reads, whole transactions with retries, named statements.
 
 Reads are READ COMMITTED and take no part in conflicts. Writes are SERIALIZABLE and are repeated whole: after a
 serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505). Both are
 repeated where a migration or a pooler took their prepared statement away. Full jitter, bounds in config/limits.py, then
-RetryLater. Whatever else is the server's fault is RetryLater at once (config/sqlstates.py).
+RetryLater. Whatever else is the server's fault is RetryLater at once (config/db/sqlstates.py).
 """
 
 import asyncio
@@ -18,10 +18,12 @@ from typing import Any, TypeVar
 import asyncpg
 import structlog
 
-from api.errors import RetryLater
-from api.lanes import Lanes
-from api.queries import Query
-from api.shares import Share
+from config.db.lanes import Lanes
+from config.db.postgres import ERRORS, STALE, fault_of, leave_unfit, troubles
+from config.db.queries import Query
+from config.db.share import Share
+from config.db.sqlstates import Kind
+from config.errors import RetryLater
 from config.limits import (
     ANONYMOUS_READS_WAITING_MAX,
     CONNECTION_WAIT_S,
@@ -33,8 +35,6 @@ from config.limits import (
     TRANSACTION_TRIES,
 )
 from config.metrics import PG_TRANSACTION_RETRIES
-from config.postgres import ERRORS, STALE, fault_of, leave_unfit, troubles
-from config.sqlstates import Kind
 
 log = structlog.get_logger()
 
@@ -84,7 +84,7 @@ class Transaction:
 
 
 class Database:
-    """One process's use of a pool (config.postgres.make_pool). `chance` gives numbers in [0, 1), for the jitter."""
+    """One process's use of a pool (config.db.postgres.make_pool). `chance` gives numbers in [0, 1), for the jitter."""
 
     def __init__(self, pool: asyncpg.Pool, *, chance: Callable[[], float] = random.random) -> None:
         self.pool = pool

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
-from api.errors import RetryLater
+from config.errors import RetryLater
 from config.limits import LANE_WAIT_S, LANE_WAITING_MAX
 
 

@@ -12,10 +12,10 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.connections import Connections
-from api.protocol import HttpProtocol
 from config.addresses import networks
 from config.limits import HTTP_SWEEP_S, SHUTDOWN_S_MAX, TCP_KEEPALIVE_S, TCP_NOTSENT_LOWAT_BYTES, TCP_USER_TIMEOUT_MS
+from config.serving.connections import Connections
+from config.serving.protocol import HttpProtocol
 from config.settings import Settings
 
 BACKLOG: Final = 2_048
@@ -66,7 +66,7 @@ def make_server(app: ASGIApp, settings: Settings, files: int | None = None) -> u
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # api/http.py has the one rule about proxies
+        proxy_headers=False,  # config/serving/http.py has the one rule about proxies
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_S_MAX - _CLOSE_POOLS_S,
     )

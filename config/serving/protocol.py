@@ -1,8 +1,8 @@
 """HTTP/1.1 over one connection: uvicorn's protocol with what it lacks.
 
 One request at a time: llhttp is given no more than one message, and the next only when the answer before has left.
-So nothing is ever left in the parser that could become somebody's request. Heads are judged by `api.head`, and
-`api.connections` says who gets in and who is ended.
+So nothing is ever left in the parser that could become somebody's request. Heads are judged by head.py, and
+connections.py says who gets in and who is ended.
 """
 
 import socket
@@ -15,11 +15,11 @@ import orjson
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.connections import Connections, Place
-from api.errors import ApiError, BadInput, RateLimited
-from api.head import CHUNKED, BadHead, judged, without_upgrade
 from config import metrics
+from config.errors import ApiError, BadInput, RateLimited
 from config.limits import HEAD_BYTES_MAX, HTTP_HEADERS_MAX, HTTP_UNSENT_BYTES_HIGH
+from config.serving.connections import Connections, Place
+from config.serving.head import CHUNKED, BadHead, judged, without_upgrade
 
 _HEAD_END: Final = b"\r\n\r\n"
 _NO_LINGER: Final = struct.pack("ii", 1, 0)

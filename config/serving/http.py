@@ -7,7 +7,7 @@ hands the application a body that has arrived whole.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 from uuid import uuid4
@@ -19,9 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import error_response
-from api.bodies import HalfBodies, HalfBody
-from api.errors import (
+from config import metrics
+from config.addresses import address_group, client_address, host_name, is_inside, is_lenient, names_us, networks
+from config.db.postgres import fault_of
+from config.db.sqlstates import Kind
+from config.errors import (
     ApiError,
     BadInput,
     ClientLeft,
@@ -33,14 +35,11 @@ from api.errors import (
     RateLimited,
     RetryLater,
 )
-from api.web.page import csp
-from config import metrics
-from config.addresses import address_group, client_address, host_name, is_inside, is_lenient, names_us, networks
 from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
-from config.postgres import fault_of
+from config.serving.answers import error_response
+from config.serving.bodies import HalfBodies, HalfBody
 from config.settings import Settings
 from config.shares import Shares
-from config.sqlstates import Kind
 
 log = structlog.get_logger()
 
@@ -58,7 +57,10 @@ OPERATIONS: Final = frozenset({"/health", "/ready", "/metrics"})
 # Asked by balancers under whatever name they know this host, and also when the process is full; what they are told is
 # worth nothing to others.
 _DOORS: Final = frozenset({"/health", "/ready"})
-PAGES: Final = frozenset({"/"})
+
+# The Content-Security-Policy of a page, of the Host header that it was asked by, and whether a trusted proxy sent it.
+Policy = Callable[[str, bool], str]
+NO_POLICIES: Final[Mapping[str, Policy]] = {}
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _CORS_METHODS: Final = "GET, POST"
@@ -69,8 +71,10 @@ _EXPOSED: Final = "x-request-id, retry-after"
 class Answering:
     """Outermost: gives the request its id, dresses the answer, counts and logs it, turns a crash into a 500."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, policies: Mapping[str, Policy] = NO_POLICIES) -> None:
+        """`policies`: of the paths that are pages."""
         self._app = app
+        self._policies = policies
         self._origins = settings.origins
         self._trusted = networks(settings.trusted_proxies)
         self._settings = settings
@@ -108,9 +112,8 @@ class Answering:
             _observe(scope, answer, time.perf_counter() - started)
 
     def _page_policy(self, scope: Scope, headers: Headers) -> str | None:
-        if scope["path"] not in PAGES:
-            return None
-        return csp(self._settings, headers.get("host", ""), proxied=scope["state"]["proxied"])
+        policy = self._policies.get(scope["path"])
+        return None if policy is None else policy(headers.get("host", ""), scope["state"]["proxied"])
 
 
 class _Answer:

@@ -4,9 +4,9 @@ import asyncpg
 import pytest
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
-from config.postgres import fault_of
+from config.db.postgres import fault_of
+from config.db.sqlstates import Kind, of_state
 from config.redis import reason_of
-from config.sqlstates import Kind, of_state
 from tests.support.sabotage import OURS, STATES
 
 

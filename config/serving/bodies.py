@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.errors import RetryLater
+from config.errors import RetryLater
 from config.limits import HTTP_BODIES_BYTES_MAX, HTTP_BODIES_BYTES_PER_ADDRESS_MAX
 from config.shares import Shares
 

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-from api.errors import RetryLater
+from config.errors import RetryLater
 
 
 class Share(AbstractContextManager[None]):

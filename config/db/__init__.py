@@ -1,0 +1,1 @@
+"""PostgreSQL as the API and the worker use it: pool, transactions with retries, named statements. No gateway has it."""
