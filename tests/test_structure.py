@@ -68,6 +68,7 @@ SAID_ONCE: Final = (
     (r"\bCDLL\b", "config/prctl.py"),
     (r"EADDRINUSE|is in use: set", "config/listening.py"),
     (r"\"PUBLIC_(ANON|PROFILE)\"", "config/events/visibility.py"),
+    (r"(redis|pipe): Any\b", "config/redis.py"),  # RedisClient says what answers are
 )
 
 REGISTRY_HOSTS: Final = re.compile(
