@@ -30,11 +30,10 @@ from api.graphql.context import Makers
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
 from api.migrate import migrations
-from api.operations import Readiness
-from api.operations import routes as operations_routes
 from api.outbox import Wake
 from api.presence import schema as presence_schema
 from api.presence.service import Presence
+from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.web import page
@@ -48,6 +47,7 @@ from config.errors import ApiError
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
 from config.process import Lifetime
 from config.redis import AWAY
+from config.serving import operations
 from config.serving.answers import GRAPHQL_PATH
 from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
 from config.settings import Settings
@@ -96,7 +96,7 @@ class Api:
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
             *account_routes.routes(self._accounts(settings, self._db), self._signer, authenticate, settings),
-            *operations_routes(self.readiness),
+            *operations.routes(self.readiness.look),
             *page.routes(settings),
         ]
         self.application: ASGIApp = Answering(_Application(routes, settings), settings, page.policies(settings))

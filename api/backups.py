@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
+from api import ddl
 from api.migrate import MigrationError, migrate
 from config.db.postgres import ENCODING, unfit
 from config.settings import Settings, load
@@ -176,10 +177,10 @@ def dump(settings: Settings, now: datetime) -> Path:
 def check(settings: Settings, source: Programs, path: Path) -> None:
     """Restores the dump into a database of its own, which is dropped after it. Raises BackupError."""
     name = f"{source.env['PGDATABASE']}_backup_check"
-    drop = f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)"
+    drop = f"DROP DATABASE IF EXISTS {ddl.quoted(name)} WITH (FORCE)"
     source.psql(drop)
     try:
-        source.psql(f"CREATE DATABASE {_quoted(name)} TEMPLATE template0 ENCODING '{ENCODING}' LOCALE 'C'")
+        source.psql(f"CREATE DATABASE {ddl.quoted(name)} TEMPLATE template0 ENCODING '{ENCODING}' LOCALE 'C'")
         Programs(settings, name).load(path)
     finally:
         source.psql(drop)
@@ -242,10 +243,6 @@ def _keep(unfinished: Path, path: Path) -> None:
 def _complaint(command: Sequence[str], said: str) -> str:
     lines = [line for line in said.splitlines() if line.strip()]
     return f"{Path(command[0]).name}: {lines[0].removeprefix(f'{Path(command[0]).name}: ') if lines else 'failed'}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def main() -> None:

@@ -33,6 +33,11 @@ class LockedError(Exception):
     """A table was in use for as long as it was tried."""
 
 
+def quoted(name: str) -> str:
+    """A name as an identifier of SQL, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def statements(sql: str) -> list[str]:
     """The statements of a file, without the comments between them."""
     found, begun = [], ""

@@ -143,7 +143,8 @@ async def _ensure_role(connection: asyncpg.Connection, role: str, password: str 
         )
         await connection.execute(statement)
     kept = await connection.fetchval(
-        "SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = 0 AND setrole = $1::text::regrole", _quoted(role)
+        "SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = 0 AND setrole = $1::text::regrole",
+        ddl.quoted(role),
     )
     present = dict(line.split("=", 1) for line in kept or [])
     for name, value in ROLE_SETTINGS.items():
@@ -192,10 +193,6 @@ async def _apply(connection: asyncpg.Connection, files: list[Migration]) -> int:
 async def _grant(connection: asyncpg.Connection, role: str) -> None:
     await connection.execute("SELECT set_config('musclemap.app_role', $1, true)", role)
     await connection.execute((FOLDER / GRANTS).read_text("utf-8"))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,12 +4,11 @@ A cursor is opaque to clients: the base64url of the key's parts. It holds no sec
 always read with the reader's own rights.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from config import base64url
 from config.errors import BadInput
 from config.limits import PAGE_DEFAULT, PAGE_MAX
 
@@ -61,7 +60,7 @@ def make_page(rows: Sequence[Node], size: int, key: Callable[[Node], Sequence[ob
 def encode_cursor(*parts: object) -> str:
     """The cursor of a key; no part holds a |."""
     text = _SEPARATOR.join(str(part) for part in parts)
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return base64url.encode(text.encode())
 
 
 def decode_cursor(cursor: str, parts: int) -> list[str]:
@@ -69,9 +68,8 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
     try:
         if len(cursor) > _CURSOR_CHARS_MAX:
             raise bad_cursor()
-        padded = cursor + "=" * (-len(cursor) % 4)
-        found = base64.b64decode(padded, altchars=b"-_", validate=True).decode().split(_SEPARATOR)
-    except (binascii.Error, ValueError):
+        found = base64url.decode(cursor).decode().split(_SEPARATOR)
+    except ValueError:
         raise bad_cursor() from None
     if len(found) != parts:
         raise bad_cursor()

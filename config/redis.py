@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
@@ -69,9 +69,24 @@ class _Group:
 
 
 class RedisClient(Redis):
-    """redis-py's client. `turn` counts how often its connections were given up for an unfit server."""
+    """redis-py's client, whose answers are bytes. `turn` counts how often its connections were given up for an unfit
+    server."""
 
     group: _Group
+
+    if TYPE_CHECKING:  # the library says bytes or text for what a client that decodes nothing answers
+
+        async def get(self, name: str) -> bytes | None: ...  # type: ignore[override]
+        async def smembers(self, name: str) -> set[bytes]: ...  # type: ignore[override]
+        async def hgetall(self, name: str) -> dict[bytes, bytes]: ...  # type: ignore[override]
+        async def hmget(self, name: str, keys: Sequence[str], *more: str) -> list[bytes | None]: ...  # type: ignore[override]
+        async def rpop(self, name: str, count: int) -> list[bytes] | None: ...  # type: ignore[override]
+        async def scan(  # type: ignore[override]
+            self, cursor: int = 0, match: str | None = None, count: int | None = None
+        ) -> tuple[int, list[bytes]]: ...
+        async def hscan(  # type: ignore[override]
+            self, name: str, cursor: int = 0, match: str | None = None, count: int | None = None
+        ) -> tuple[int, dict[bytes, bytes]]: ...
 
     @property
     def turn(self) -> int:

@@ -61,6 +61,16 @@ FEATURE_MORE: Final[dict[str, frozenset[str]]] = {
 LOADS_QUERIES: Final = re.compile(r"^_[A-Z]+: Final = load_queries\(__file__(?:, \"\w+\.sql\")?\)$")
 NAMES_QUERY: Final = re.compile(r"^(_[A-Z0-9_]+): Final = _[A-Z]+\[\"(\w+)\"\]$")
 
+# What is said once: the spelling of it, and the one file of the product that has it.
+SAID_ONCE: Final = (
+    (r"urlsafe_b64|b2a_base64|a2b_base64|altchars", "config/base64url.py"),
+    (r"\"\+00:00\"", "config/times.py"),
+    (r"\bCDLL\b", "config/prctl.py"),
+    (r"EADDRINUSE|is in use: set", "config/listening.py"),
+    (r"\"PUBLIC_(ANON|PROFILE)\"", "config/events/visibility.py"),
+    (r"(redis|pipe): Any\b", "config/redis.py"),  # RedisClient says what answers are
+)
+
 REGISTRY_HOSTS: Final = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|npmjs\.com|files\.python|simple/$"
 )
@@ -179,6 +189,18 @@ def test_statements_are_loaded_and_named_in_one_way() -> None:
                 wrong.append(f"{name_of(path)}:{number}: _{named[2].upper()} is its name")
             elif not named and any(f'{one}["' in line for one in sets):
                 wrong.append(f"{name_of(path)}:{number}: look it up at import, so that a misspelt name fails there")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_some_things_are_said_once() -> None:
+    """Seen failing with a base64.urlsafe_b64encode in api/pages.py, and with "PUBLIC_ANON" in worker/translate.py."""
+    wrong = [
+        f"{name_of(path)}: {match[0]} is said in {place}"
+        for path in _python()
+        if not name_of(path).startswith(("tests/", "loadtest/"))
+        for spelling, place in SAID_ONCE
+        if name_of(path) != place and (match := re.search(spelling, path.read_text("utf-8")))
+    ]
     assert not wrong, "\n".join(wrong)
 
 

@@ -204,17 +204,16 @@ class Publisher:
         cursor = -1
         while cursor:
             cursor, keys = await self._redis.scan(max(cursor, 0), match=META_PATTERN, count=RELAY_PAGE)
-            found = [of_meta_key(key.decode("utf-8", "replace")) for key in keys if isinstance(key, bytes)]
+            found = [of_meta_key(key.decode("utf-8", "replace")) for key in keys]
             lists = [channel for channel in found if channel is not None and not channel.is_stream]
             for at in range(0, max(1, len(lists)), RELAY_REFILLS):  # a page without any lets batches pass too
                 yield lists[at : at + RELAY_REFILLS]
 
     async def _answer_requests(self) -> None:
         names = await self._redis.rpop(REFILL_LIST, RELAY_REFILLS)
-        if not isinstance(names, list):
+        if names is None:
             return
-        texts = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names]
-        asked = {channel for text in texts if (channel := of_tag(text)) is not None}
+        asked = {channel for name in names if (channel := of_tag(name.decode("utf-8", "replace"))) is not None}
         if asked:
             self._requests_at = 0.0  # there may be more
             partial = await self._feed.partial(list(asked))

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
 
+from config.db.columns import columns
 from config.db.database import Transaction
 from config.db.postgres import ERRORS, leave_unfit
 from config.db.queries import Query, load_queries
@@ -134,9 +135,9 @@ class RelayStore:
             if not rows:
                 return NOTHING
             if published:
-                await tx.execute(_MARK_PUBLISHED, *_columns((c.namespace, c.name, o) for c, o in published.items()))
+                await tx.execute(_MARK_PUBLISHED, *columns((c.namespace, c.name, o) for c, o in published.items()))
             renditions = translate([row["event"] for row in sorted(rows, key=lambda row: row["id"])])
-            firsts = await tx.fetch(_NUMBER, *_columns(_given(renditions))) if renditions else []
+            firsts = await tx.fetch(_NUMBER, *columns(_given(renditions))) if renditions else []
         bodies: dict[tuple[str, str], list[bytes]] = {}
         for rendition in renditions:
             bodies.setdefault((rendition.channel.namespace, rendition.channel.name), []).append(rendition.body)
@@ -154,7 +155,7 @@ class RelayStore:
         """Remembers that everything up to these offsets was published once."""
         if published:
             async with committed(self._pool) as tx:
-                await tx.execute(_MARK_PUBLISHED, *_columns((c.namespace, c.name, o) for c, o in published.items()))
+                await tx.execute(_MARK_PUBLISHED, *columns((c.namespace, c.name, o) for c, o in published.items()))
 
     async def unpublished(self) -> AsyncIterator[list[Channel]]:
         """Channels with events that were not marked as published: for each RELAY_WALK channels that were looked at one
@@ -176,9 +177,9 @@ class RelayStore:
 
     async def missing(self, after: Mapping[Channel, int], most: int) -> list[Append]:
         """For each channel at most `most` entries after the offset given, ready to be appended."""
-        columns = _columns((c.namespace, c.name, offset) for c, offset in after.items())
+        after_each = columns((c.namespace, c.name, offset) for c, offset in after.items())
         async with committed(self._pool) as tx:
-            rows = await tx.fetch(_MISSING_POSITIONS, *columns, most)
+            rows = await tx.fetch(_MISSING_POSITIONS, *after_each, most)
         bodies: dict[tuple[str, str], list[bytes]] = {}
         for row in rows:
             bodies.setdefault(_key(row), []).append(_body(_key(row), row))
@@ -254,9 +255,4 @@ def _channels(rows: Iterable[Any]) -> list[Channel]:
 
 
 def _names(channels: Iterable[Channel]) -> tuple[list[Any], ...]:
-    return _columns(((c.namespace, c.name) for c in channels), 2)
-
-
-def _columns(rows: Iterable[tuple[Any, ...]], width: int = 0) -> tuple[list[Any], ...]:
-    """Rows as one list per column, the form in which `unnest` takes them."""
-    return tuple(list(column) for column in zip(*rows, strict=True)) or tuple([] for _ in range(width))
+    return columns(((c.namespace, c.name) for c in channels), 2)

@@ -16,6 +16,7 @@ import orjson
 
 from config.events import anonymous, followers
 from config.events.visibility import Visibility
+from config.times import iso_z
 from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
 
 
@@ -54,7 +55,7 @@ def translate(event: Mapping[str, Any], anonymous_id: UUID) -> list[Rendition]:
     def rendition(
         channel: Channel, identity: UUID, when: datetime, who: object, told: object, v: int = version
     ) -> Rendition:
-        body = {"id": str(identity), "v": v, "type": kind, "created_at": _text(when), "actor": who, "data": told}
+        body = {"id": str(identity), "v": v, "type": kind, "created_at": iso_z(when), "actor": who, "data": told}
         return Rendition(channel, identity, when, orjson.dumps(body))
 
     renditions = [rendition(user_channel(user_id), event_id, at, actor, data)]
@@ -65,8 +66,3 @@ def translate(event: Mapping[str, Any], anonymous_id: UUID) -> list[Rendition]:
         minute = at.replace(second=0, microsecond=0)
         renditions.append(rendition(COMMUNITY, anonymous_id, minute, None, told, v))
     return renditions
-
-
-def _text(at: datetime) -> str:
-    """ISO 8601 in UTC with Z; events come in UTC."""
-    return at.isoformat().replace("+00:00", "Z")

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 import structlog
@@ -117,7 +117,7 @@ class Revocations:
 
     async def read(self) -> None:
         """Takes over what is new in the set: also users, and sessions that others ended. Raises as Redis does."""
-        pipe: Any = self._redis.pipeline(transaction=False)
+        pipe = self._redis.pipeline(transaction=False)
         pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)  # before the set, which may become whole in between
         since = self._since(self._read_until, self._clock())
         pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)

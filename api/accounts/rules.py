@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from base64 import urlsafe_b64encode
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -19,6 +18,7 @@ from uuid import UUID
 import msgspec
 
 from api.accounts.names import normal_name
+from config import base64url
 from config.errors import BadInput
 from config.limits import (
     EMAIL_CHARS_MAX,
@@ -96,7 +96,7 @@ def successor(token: str, secret: bytes) -> str:
     Being a function of the old one, it is the same for each of several requests that present the old one at once
     (two tabs, a repeated request): all of them hold the one living token, and the chain never forks.
     """
-    return urlsafe_b64encode(hmac.digest(secret, token.encode(), "sha256")).rstrip(b"=").decode()
+    return base64url.encode(hmac.digest(secret, token.encode(), "sha256"))
 
 
 def registration(email: str, password: str, name: str) -> Registration:

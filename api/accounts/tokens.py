@@ -6,7 +6,6 @@ import hmac
 import os
 import secrets
 import sys
-from base64 import urlsafe_b64encode
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.accounts.rules import REFRESH_TOKEN_BYTES, User
+from config import base64url
 from config.ids import uuid7
 from config.jwks import public_keys
 from config.settings import Settings
@@ -89,10 +89,11 @@ def load_signer(settings: Settings) -> Signer:
 def public_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, str]:
     """The public key as a JWK (RFC 7517) with its thumbprint as `kid`."""
     numbers = key.public_numbers()
-    x, y = (_base64url(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    x, y = (base64url.encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
     # RFC 7638, 3.2: the required members in the order of their names, without blanks.
     thumbprint = hashlib.sha256(f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest()
-    return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": _base64url(thumbprint), "alg": ALGORITHM, "use": "sig"}
+    kid = base64url.encode(thumbprint)
+    return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "alg": ALGORITHM, "use": "sig"}
 
 
 def _development_key(settings: Settings) -> bytes:
@@ -117,7 +118,3 @@ def _write_new_key(path: Path) -> None:
         os.link(draft, path)
     finally:
         draft.unlink()
-
-
-def _base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()

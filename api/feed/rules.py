@@ -13,20 +13,10 @@ import orjson
 
 from api.pages import bad_cursor, decode_cursor, encode_cursor
 from config.events import anonymous, followers
+from rt.feed.positions import Position
 from rt.wire.channels import COMMUNITY, Channel, user_channel
 
 _POSITION = re.compile(r"([0-9A-Za-z_-]{1,64}):([0-9]{1,16})")
-
-
-class Position(msgspec.Struct, frozen=True):
-    """A place in a channel: the newest event at or before it has `offset`; 0 = before the first."""
-
-    epoch: str
-    offset: int
-
-    @property
-    def cursor(self) -> str:
-        return encode_cursor(f"{self.epoch}:{self.offset}")
 
 
 class FeedEvent(msgspec.Struct, frozen=True):
@@ -38,7 +28,7 @@ class FeedEvent(msgspec.Struct, frozen=True):
 
     @property
     def cursor(self) -> str:
-        return self.position.cursor
+        return cursor_of(self.position)
 
 
 class FeedPage(msgspec.Struct, frozen=True):
@@ -47,6 +37,11 @@ class FeedPage(msgspec.Struct, frozen=True):
     events: tuple[FeedEvent, ...]
     position: Position
     has_next: bool
+
+
+def cursor_of(position: Position) -> str:
+    """What stands for the position in pages."""
+    return encode_cursor(f"{position.epoch}:{position.offset}")
 
 
 def decode_position(cursor: str) -> Position:

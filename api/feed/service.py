@@ -1,10 +1,11 @@
 """The use case of feeds: a page of one channel."""
 
 from api.feed import store
-from api.feed.rules import FeedEvent, FeedPage, Position, decode_position, event_of
+from api.feed.rules import FeedEvent, FeedPage, decode_position, event_of
 from api.pages import page_size
 from config.db.database import Database
 from config.errors import BadInput
+from rt.feed.positions import Position
 from rt.wire.channels import Channel
 
 

@@ -5,12 +5,14 @@ from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLScalarType
 
+from config.times import iso_z
+
 _CHARS_MAX: Final = 40
 
 
 def to_text(moment: datetime) -> str:
     """`2026-11-20T18:05:09.250Z`: UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_z(moment, "milliseconds")
 
 
 def to_moment(value: object) -> datetime:

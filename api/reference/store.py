@@ -1,6 +1,6 @@
 """Reference data in PostgreSQL: rows to values and back; decides nothing."""
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ from api.reference.rules import (
     assemble,
     by_activation,
 )
+from config.db.columns import columns
 from config.db.database import Transaction
 from config.db.queries import load_queries
 
@@ -38,13 +39,13 @@ async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
     What is no longer in the set stays in the tables, because workouts refer to it.
     """
     tx = Transaction(connection)
-    await tx.execute(_UPSERT_MUSCLES, *_columns((m.id, m.slug, m.name, m.bias_weight) for m in data.muscles))
-    await tx.execute(_UPSERT_EQUIPMENT, *_columns((e.id, e.slug, e.name) for e in data.equipment))
+    await tx.execute(_UPSERT_MUSCLES, *columns((m.id, m.slug, m.name, m.bias_weight) for m in data.muscles))
+    await tx.execute(_UPSERT_EQUIPMENT, *columns((e.id, e.slug, e.name) for e in data.equipment))
     await tx.execute(
         _UPSERT_EXERCISES,
-        *_columns((e.id, e.slug, e.name, e.equipment.id if e.equipment else None) for e in data.exercises),
+        *columns((e.id, e.slug, e.name, e.equipment.id if e.equipment else None) for e in data.exercises),
     )
-    exercises, muscles, percents = _columns(
+    exercises, muscles, percents = columns(
         (exercise.id, activation.muscle.id, activation.percent)
         for exercise in data.exercises
         for activation in exercise.muscles
@@ -76,7 +77,3 @@ async def read(tx: Transaction) -> ReferenceData:
         for row in await tx.fetch(_ALL_EXERCISES)
     ]
     return assemble(muscles.values(), equipment.values(), exercises)
-
-
-def _columns(rows: Any) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

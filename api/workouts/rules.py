@@ -27,6 +27,7 @@ from config.limits import (
     SETS_PER_EXERCISE_MAX,
     WEIGHT_KG_MAX,
 )
+from config.times import iso_z
 
 PERFORMED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -157,7 +158,7 @@ def event_data(workout: Workout) -> dict[str, Any]:
     """`data` of `workout_completed`, version 1."""
     return {
         "workout_id": str(workout.id),
-        "performed_at": workout.performed_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "performed_at": iso_z(workout.performed_at),
         "total_tu": workout.total_tu,
         "exercises": [
             {"slug": one.exercise.slug, "name": one.exercise.name, "sets": len(one.sets), "reps": one.reps}

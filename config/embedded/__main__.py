@@ -4,9 +4,9 @@ import signal
 import sys
 import threading
 
-from config.embedded.child import die_with_parent
 from config.embedded.errors import StoreError
 from config.embedded.stores import Stores
+from config.prctl import die_with_parent
 from config.settings import load
 
 WATCH_S = 0.2

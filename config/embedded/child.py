@@ -1,7 +1,6 @@
 """A program that lives no longer than we do, in a session of its own so that Ctrl-C does not reach it."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,26 +11,13 @@ from typing import BinaryIO, Final
 
 from config.embedded.account import Account
 from config.embedded.errors import StoreError
+from config.prctl import die_with_parent
 
-PR_SET_PDEATHSIG: Final = 1  # prctl(2)
-PR_SET_CHILD_SUBREAPER: Final = 36
 # For a store: nothing of PGPORT, LD_LIBRARY_PATH and their like may reach it.
 CLEAN: Final = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 POLL_S: Final = 0.01
 LOG_LINES_SHOWN: Final = 5
 LOG_BYTES_MAX: Final = 8 * 1024 * 1024  # then a start puts it aside, over the one that was aside before
-
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)  # resolved here: between fork and exec is no place to load a library
-
-
-def die_with_parent(number: signal.Signals) -> None:
-    """Has the kernel send this process `number` when the thread that started it ends, also by kill -9."""
-    _LIBC.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-
-
-def adopt_orphans() -> None:
-    """Has what our children leave behind become our own children, so that `end_descendants` finds it."""
-    _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def start(

@@ -4,6 +4,8 @@ import secrets
 import socket
 from typing import Final
 
+from config.listening import trouble
+
 HOST: Final = "127.0.0.1"
 # Above what services are known by, and below what Linux gives to connections that go out: one of those would take a
 # port between the moment when it is chosen and the moment when a server listens there.
@@ -14,15 +16,8 @@ _ours: set[int] = set()
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now. A plain bind: one with SO_REUSEPORT would hide another server."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what lingers in TIME_WAIT is no server
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+    """Whether a server could listen there now."""
+    return trouble(host, port, "") is None
 
 
 def free_port(wanted: int = 0) -> int:

@@ -18,8 +18,9 @@ from typing import Final
 
 from config.embedded import child
 from config.embedded.errors import StoreError
-from config.embedded.ports import is_free
 from config.embedded.stores import Stores
+from config.listening import trouble
+from config.prctl import adopt_orphans, die_with_parent
 from config.secret_files import SUFFIX
 from config.settings import Settings, load
 
@@ -144,8 +145,9 @@ def _check_ports(settings: Settings) -> None:
         if port in seen:
             raise RunError(f"{name} and {seen[port]} are both {port}: set one of them to another port")
         seen[port] = name
-        if not is_free(getattr(settings, f"{role}_host"), port):
-            raise RunError(f"port {port} is in use: set {name} to a free one")
+        found = trouble(getattr(settings, f"{role}_host"), port, name)
+        if found is not None:
+            raise RunError(found)
 
 
 def _address(settings: Settings, role: str) -> tuple[str, int]:
@@ -175,8 +177,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, run.on_signal)
     if "--die-with-parent" in sys.argv[1:]:
-        child.die_with_parent(signal.SIGTERM)
-    child.adopt_orphans()
+        die_with_parent(signal.SIGTERM)
+    adopt_orphans()
     try:
         run.whole(load())
     except (RunError, StoreError) as error:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import socket
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp
 
 from config.addresses import networks
 from config.limits import HTTP_SWEEP_S, SHUTDOWN_S_MAX, TCP_KEEPALIVE_S, TCP_NOTSENT_LOWAT_BYTES, TCP_USER_TIMEOUT_MS
+from config.listening import TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT, family_of, why_not
 from config.serving.connections import Connections
 from config.serving.protocol import HttpProtocol
 from config.settings import Settings
@@ -21,30 +21,24 @@ from config.settings import Settings
 BACKLOG: Final = 2_048
 _CLOSE_POOLS_S: Final = 2  # of SHUTDOWN_S_MAX, for what comes after the last answer
 _TICKS_PER_SWEEP: Final = HTTP_SWEEP_S * 10  # uvicorn ticks every 0.1 s
-# Linux, not in the socket module of 3.11.
-_TCP_USER_TIMEOUT: Final = 18
-_TCP_NOTSENT_LOWAT: Final = 25
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:
     """A listening socket; a port in use ends the process with one line that says which `setting` to change."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family_of(host), socket.SOCK_STREAM)
     # REUSEADDR alone: a restart may take over from TIME_WAIT, and a port that somebody serves is refused.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # What is accepted inherits these: a peer that is gone or takes nothing shows, and the kernel hides little of it.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TCP_KEEPALIVE_S)
-    listener.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
-    listener.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, TCP_NOTSENT_LOWAT_BYTES)
+    listener.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    listener.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_NOTSENT_LOWAT_BYTES)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        if error.errno == errno.EADDRINUSE:
-            sys.exit(f"port {port} is in use: set {setting} to a free one")
-        sys.exit(f"cannot listen on {host} port {port}: {error.strerror}")
+        sys.exit(why_not(error, host, port, setting))
     listener.setblocking(False)
     return listener
 

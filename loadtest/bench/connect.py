@@ -153,7 +153,7 @@ class Meter:
     def __init__(self, server: str, pid: int, redis: RedisClient) -> None:
         self.server = server
         self._pid = pid
-        self._redis: Any = redis
+        self._redis = redis
         self._last = (0.0, 0.0)
 
     async def read(self) -> tuple[float, float]:

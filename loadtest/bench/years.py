@@ -19,7 +19,7 @@ from uuid import UUID
 import asyncpg
 
 from api.credits.service import Credits
-from api.feed.rules import Position
+from api.feed.rules import cursor_of
 from api.feed.service import Feeds
 from api.outbox import Wake
 from api.pages import encode_cursor
@@ -34,6 +34,7 @@ from config.redis import RedisClient
 from config.redis import connect as connect_redis
 from config.settings import Settings
 from loadtest.bench.years_fill import fill
+from rt.feed.positions import Position
 from rt.feed.store import FeedStore
 from rt.wire.channels import COMMUNITY, history_key, meta_key, profile_channel, user_channel
 from worker.books.audit import audit_next
@@ -117,7 +118,7 @@ class Side:
         ledger = await self.pool.fetchval("SELECT version FROM credit_balances ORDER BY version DESC LIMIT 1")
         rows = {}
         for where, share in (("newest", None), ("middle", 0.5), ("oldest", 0.0)):
-            after = None if share is None else Position(epoch, int(head * share) + 20).cursor
+            after = None if share is None else cursor_of(Position(epoch, int(head * share) + 20))
             before = None if share is None else encode_cursor(int(ledger * share) + 20)
             feed_ms = await _mean_ms(partial(Feeds(self.db).page, COMMUNITY, 20, after))
             ledger_ms = await _mean_ms(partial(Credits(self.db).ledger, self.users[0], 20, before))

@@ -5,7 +5,6 @@ fixed set by `kid`; anything in the header that would bring its own key is never
 """
 
 import re
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from hashlib import blake2b
 from hmac import compare_digest
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, Ellip
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from config import base64url
 from config.limits import CHANNEL_TOKEN_S_MAX, CLOCK_LEEWAY_S, TOKEN_CHARS_MAX
 from rt.wire.audience import Audience
 from rt.wire.channels import is_id
@@ -31,15 +31,6 @@ TIERS: Final = frozenset({"free", "premium"})  # what a signed-in client may be
 _COMPACT = re.compile(r"[A-Za-z0-9_-]{1,1000}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 _AUDIENCES: Final[dict[str, Audience]] = {"everyone": "everyone", "followers": "followers", "nobody": "nobody"}
 _NUMBER_MAX: Final = 1 << 53
-_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/***")  # what is not of the alphabet stays foreign
-_ANY: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-_LAST: Final[tuple[frozenset[str], ...]] = (
-    _ANY | {""},
-    frozenset(),
-    frozenset("AQgw"),
-    frozenset("AEIMQUYcgkosw048"),
-)  # by length modulo 4
 _SHA256: Final = ECDSA(SHA256())
 
 
@@ -146,7 +137,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def sign_ticket(ticket: Ticket, secret: bytes) -> str:
     """The ticket as text: `{payload}.{mac}`, both base64url."""
     payload = msgspec.msgpack.encode(ticket)
-    return f"{_encode(payload)}.{_encode(_mac(secret, payload))}"
+    return f"{base64url.encode(payload)}.{base64url.encode(_mac(secret, payload))}"
 
 
 def verify_ticket(text: str, secrets: tuple[bytes, ...], now: float) -> Ticket:
@@ -155,7 +146,7 @@ def verify_ticket(text: str, secrets: tuple[bytes, ...], now: float) -> Ticket:
         raise TokenInvalid("length")
     head, _, tail = text.partition(".")
     try:
-        payload, mac = _decode(head), _decode(tail)
+        payload, mac = base64url.decode(head), base64url.decode(tail)
     except ValueError:
         raise TokenInvalid("form") from None
     if not any(compare_digest(_mac(secret, payload), mac) for secret in secrets):
@@ -183,7 +174,8 @@ def _verified(token: str, keys: Keys, typ: str, issuer: str, audience: str) -> d
     signed, _, tail = token.rpartition(".")
     head, _, body = signed.partition(".")
     try:
-        header, payload, signature = orjson.loads(_decode(head)), _decode(body), _decode(tail)
+        header = orjson.loads(base64url.decode(head))
+        payload, signature = base64url.decode(body), base64url.decode(tail)
     except ValueError:
         raise TokenInvalid("header") from None
     if not isinstance(header, dict) or header.get("alg") != "ES256" or header.get("typ") != typ or "crit" in header:
@@ -238,15 +230,3 @@ def _id(claims: dict[str, Any], name: str) -> str:
     if not is_id(value):
         raise TokenInvalid(name)
     return value
-
-
-def _encode(data: bytes) -> str:
-    return b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode()
-
-
-def _decode(text: str) -> bytes:
-    """base64url without padding, in its one spelling: the bits left over are zero. Raises ValueError."""
-    over = len(text) % 4
-    if text[-1:] not in _LAST[over]:
-        raise ValueError("not the one spelling")
-    return a2b_base64(text.encode().translate(_FROM_URL) + b"=" * (-over % 4), strict_mode=True)

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from config.bucket import refilled
 from config.limits import DIGEST_BURST_S, DIGEST_SAMPLE_EVENTS, FRAME_BYTES_MAX
 from rt.wire.channels import Channel, ChannelKind
 from rt.wire.frames import text_frame
@@ -31,7 +32,7 @@ class Rate:
 
     def refresh(self, now: float) -> None:
         """Lets time pass; `now` of one steady clock, seconds."""
-        self._frames = min(self._burst, self._frames + max(0.0, now - self._at) * self._per_s)
+        self._frames = refilled(self._frames, max(0.0, now - self._at), self._per_s, self._burst)
         self._at = now
 
     @property

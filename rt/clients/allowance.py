@@ -5,6 +5,7 @@ A token bucket of MESSAGES_BURST that fills with MESSAGES_PER_S; errors in a win
 
 from collections import deque
 
+from config.bucket import refilled
 from config.limits import (
     ERROR_WINDOW_S,
     ERRORS_PER_WINDOW_MAX,
@@ -36,9 +37,7 @@ class Allowance:
 
     def may_speak(self, now: float, price: float = 1.0) -> bool:
         """Whether it may say this, which then counts."""
-        left = self._tokens + (now - self._tokens_at) * MESSAGES_PER_S
-        if left > MESSAGES_BURST:
-            left = float(MESSAGES_BURST)
+        left = refilled(self._tokens, now - self._tokens_at, MESSAGES_PER_S, MESSAGES_BURST)
         self._tokens_at = now
         spoken = left >= price
         self._tokens = left - price if spoken else left

@@ -7,7 +7,6 @@ Revocations come twice: at once over the bus, and by the poll from the set that 
 import asyncio
 import secrets
 import time
-from typing import Any
 
 import structlog
 
@@ -31,7 +30,7 @@ class FactsRefresh:
     def __init__(self, settings: Settings, redis: RedisClient, gateway: Gateway, loader: Loader) -> None:
         self.away = True
         self.fault = ""  # what Redis cannot do, where it says so
-        self._redis: Any = redis
+        self._redis = redis
         self._gateway = gateway
         self._loader = loader
         self._own_keys = bool(settings.jwt_public_keys)

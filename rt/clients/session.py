@@ -18,6 +18,7 @@ from config.limits import (
     SOCKET_LIFE_S_MAX,
     SUBSCRIPTIONS_PER_CONNECTION_MAX,
 )
+from config.times import iso_z
 from rt.auth import tokens
 from rt.auth.tokens import Access, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.clients.allowance import Allowance
@@ -362,4 +363,4 @@ class Session(Allowance):
 
 
 def _iso(unix: float) -> str:
-    return datetime.fromtimestamp(int(unix), UTC).isoformat().replace("+00:00", "Z")
+    return iso_z(datetime.fromtimestamp(int(unix), UTC))

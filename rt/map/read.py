@@ -32,7 +32,7 @@ async def totals(redis: RedisClient) -> Totals:
 async def cells(redis: RedisClient, bounds: Bounds, zoom: int) -> Shown:
     """The cells whose centre is in `bounds`. Raises as `totals`, ValueError for a zoom that is none."""
     seen = view(bounds, zoom)
-    answers: Any = await redis.hmget(TILES_KEY, [f"{seen.resolution}/{tile}" for tile in seen.tiles])
+    answers = await redis.hmget(TILES_KEY, [f"{seen.resolution}/{tile}" for tile in seen.tiles])
     stored = [orjson.loads(answer) for answer in answers if answer]
     return Shown(
         seen.resolution,
@@ -41,5 +41,5 @@ async def cells(redis: RedisClient, bounds: Bounds, zoom: int) -> Shown:
 
 
 async def _get(redis: RedisClient, key: str) -> Any:
-    stored: Any = await redis.get(key)
+    stored = await redis.get(key)
     return orjson.loads(stored) if stored else None

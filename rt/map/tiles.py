@@ -99,7 +99,7 @@ class MapView:
         self, redis: RedisClient, *, gather_s: float = MAP_GATHER_S, busy: Callable[[], bool] = lambda: False
     ) -> None:
         self.loads = 0
-        self._redis: Any = redis
+        self._redis = redis
         self._tiles: dict[TileKey, _Tile] = {}
         self._views: dict[tuple[int, tuple[str, ...]], _View] = {}
         self._viewers: dict[Viewer, _View] = {}

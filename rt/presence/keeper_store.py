@@ -65,7 +65,7 @@ class KeeperStore:
     def __init__(self, redis: RedisClient, holder: str, partitions: int) -> None:
         self.term = 0
         # The client's types cover text and bytes answers; ours are always bytes.
-        self._redis: Any = redis
+        self._redis = redis
         self._holder = holder
         self._keys = [partition_keys(n) for n in range(partitions)]
         self._reap = partition_script("reap")

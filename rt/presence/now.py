@@ -105,7 +105,7 @@ class NowStore:
 
     def __init__(self, redis: RedisClient, partitions: int) -> None:
         # The client's types cover text and bytes answers; ours are always bytes.
-        self._redis: Any = redis
+        self._redis = redis
         self._partitions = partitions
         self._records = [partition_keys(n)[2] for n in range(partitions)]
 
@@ -168,7 +168,7 @@ async def buckets(redis: RedisClient, minutes: int) -> list[Bucket]:
     """The last `minutes` by Redis' clock, oldest first; raises RedisError, OSError or TimeoutError."""
     unix_s, _ = await redis.time()
     wanted = range(unix_s // MINUTE_S - minutes + 1, unix_s // MINUTE_S + 1)
-    pipe: Any = redis.pipeline(transaction=False)
+    pipe = redis.pipeline(transaction=False)
     for minute in wanted:
         pipe.get(published_key(minute))
     answers: Sequence[bytes | None] = await pipe.execute()

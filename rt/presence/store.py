@@ -128,7 +128,7 @@ class PresenceStore:
         """Remembers these places for PRESENCE_PLACE_KEPT_S; returns where each user was before, on any connection."""
         before: list[Place | None] = []
         for chunk in chunks(places):
-            pipe: Any = self._redis.pipeline(transaction=False)
+            pipe = self._redis.pipeline(transaction=False)
             for user, cell, at_ms in chunk:
                 key = f"presence:{{p{partition_of(user, self._partitions)}}}:place:{user}"
                 pipe.set(key, f"{cell} {at_ms}", ex=PRESENCE_PLACE_KEPT_S, get=True)

@@ -6,11 +6,11 @@ result lies in pages that all processes share; done after it, each of them has a
 
 import socket
 import time
-from base64 import urlsafe_b64encode
 from typing import Final
 
 import uvloop
 
+from config import base64url
 from config.settings import Settings
 from rt.auth.tokens import ACCESS_TYPE, Keys, TokenInvalid, verify_access
 from rt.metrics import Board
@@ -30,8 +30,8 @@ def warm_up(settings: Settings) -> None:
 
 
 def _refuse() -> None:
-    head = urlsafe_b64encode(b'{"alg":"ES256","typ":"%s","kid":"warm-up"}' % ACCESS_TYPE.encode()).decode()
-    token = f"{head.rstrip('=')}.e30.{'A' * 86}"
+    head = base64url.encode(b'{"alg":"ES256","typ":"%s","kid":"warm-up"}' % ACCESS_TYPE.encode())
+    token = f"{head}.e30.{'A' * 86}"
     try:
         verify_access(token, Keys.from_jwks(_KEY), "", "", time.time())
     except TokenInvalid:

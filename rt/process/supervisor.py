@@ -4,8 +4,6 @@ No event loop here. Each child has its own listener on the port, made before the
 replaced finds its queue where it was; options set on a listener are inherited by the sockets it accepts.
 """
 
-import ctypes
-import errno
 import gc
 import os
 import signal
@@ -23,6 +21,8 @@ from config.limits import (
     TCP_RECEIVE_BYTES,
     TCP_USER_TIMEOUT_MS,
 )
+from config.listening import TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT, family_of, trouble
+from config.prctl import die_with_parent
 from config.process import Lifetime, allow_open_files, configure_logging, run
 from config.redis import connect
 from config.settings import Settings
@@ -33,10 +33,6 @@ from rt.process.server import serve
 
 log = structlog.get_logger()
 
-_prctl: Final = ctypes.CDLL(None).prctl
-_PR_SET_PDEATHSIG: Final = 1
-_TCP_NOTSENT_LOWAT: Final = 25
-_TCP_USER_TIMEOUT: Final = 18
 _BACKLOG: Final = 4096
 _KEEPER: Final = "keeper"
 PORT_TRIES: Final = 5
@@ -45,16 +41,15 @@ PORT_TRY_S: Final = 0.1
 
 def listener(host: str, port: int) -> socket.socket:
     """A listener of one child. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    made = socket.socket(family_of(host), socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, TCP_RECEIVE_BYTES)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TCP_KEEPALIVE_S)
-    made.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
-    made.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, TCP_NOTSENT_LOWAT_BYTES)
+    made.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    made.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_NOTSENT_LOWAT_BYTES)
     made.bind((host, port))
     made.listen(_BACKLOG)
     made.setblocking(False)
@@ -67,28 +62,12 @@ def require_free(host: str, port: int) -> None:
     Children of a gateway that was killed a moment ago are given that moment to die.
     """
     for _ in range(PORT_TRIES):
-        if _trouble(host, port) is None:
+        if trouble(host, port, "RT_PORT") is None:
             return
         time.sleep(PORT_TRY_S)
-    trouble = _trouble(host, port)
-    if trouble is not None:
-        sys.exit(trouble)
-
-
-def _trouble(host: str, port: int) -> str | None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except PermissionError:
-            return f"port {port} may not be used by this account: set RT_PORT to one above 1023"
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return f"port {port} is in use: set RT_PORT to a free one"
-            return f"cannot listen on {host}: {error.strerror}; set RT_HOST to an address of this machine"
-    return None
+    found = trouble(host, port, "RT_PORT")
+    if found is not None:
+        sys.exit(found)
 
 
 class Supervisor:
@@ -135,7 +114,7 @@ class Supervisor:
 
     def _be_child(self, role: int | str) -> None:
         """Never returns."""
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent(signal.SIGKILL)
         if os.getppid() != self._parent:
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from config.times import iso_z
 from rt.wire.frames import text_frame
 
 # Pub/Sub channels that are no feed.
@@ -103,7 +104,7 @@ def decode_presence(payload: bytes) -> bytes | None:
         return None
     if parts[2] not in (b"online", b"training", b"offline") or not parts[1].translate(None, b"-_").isalnum():
         return None
-    seen = datetime.fromtimestamp(int(parts[3]) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seen = iso_z(datetime.fromtimestamp(int(parts[3]) / 1000, UTC), "milliseconds")
     return text_frame(
         b'{"type":"presence","user":"%b","state":"%b","last_seen":"%b"}' % (parts[1], parts[2], seen.encode())
     )

@@ -7,12 +7,13 @@ import orjson
 import pytest
 
 from api import outbox
-from api.feed.rules import Position, community_feed, dashboard
+from api.feed.rules import community_feed, cursor_of, dashboard
 from api.feed.service import Feeds
 from config.db.database import Transaction
 from config.errors import BadInput
 from config.ids import uuid7
 from config.redis import connect as connect_redis
+from rt.feed.positions import Position
 from rt.wire.bus import RELAY_WAKE_CHANNEL
 from tests.support.ledger import NOW, Ledger, connection, ledger, query
 from tests.support.stores import Database
@@ -56,7 +57,7 @@ async def test_pages_go_back_without_hole_or_repeat(books: Ledger, database: Dat
 
 async def test_a_cursor_from_before_a_restore_is_said_to_be_one(books: Ledger) -> None:
     with pytest.raises(BadInput) as caught:
-        await Feeds(books.db).page(community_feed(), after=Position("another", 5).cursor)
+        await Feeds(books.db).page(community_feed(), after=cursor_of(Position("another", 5)))
     assert caught.value.field == "after"
 
 

@@ -114,7 +114,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],
         "api/entitlements/queries.sql: entitlements": [(heavy, NOW)],
         "api/feed/queries.sql: page": positions,
-        "api/operations.sql: newest_migration": [()],
+        "api/readiness.sql: newest_migration": [()],
         "api/outbox.sql: append_event": [
             (uuid7(), NOW, ours, "workout_completed", 1, account, heavy, "Ann", ["PUBLIC_ANON"], "{}")
         ],

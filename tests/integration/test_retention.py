@@ -107,7 +107,7 @@ async def test_months_over_their_term_go_and_all_else_stays_dense(books: Ledger,
         assert await pages(books, dashboard(heavy)) == list(range(500, 0, -1))
         assert await owner.fetchval("SELECT count(*) FROM workouts") == WORKOUTS
         epoch = await owner.fetchval("SELECT epoch FROM installation")
-        below = await Feeds(books.db).page(community_feed(), 100, rules.Position(epoch, kept[-1]).cursor)
+        below = await Feeds(books.db).page(community_feed(), 100, rules.cursor_of(Position(epoch, kept[-1])))
         assert (below.events, below.has_next, below.position.offset) == ((), False, head)
         assert await drop(books) == dict.fromkeys(dropped, 0)
         assert (await audit_next(owner, now(), whole=True)).findings == []

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from config.embedded import child
 from config.embedded.ports import free_port
+from config.prctl import die_with_parent
 from tests.support.stores import ROOT, environment
 
 LINE_S: Final = 60.0
@@ -48,7 +48,7 @@ class Command:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=lambda: child.die_with_parent(signal.SIGTERM),
+            preexec_fn=lambda: die_with_parent(signal.SIGTERM),
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

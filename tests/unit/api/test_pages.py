@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.feed.rules import Position, decode_position
+from api.feed.rules import cursor_of, decode_position
 from api.pages import decode_cursor, encode_cursor, make_page, page_size
 from config.errors import BadInput
+from rt.feed.positions import Position
 
 
 @pytest.mark.parametrize(("first", "size"), [(None, 20), (1, 1), (100, 100)])
@@ -44,5 +45,5 @@ def test_anything_else_is_bad_input(noise: str) -> None:
 @given(st.text("abcDEF012-_", min_size=1, max_size=64), st.integers(0, 2**53 - 1))
 def test_a_feed_cursor_is_epoch_and_offset(epoch: str, offset: int) -> None:
     position = Position(epoch, offset)
-    assert decode_cursor(position.cursor, 1) == [f"{epoch}:{offset}"]
-    assert decode_position(position.cursor) == position
+    assert decode_cursor(cursor_of(position), 1) == [f"{epoch}:{offset}"]
+    assert decode_position(cursor_of(position)) == position

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.reference.data import load
-from api.reference.rules import Activation, Exercise, Muscle, exercise_id, muscle_id
+from api.reference.rules import Activation, Exercise, ExerciseId, Muscle, exercise_id, muscle_id
 from api.workouts.rules import (
     Draft,
     MuscleActivation,
     Set,
+    StoredWorkout,
     Workout,
     WorkoutExercise,
     check_input,
@@ -23,6 +24,7 @@ from api.workouts.rules import (
     input_hash,
     total_units,
     training_units,
+    workout_of,
 )
 from config.errors import BadInput
 from config.ids import uuid7
@@ -194,6 +196,21 @@ def test_any_other_field_has_another_hash() -> None:
         {"exercises": [{"exerciseId": str(BENCH.id), "sets": [{"reps": 10, "weightKg": 0}]}]},
     ]
     assert len({input_hash(checked(**one)) for one in changes}) == len(changes)
+
+
+def test_what_a_process_does_not_know_yet_is_left_out_of_a_stored_workout() -> None:
+    """Seen failing without the look at what is unknown: None was an exercise."""
+    muscle = BENCH.muscles[0].muscle
+    bench, other = (Set(10, 60.0),), (Set(5),)
+    stored = StoredWorkout(
+        uuid7(), NOW, None, 3.0, [(uuid7(), 2.0), (muscle.id, 1.0)], [(BENCH.id, bench), (uuid7(), other)]
+    )
+    shown = workout_of(
+        stored, lambda wanted: KNOWN.get(ExerciseId(wanted)), lambda wanted: muscle if wanted == muscle.id else None
+    )
+    assert shown.exercises == (WorkoutExercise(BENCH, bench),)
+    assert [(one.muscle, one.training_units) for one in shown.muscles] == [(muscle, 1.0)]
+    assert shown.total_tu == 3.0
 
 
 def test_the_anonymous_rendition_of_the_event_names_nobody() -> None:

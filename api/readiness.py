@@ -1,23 +1,19 @@
-"""What operators and balancers ask: alive, ready with reasons, metrics."""
+"""Whether the API can serve: its stores, its migrations, what it must have in memory."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import asyncpg
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from config import metrics, redis
+from config import redis
 from config.db import postgres
 from config.db.queries import load_queries
 from config.ready import answer
 from config.redis import RedisClient
-from config.serving.answers import json_response
 
 _LOOK_S: Final = 1.0
-_QUERIES: Final = load_queries(__file__, "operations.sql")
+_QUERIES: Final = load_queries(__file__, "readiness.sql")
 _NEWEST_MIGRATION: Final = _QUERIES["newest_migration"]
 
 
@@ -61,20 +57,3 @@ class Readiness:
             return 0
         except postgres.ERRORS:
             return None
-
-
-def routes(readiness: Readiness) -> list[Route]:
-    """/health, /ready and /metrics."""
-
-    async def health(_: Request) -> Response:
-        return json_response({"status": "alive"})
-
-    async def ready(_: Request) -> Response:
-        status, shown = await readiness.look()
-        return json_response(shown, status)
-
-    async def exposition(_: Request) -> Response:
-        body, content_type = metrics.exposition()
-        return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
-
-    return [Route("/health", health), Route("/ready", ready), Route("/metrics", exposition)]

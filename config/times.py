@@ -1,0 +1,8 @@
+"""Instants as text: ISO 8601 in UTC with Z, the one way in which this product writes them. Pure."""
+
+from datetime import UTC, datetime
+
+
+def iso_z(moment: datetime, timespec: str = "auto") -> str:
+    """`2026-11-20T18:05:09.250Z`; `timespec` as `datetime.isoformat` has it: `milliseconds`, or what there is."""
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
