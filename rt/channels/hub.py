@@ -16,7 +16,7 @@ from rt.channels.digest import rate_of
 from rt.channels.flush import Flusher
 from rt.channels.loadqueue import LoadQueue
 from rt.channels.recovery import Recoveries, answer
-from rt.channels.topic import State, Topic, Verdict
+from rt.channels.topic import StreamState, Topic, Verdict
 from rt.feed.positions import Position
 from rt.metrics import Counters
 from rt.wire import outbound
@@ -69,7 +69,7 @@ class Hub:
         known = None if since is None else Position(since.epoch, since.offset)
         head = Position(topic.epoch, topic.out.sealed_offset)
         free = reader not in topic.asks.readers and topic.asks.recovers_by(reader) is None
-        if topic.state is State.LIVE and (known is None or known == head) and free:
+        if topic.state is StreamState.LIVE and (known is None or known == head) and free:
             topic.out.add(reader, hears_pending=True)  # before it is told: the answer may be what closes it
             answer(self._counters, topic, reader, message_id, None if known is None else True, head.offset)
             return

@@ -23,7 +23,7 @@ from config.redis import AWAY
 from rt.channels.asks import Ask, Joining, Parting
 from rt.channels.hub import Hub
 from rt.channels.recovery import answer
-from rt.channels.topic import State, Topic
+from rt.channels.topic import StreamState, Topic
 from rt.feed.positions import History, Position
 from rt.feed.store import FeedStore
 from rt.metrics import Counters
@@ -72,7 +72,7 @@ class Loader:
     async def _serve(self, topic: Topic) -> None:
         if not topic.heard:
             return  # read it only when nothing after the reading can be missed: `confirmed` puts it in again
-        if topic.state is State.FILLING and not await self._fill(topic):
+        if topic.state is StreamState.FILLING and not await self._fill(topic):
             return
         if all(topic.asks.next(reader) is None for reader in topic.asks.readers):
             return  # nobody waits for Redis
@@ -86,7 +86,7 @@ class Loader:
                 self._expire(topic)
                 self._lack(topic)
                 return
-            if topic.state is State.LOADING:  # the first history that is read tells the topic where it is
+            if topic.state is StreamState.LOADING:  # the first history that is read tells the topic where it is
                 topic.start(Position(history.epoch, history.offset), self._now())
                 self._hub.flusher.work(topic.out)
             elif history.epoch != topic.epoch:
@@ -94,7 +94,7 @@ class Loader:
                 return
             self._hub.recoveries.keep(topic, history)
             read[since] = history._replace(events=[])
-            if since is not None and topic.offset < since.offset <= history.offset and topic.state is State.LIVE:
+            if since is not None and topic.offset < since.offset <= history.offset and topic.state is StreamState.LIVE:
                 await self._fill(topic)  # the bus is behind what this client has heard elsewhere
         self._answer_all(topic, read)
 
@@ -108,7 +108,7 @@ class Loader:
             if self.epoch is None or history.epoch == self.epoch:
                 self._hub.abandon(topic, "epoch")
                 return False
-        elif history is not None and history.offset > topic.offset and topic.state is not State.LIVE:
+        elif history is not None and history.offset > topic.offset and topic.state is not StreamState.LIVE:
             self._hub.abandon(topic, "forgotten")
             return False
         if topic.hole_s(self._now()) > REFILL_WAIT_S:
@@ -149,7 +149,7 @@ class Loader:
 
     def _join(self, topic: Topic, join: Joining, history: History | None) -> bool:
         """Whether the join was answered, or is being answered."""
-        if history is None or topic.state is not State.LIVE or history.epoch != topic.epoch:
+        if history is None or topic.state is not StreamState.LIVE or history.epoch != topic.epoch:
             return False
         since, recovered, reader = join.since, history.recovered, join.reader
         if since is not None and since.epoch == history.epoch and since.offset > history.offset:

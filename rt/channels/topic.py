@@ -18,7 +18,7 @@ from rt.wire.channels import Channel
 from rt.wire.frames import split_frames
 
 
-class State(Enum):
+class StreamState(Enum):
     """LOADING: position unknown. LIVE: whole so far. FILLING: something was missed and is being read."""
 
     LOADING = auto()
@@ -67,7 +67,7 @@ class Topic:
         self.wire = channel.wire
         self.out = Outbox(channel.wire, frames_per_s)
         self.asks = Asks(under_way)
-        self.state = State.LOADING
+        self.state = StreamState.LOADING
         self.epoch = ""
         self.heard = False  # the bus has confirmed the subscription at least once
         self.newest = 0  # offset in PostgreSQL, by the relay's word ...
@@ -101,8 +101,8 @@ class Topic:
     def confirmed(self) -> None:
         """The bus hears this channel (again): what was published before is in Redis, what comes after will be heard."""
         self.heard = True
-        if self.state is State.LIVE:
-            self.state = State.FILLING
+        if self.state is StreamState.LIVE:
+            self.state = StreamState.FILLING
 
     def newest_is(self, offset: int, now: float) -> None:
         """The relay says what is newest in PostgreSQL."""
@@ -114,7 +114,7 @@ class Topic:
         NEXT: something new waits to be sealed. HOLE: what is missing must be read. OTHER_EPOCH and TOO_LARGE: it was
         not taken, and the topic cannot go on.
         """
-        if self.state is not State.LIVE:
+        if self.state is not StreamState.LIVE:
             self._retain(batch)
             return Verdict.WAITS
         if batch.epoch != self.epoch:
@@ -122,7 +122,7 @@ class Topic:
         if batch.last <= self.offset:
             return Verdict.KNOWN
         if batch.first > self.offset + 1:
-            self.state = State.FILLING
+            self.state = StreamState.FILLING
             self._hole_since = now
             self._retain(batch)
             return Verdict.HOLE
@@ -136,7 +136,7 @@ class Topic:
 
     def start(self, at: Position, now: float) -> None:
         """The position is known now; what came meanwhile follows. Raises ValueError where it was known already."""
-        if self.state is not State.LOADING:
+        if self.state is not StreamState.LOADING:
             raise ValueError("the position of this topic is known")
         self.epoch = at.epoch
         self.out.start(at.offset)
@@ -154,15 +154,15 @@ class Topic:
                 self.past.add(self.offset + 1, frames)
             self.out.put(b"".join(frames), len(frames))
         self._go_live(now)
-        return self.state is State.LIVE
+        return self.state is StreamState.LIVE
 
     def _go_live(self, now: float) -> None:
-        self.state = State.LIVE
+        self.state = StreamState.LIVE
         self._hole_since = 0.0
         retained, self._retained, self._retained_bytes = self._retained, [], 0
         for batch in retained:
             if self.accept(batch, now) is Verdict.TOO_LARGE:
-                self.state = State.FILLING
+                self.state = StreamState.FILLING
 
     def _retain(self, batch: Batch) -> None:
         self._retained.append(batch)
@@ -198,7 +198,7 @@ class Topic:
         gone = [*self.out.clear(), *self.asks.restart()]
         self.forget_past()
         self._retained, self._retained_bytes = [], 0
-        self.state = State.LOADING
+        self.state = StreamState.LOADING
         self._hole_since = 0.0
         return gone
 

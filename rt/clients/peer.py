@@ -72,7 +72,7 @@ class Peer(Connection):
         return "" if spared or is_inside(host, gateway.trusted) else address_group(host)
 
     def rules(self) -> Rules:
-        """Of this gateway."""
+        """What a request must be like: the same for all sockets of this gateway."""
         return self._gateway.rules
 
     def admit(self, request: Request) -> Page | None:

@@ -61,7 +61,7 @@ from rt.wire.inbound import (
 )
 
 
-class State(Enum):
+class SessionState(Enum):
     """Where a session is in its life."""
 
     UNIDENTIFIED = auto()
@@ -75,7 +75,7 @@ _SILENCE_S: Final = (
     (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
 )
 
-_IDENTIFIED: Final = State.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
+_IDENTIFIED: Final = SessionState.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
 class Session(Allowance):
@@ -98,7 +98,7 @@ class Session(Allowance):
         super().__init__(now)
         self.id = session_id
         self.heard_at = heard_at  # the client, in the time in which the process ran
-        self.state = State.UNIDENTIFIED
+        self.state = SessionState.UNIDENTIFIED
         self.access: Access | None = None
         self.audience: Audience = "everyone"
         self.background = False
@@ -129,7 +129,7 @@ class Session(Allowance):
             if not self.may_speak(now):
                 return self._limited(message.id, now)
             return self._identified(message, facts, now)
-        if state is State.CLOSING:
+        if state is SessionState.CLOSING:
             return NOTHING
         if isinstance(message, Connect):
             return self._connect(message, facts, now)
@@ -150,16 +150,16 @@ class Session(Allowance):
 
     def close(self, closing: Closing) -> Effects:
         """Ends the session, whatever it was doing."""
-        if self.state is State.CLOSING:
+        if self.state is SessionState.CLOSING:
             return NOTHING
-        self.state = State.CLOSING
+        self.state = SessionState.CLOSING
         return (Close(closing),)
 
     # --- time
 
     def on_clock(self, awake: float, unix: float) -> Effects:
         """What is due. `awake`: the time in which the process ran; `unix`: the time of day, which tokens go by."""
-        if self.state is State.UNIDENTIFIED:
+        if self.state is SessionState.UNIDENTIFIED:
             return self.close(Closing.NO_CONNECT)
         ended = () if self._until is None else tuple(name for name, until in self._until.items() if until <= unix)
         for wire in ended:
@@ -225,7 +225,7 @@ class Session(Allowance):
         self.access = access
         self.background = message.background
         self.expires_unix = until
-        self.state = State.IDENTIFIED
+        self.state = SessionState.IDENTIFIED
         return (Welcome(self._welcome(message.id, facts, unix), resumed),)
 
     def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
@@ -260,7 +260,7 @@ class Session(Allowance):
             case Refresh():
                 return self._refresh(message, facts, now)
             case Leave():
-                self.state = State.CLOSING
+                self.state = SessionState.CLOSING
                 return (Depart(), Close(Closing.NORMAL))
             case Connect():
                 return self.error(message.id, "BAD_INPUT", "already connected", now)

@@ -28,7 +28,7 @@ from config.process import set_within
 from config.redis import AWAY
 from rt.presence.members import Member
 from rt.presence.now import MINUTE_S, NowStore, Trainers
-from rt.presence.rules import ClockGuard, State, too_fast
+from rt.presence.rules import ClockGuard, Status, too_fast
 from rt.presence.store import Place, PresenceStore, chunks
 from rt.wire.audience import Audience, strictest
 
@@ -75,7 +75,7 @@ class _Local:
         self.compared_ms = 0  # the `placed_at_ms` that was compared with the user's last place
         self.reported_s = now_s
         self.touched_s = now_s
-        self.state: State = "online"
+        self.state: Status = "online"
         self.written = False
 
     def member(self) -> Member:
@@ -141,7 +141,7 @@ class LocalPresence:
         connection_id: str,
         *,
         cell: str | None,
-        state: State,
+        state: Status,
         audience: Audience,
         ttl_s: int,
         exercise: str | None = None,
@@ -210,7 +210,7 @@ class LocalPresence:
 
     def totals(self) -> LocalTotals:
         """Counts from memory, O(connections): for the time without Redis."""
-        states: dict[str, State] = {}
+        states: dict[str, Status] = {}
         audiences: dict[str, Audience] = {}
         for local in self._members.values():
             if states.get(local.user) != "training":

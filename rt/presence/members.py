@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from rt.presence.rules import State
+from rt.presence.rules import Status
 from rt.wire.audience import Audience
 
 NOWHERE: Final = "-"
@@ -29,7 +29,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     user: str
     cell: str
     placed_at_ms: int
-    state: State
+    state: Status
     audience: Audience
     settled: bool
     ttl_s: int

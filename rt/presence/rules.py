@@ -14,7 +14,7 @@ from config.limits import (
     PRESENCE_SPEED_SLACK_M,
 )
 
-State = Literal["online", "training"]
+Status = Literal["online", "training"]
 
 
 def partition_of(user_id: str, partitions: int) -> int:

@@ -10,8 +10,8 @@ class Closing(Enum):
     """What the close frame carries, and whether the client may come back: (code, reason, come back?)."""
 
     NORMAL = (1000, "", False)
-    GOING_AWAY = (1001, "going away", True)
-    PROTOCOL_ERROR = (1002, "protocol error", False)
+    GOING_AWAY = (1001, "going away", True)  # the contract's; this version says RESTART
+    PROTOCOL_ERROR = (1002, "protocol error", False)  # said by `websockets` (rt/sockets/connection.py)
     BINARY = (1003, "binary frame", False)
     BAD_UTF8 = (1007, "bad UTF-8", False)
     TOO_BIG = (1009, "too big", False)
@@ -20,7 +20,7 @@ class Closing(Enum):
     OVERLOADED = (1013, "overloaded", True)
     TOKEN_EXPIRED = (4001, "token expired", True)
     TOO_SLOW = (4002, "too slow", True)
-    RESYNCHRONISE = (4003, "resynchronise", True)
+    RESYNCHRONISE = (4003, "resynchronise", True)  # the contract's; this version sends `gap`, and keeps the socket
     SILENT = (4004, "silent too long", True)
     NO_CONNECT = (4006, "no connect in time", True)
     RATE_LIMIT = (4008, "rate limit", True)

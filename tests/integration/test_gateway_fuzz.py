@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from rt.clients.effects import Beat, Close, Send, Watch
 from rt.clients.facts import Facts
-from rt.clients.session import Session, State
+from rt.clients.session import Session, SessionState
 from rt.map.geometry import bounds, view
 from rt.wire.closes import Closing
 from rt.wire.inbound import Connect, Malformed, Problem, decode
@@ -77,7 +77,7 @@ def test_a_million_through_decoder_and_session() -> None:
         data = message(chance)
         told = decode(data)
         counts[type(told).__name__] += 1
-        if session.state is State.CLOSING or chance.random() < 0.02:
+        if session.state is SessionState.CLOSING or chance.random() < 0.02:
             session = Session("s", now)
             session.step(Connect(), facts, now)
         now += 0.02

@@ -33,7 +33,7 @@ from rt.clients.effects import (
     Welcome,
 )
 from rt.clients.facts import Facts
-from rt.clients.session import Session, State
+from rt.clients.session import Session, SessionState
 from rt.wire.closes import Closing
 from rt.wire.frames import PING, split_frames
 from rt.wire.inbound import decode
@@ -101,7 +101,7 @@ def test_welcome() -> None:
     assert welcome == {
         "type": "welcome", "session": "sess", "user": "u1", "heartbeat_s": 30, "ttl_s": 120, "degraded": True, "id": 5,
     }  # fmt: skip
-    assert session.state is State.IDENTIFIED
+    assert session.state is SessionState.IDENTIFIED
 
 
 def test_anonymous_and_in_the_background() -> None:
