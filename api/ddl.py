@@ -15,7 +15,9 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from config.limits import DDL_LOCK_S, DDL_PAUSE_S, DDL_TRIES_S
+from config.limits import DDL_LOCK_S, DDL_TRIES_S
+
+DDL_PAUSE_S: Final = 2  # everybody passes for once to twice this before the next try
 
 Result = TypeVar("Result")
 

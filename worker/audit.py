@@ -14,13 +14,14 @@ import structlog
 from config.db.database import Transaction
 from config.db.postgres import ERRORS, UnfitDatabaseError, connect_once
 from config.db.queries import load_queries
-from config.limits import AUDITS_LOOK_S
 from config.settings import Settings
 from worker import metrics
 from worker.books.audit import audit_next
 from worker.store import committed
 
 log = structlog.get_logger()
+
+AUDITS_LOOK_S: Final = 30  # how often a worker tells what the last audits found
 
 _RETRY_S: Final = 1
 _QUERIES: Final = load_queries(__file__)

@@ -13,12 +13,16 @@ import structlog
 
 from config.db.postgres import ERRORS
 from config.db.queries import load_queries
-from config.limits import DDL_LOCK_S, PARTITION_MONTHS_AHEAD, PARTITIONS_AGAIN_S, PARTITIONS_EVERY_S
+from config.limits import DDL_LOCK_S
 from config.metrics import FAILURES
 from worker import metrics
 from worker.store import committed
 
 log = structlog.get_logger()
+
+PARTITION_MONTHS_AHEAD: Final = 6  # this one included
+PARTITIONS_EVERY_S: Final = 3_600  # months are looked after this often, and ...
+PARTITIONS_AGAIN_S: Final = 10  # ... one that could not be made, because somebody reads, is tried again after this
 
 PARTITIONED: Final = ("activity_events", "stream_positions")
 

@@ -9,19 +9,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Container, Iterator, Sequence
+from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 
 from config.events import anonymous
-from config.limits import (
-    RELAY_BATCH,
-    RELAY_IDLE_POLL_S,
-    RELAY_PAGE,
-    RELAY_QUEUE_BATCHES,
-    RELAY_REFILLS,
-    RELAY_RETRY_S,
-)
+from config.limits import RELAY_BATCH, RELAY_IDLE_POLL_S, RELAY_PAGE, RELAY_REFILLS, RELAY_RETRY_S
 from config.redis import AWAY, RedisClient
 from rt.feed.store import Append, FeedStore, Refill, TermOutdatedError
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RENDITIONS_KEY
@@ -32,6 +26,8 @@ from worker.leader import Lease, LeaseLostError
 from worker.store import NOTHING, Kept, Numbered, RelayStore
 
 log = structlog.get_logger()
+
+RELAY_QUEUE_BATCHES: Final = 4  # numbered and not yet published; then numbering waits, or PostgreSQL keeps them
 
 
 class LeaseUnsureError(Exception):

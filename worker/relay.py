@@ -18,18 +18,7 @@ import orjson
 import structlog
 
 from config.db.postgres import ERRORS
-from config.limits import (
-    RELAY_BATCH,
-    RELAY_DRAIN_S,
-    RELAY_IDLE_AFTER_S,
-    RELAY_IDLE_POLL_S,
-    RELAY_LOOK_S,
-    RELAY_MARK_S,
-    RELAY_POLL_S,
-    RELAY_RENEW_S,
-    RELAY_RETRY_S,
-    RELAY_TAKE_S,
-)
+from config.limits import RELAY_BATCH, RELAY_IDLE_POLL_S, RELAY_RETRY_S
 from config.metrics import FAILURES
 from config.process import set_within
 from config.redis import AWAY, RedisClient
@@ -41,6 +30,14 @@ from worker.store import RelayStore
 from worker.translate import EventUnreadableError, Rendition, translate
 
 log = structlog.get_logger()
+
+RELAY_POLL_S: Final = 0.05
+RELAY_IDLE_AFTER_S: Final = 2  # without an event, and with the wake-up channel open; then RELAY_IDLE_POLL_S
+RELAY_RENEW_S: Final = 1
+RELAY_TAKE_S: Final = 0.4  # how often a relay that waits looks at the lease
+RELAY_MARK_S: Final = 1  # an idle relay writes down what it published after this
+RELAY_DRAIN_S: Final = 3  # a stopping relay publishes what it has numbered; PostgreSQL keeps what is left
+RELAY_LOOK_S: Final = 1  # how often the relay renews the epoch and asks whether this is still the same Redis
 
 LEASE: Final = "relay"
 MEASURE_EVERY_S: Final = 1.0

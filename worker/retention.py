@@ -14,7 +14,7 @@ import structlog
 from config.db.database import Transaction
 from config.db.postgres import ERRORS
 from config.db.queries import load_queries
-from config.limits import FEED_STREAM_EVENTS, RETENTION_AGAIN_S, RETENTION_EVERY_S, RETENTION_REST_S, RETENTION_ROWS
+from config.limits import FEED_STREAM_EVENTS
 from config.metrics import FAILURES
 from config.settings import Settings
 from worker import metrics
@@ -22,6 +22,11 @@ from worker.books.audit import BEGINNING, lowest_id
 from worker.store import committed
 
 log = structlog.get_logger()
+
+RETENTION_EVERY_S: Final = 600  # what is over its term is looked for this often, and ...
+RETENTION_AGAIN_S: Final = 5  # ... where PostgreSQL was away or is not connected yet, after this; ...
+RETENTION_ROWS: Final = 500  # ... deleted by so many rows a transaction, where it is no month of its own, ...
+RETENTION_REST_S: Final = 0.1  # ... with a rest after each: the relay and workouts come first
 
 _QUERIES: Final = load_queries(__file__)
 _RETAIN: Final = _QUERIES["retain"]

@@ -22,16 +22,17 @@ from config.limits import (
     FEED_STREAM_EVENTS_MAX,
     FEED_STREAM_S,
     RELAY_BATCH,
-    RELAY_BATCH_BACKLOG,
     RELAY_DEPTH_MAX,
-    RELAY_OVERTAKING,
     RELAY_PAGE,
     RELAY_REFILLS,
-    RELAY_WALK,
 )
 from rt.feed.store import Append
 from rt.wire.channels import COMMUNITY, Channel, ChannelKind, parse_stored
 from worker.translate import Rendition
+
+RELAY_BATCH_BACKLOG: Final = 200  # of the oldest that wait, where more waits than a batch, and ...
+RELAY_OVERTAKING: Final = 200  # ... of the newest: new events are not behind old ones, at up to 1,500 a second
+RELAY_WALK: Final = 2_000  # channels looked at between two batches while comparing: some 4 ms
 
 _QUERIES: Final = load_queries(__file__)
 _EPOCH: Final = _QUERIES["epoch"]

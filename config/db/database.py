@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import structlog
@@ -30,13 +30,14 @@ from config.limits import (
     REQUEST_STATEMENTS_WAITING_MAX,
     REQUEST_TURN_S,
     SLOW_QUERY_S,
-    TRANSACTION_BACKOFF_BASE_S,
-    TRANSACTION_BACKOFF_CAP_S,
     TRANSACTION_TRIES,
 )
 from config.metrics import PG_TRANSACTION_RETRIES
 
 log = structlog.get_logger()
+
+TRANSACTION_BACKOFF_BASE_S: Final = 0.010
+TRANSACTION_BACKOFF_CAP_S: Final = 0.320
 
 Result = TypeVar("Result")
 

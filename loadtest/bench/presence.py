@@ -17,13 +17,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
-from config.limits import PRESENCE_TTL_S, PRESENCE_WRITE_BACK_PER_S
+from config.limits import PRESENCE_TTL_S
 from config.redis import RedisClient, connect
 from loadtest.bench import host
 from loadtest.bench.identity import Identity
 from loadtest.bench.person import Person, arrive
 from loadtest.crowd import client_frame
-from rt.presence.local import LocalPresence
+from rt.presence.local import PRESENCE_WRITE_BACK_PER_S, LocalPresence
 from rt.presence.now import NowStore
 from rt.presence.store import PresenceStore, partition_keys
 

@@ -12,13 +12,15 @@ from typing import Any, Final, cast
 import hiredis
 import structlog
 
-from config.limits import BUS_RECONNECT_S, BUS_SUBSCRIBE_BATCH, CANARY_EVERY_S, CANARY_WAIT_S
+from config.limits import BUS_RECONNECT_S, CANARY_EVERY_S, CANARY_WAIT_S
 from config.process import set_within
 from config.redis import AWAY, RedisClient, RedisError
 from config.redis_address import parse
 from rt.metrics import Counters
 
 log = structlog.get_logger()
+
+BUS_SUBSCRIBE_BATCH: Final = 512  # channels in one SUBSCRIBE
 
 _CONNECT_S: Final = 2.0
 

@@ -12,9 +12,11 @@ import msgspec
 import orjson
 
 from config.bucket import refilled
-from config.limits import DIGEST_BURST_S, DIGEST_SAMPLE_EVENTS, FRAME_BYTES_MAX
+from config.limits import DIGEST_BURST_S, FRAME_BYTES_MAX
 from rt.wire.channels import Channel, ChannelKind
 from rt.wire.frames import text_frame
+
+DIGEST_SAMPLE_EVENTS: Final = 3  # of those that a digest stands for
 
 
 class Rate:

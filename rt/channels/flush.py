@@ -9,12 +9,16 @@ import asyncio
 from time import monotonic, thread_time
 from typing import Final
 
-from config.limits import FLUSH_RETRY_S, FLUSH_SHARE, FLUSH_WINDOW_S_MAX, FLUSH_WRITES_PER_TURN
+from config.limits import FLUSH_WRITES_PER_TURN
 from rt.channels.asks import Reader
 from rt.channels.outbox import Outbox, Sealed
 from rt.metrics import Counters
 
 __all__ = ["Flusher", "Spare"]
+
+FLUSH_SHARE: Final = 0.9  # of the time for flushes and all else together, where flushes can wait (rt/channels/flush.py)
+FLUSH_WINDOW_S_MAX: Final = 0.250  # they wait for no longer
+FLUSH_RETRY_S: Final = 0.002  # a channel whose rate is over is looked at again
 
 _MEMORY_S: Final = 1.0  # of how busy the process is with other things
 _SHARE_MIN: Final = 0.05  # of the time is for flushes, however busy the process is

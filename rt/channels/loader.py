@@ -9,15 +9,7 @@ from typing import Final
 
 import structlog
 
-from config.limits import (
-    EPOCH_WAIT_S,
-    FUTURE_WAIT_S,
-    HISTORY_READ_BYTES,
-    LOADER_READERS,
-    REFILL_ASK_S,
-    REFILL_POLL_S,
-    REFILL_WAIT_S,
-)
+from config.limits import EPOCH_WAIT_S, REFILL_WAIT_S
 from config.process import Lifetime
 from config.redis import AWAY
 from rt.channels.asks import Ask, Joining, Parting
@@ -30,6 +22,12 @@ from rt.metrics import Counters
 from rt.wire import outbound
 
 log = structlog.get_logger()
+
+HISTORY_READ_BYTES: Final = 512 * 1024  # of history in one read, about: 1 ms of Redis, and of the loop
+LOADER_READERS: Final = 8  # histories that are read at once
+REFILL_POLL_S: Final = (0.010, 0.100)  # from, to
+REFILL_ASK_S: Final = 1  # a request that the relay has not answered is repeated
+FUTURE_WAIT_S: Final = 1  # a `since` beyond what Redis has: the relay's word on PostgreSQL must be younger than this
 
 _AWAY_PAUSE_S: Final = 0.1
 _EXPIRE_EVERY_S: Final = 0.5

@@ -6,10 +6,11 @@ recently used first, is read again by whoever needs it: nothing is lost by it bu
 
 from bisect import bisect_right
 from collections.abc import Sequence
-
-from config.limits import PAST_BYTES_MAX
+from typing import Final
 
 __all__ = ["Budget", "Past"]
+
+PAST_BYTES_MAX: Final = 16 * 1024 * 1024  # of one channel's history in memory, while somebody is told it
 
 
 class Budget:

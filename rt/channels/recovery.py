@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from config.awake import AwakeClock
-from config.limits import EPOCH_WAIT_S, FRAME_BYTES_MAX, PASTS_BYTES_MAX
+from config.limits import EPOCH_WAIT_S, FRAME_BYTES_MAX
 from rt.channels.asks import Joining, Reader
 from rt.channels.loadqueue import LoadQueue
 from rt.channels.past import Budget
@@ -21,6 +21,8 @@ from rt.wire.bus import event_frame, event_of
 from rt.wire.inbound import MessageId
 
 __all__ = ["Recoveries", "answer"]
+
+PASTS_BYTES_MAX: Final = 32 * 1024 * 1024  # of the histories of a process in memory; what is given up is read again
 
 _SUBSCRIBED_BYTES: Final = 1_024  # of `subscribed` without its events: channel, epoch and id are bounded
 

@@ -7,8 +7,9 @@ both meet the live stream without a hole or a repeat: whoever was told everythin
 
 from collections.abc import Iterable
 from enum import Enum, auto
+from typing import Final
 
-from config.limits import FRAME_BYTES_MAX, TOPIC_RETAINED_BYTES_MAX
+from config.limits import FRAME_BYTES_MAX
 from rt.channels.asks import Ask, Asks, Reader, UnderWay
 from rt.channels.outbox import Outbox
 from rt.channels.past import Budget, Past
@@ -16,6 +17,8 @@ from rt.feed.positions import History, Position
 from rt.wire.bus import Batch, event_frame
 from rt.wire.channels import Channel
 from rt.wire.frames import split_frames
+
+TOPIC_RETAINED_BYTES_MAX: Final = 4 * 1024 * 1024  # of one channel, heard before its position is known
 
 
 class StreamState(Enum):

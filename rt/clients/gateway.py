@@ -9,7 +9,6 @@ import structlog
 
 from config.addresses import Network, networks
 from config.awake import AwakeClock
-from config.limits import TIMERS_PER_TURN
 from config.settings import Settings
 from rt.channels.hub import Hub
 from rt.clients.facts import Facts
@@ -26,6 +25,8 @@ from rt.sockets.wheel import Wheel
 from rt.wire.closes import Closing
 
 log = structlog.get_logger()
+
+TIMERS_PER_TURN: Final = 64  # deadlines of clients; then the loop gets a turn: most write a ping
 
 _RESTARTING: Final = Page(503, b"restarting\n")
 _FULL: Final = Page(503, b"no room\n")

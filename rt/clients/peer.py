@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from time import monotonic
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from websockets.http11 import Request
 
 from config.addresses import address_group, client_address, is_inside, is_lenient
-from config.limits import CLOSING_READ_BYTES_MAX, FRAMES_PER_TURN, PIECES_PER_MESSAGE
+from config.limits import PIECES_PER_MESSAGE
 from rt.clients.effects import Effects
 from rt.clients.gateway import Gateway
 from rt.clients.session import Session
@@ -16,6 +16,9 @@ from rt.sockets.handshake import Page, Rules
 from rt.sockets.lobby import LOOPBACK
 from rt.wire.closes import Closing
 from rt.wire.inbound import Decoded
+
+FRAMES_PER_TURN: Final = 8  # of one socket in one turn of the loop: about 0.1 ms; the rest waits for another
+CLOSING_READ_BYTES_MAX: Final = 16 * 1024  # of a closing socket in one read; then it is read in turn with those above
 
 
 class Peer(Connection):

@@ -8,17 +8,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from config.limits import (
-    FEED_LIST_EVENTS,
-    FEED_LIST_S,
-    FEED_REFILL_PART,
-    FEED_REFILL_QUEUE_MAX,
-    FEED_WINDOWS_MAX,
-)
+from config.limits import FEED_LIST_EVENTS, FEED_LIST_S, FEED_WINDOWS_MAX
 from config.redis import Call, RedisClient, Script, load_script
 from rt.feed.positions import History, Position, Window, recover
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RELAY_WAKE_CHANNEL, encode_batch
 from rt.wire.channels import Channel, bus_channel, history_key, meta_key, tag
+
+FEED_REFILL_PART: Final = 200  # events per script call of a refill: about 1 ms of Redis
+FEED_REFILL_QUEUE_MAX: Final = 10_000  # requests that wait in Redis; a dropped one is asked again by its client
 
 OFFSET_MAX: Final = 2**53 - 1  # above it neither JSON nor Lua counts exactly
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from config.limits import MAP_GATHER_S, MAP_PENDING_PER_TILE_MAX
 from config.redis import AWAY, RedisClient
 from rt.map.aggregate import TileKey
 from rt.map.writers import Viewer, Writers
@@ -23,6 +22,9 @@ from rt.wire.map import Change, cells_of, change, decode
 __all__ = ["MapView"]
 
 log = structlog.get_logger()
+
+MAP_GATHER_S: Final = 0.05  # what the keeper says within this goes out in one write
+MAP_PENDING_PER_TILE_MAX: Final = 16  # changes kept while a tile is being loaded; more: load again
 
 _LOAD_TILES: Final = 256
 _RETRY_S: Final = 0.5

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Final, NamedTuple, Protocol
 
-from config.limits import MAP_SENDS_BESIDE_FEEDS, MAP_SENDS_PER_TURN, MAP_WRITE_BYTES_MAX
+from config.limits import MAP_WRITE_BYTES_MAX
 
 __all__ = ["ONLINE_SLOT", "MapFrame", "Tiles", "View", "Viewer", "Writers"]
+
+MAP_SENDS_PER_TURN: Final = 128  # writes of the map, as FLUSH_WRITES_PER_TURN ...
+MAP_SENDS_BESIDE_FEEDS: Final = 16  # ... while events wait for their sockets: they are older than any map when late
 
 ONLINE_SLOT: Final = "online"  # the `tile` of an `online` frame
 

@@ -16,12 +16,9 @@ import structlog
 from config.limits import (
     GATEWAY_LEASE_LATE_S,
     KEEPER_LEASE_S,
-    KEEPER_TICK_S,
     NOW_EVERY_S,
     ONLINE_EVERY_S,
     PRESENCE_OUTAGE_HOLD_S,
-    PRESENCE_REAP_CALLS_MAX,
-    PRESENCE_RECOUNT_EVERY_S,
     PRESENCE_SCRIPT_MEMBERS_MAX,
     PRESENCE_TTL_S,
 )
@@ -40,6 +37,10 @@ from rt.presence.rules import ClockGuard
 __all__ = ["Keeper", "keep"]
 
 log = structlog.get_logger()
+
+PRESENCE_REAP_CALLS_MAX: Final = 300  # scripts of 100 members in one sweep; the rest waits a second
+PRESENCE_RECOUNT_EVERY_S: Final = 60  # every partition's counts are compared with a recount this often
+KEEPER_TICK_S: Final = 0.25
 
 RENEW_S: Final = 1.0
 REAP_S: Final = 1.0

@@ -9,12 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from config.limits import (
-    GATEWAY_LEASE_LATE_S,
-    MAP_CELLS_PER_MESSAGE_MAX,
-    PRESENCE_CLOCK_JUMP_S,
-    PRESENCE_SCRIPT_MEMBERS_MAX,
-)
+from config.limits import GATEWAY_LEASE_LATE_S, PRESENCE_CLOCK_JUMP_S, PRESENCE_SCRIPT_MEMBERS_MAX
 from config.redis import RedisClient, load_script
 from rt.map.aggregate import TileChange, TileKey, TileState
 from rt.presence.members import unpack
@@ -23,6 +18,8 @@ from rt.presence.store import GATEWAYS_KEY, STATS_KEY, chunks, partition_keys, p
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL, TILES_KEY, TOTALS_KEY
 from rt.wire.map import Change, encode
 from rt.wire.map import change as wire_change
+
+MAP_CELLS_PER_MESSAGE_MAX: Final = 5_000  # cells in one Pub/Sub message: about 120 KB
 
 KEEPER_KEY: Final = "presence:keeper"
 GUARD_KEY: Final = "presence:guard"

@@ -8,22 +8,11 @@ what changed each PRESENCE_TICK_S. While Redis is away everything stays here, bo
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
-from config.limits import (
-    GATEWAY_LEASE_LATE_S,
-    GATEWAY_LEASE_RENEW_S,
-    NOW_EVERY_S,
-    PRESENCE_PENDING_CLOSES_MAX,
-    PRESENCE_REST_S,
-    PRESENCE_TICK_S,
-    PRESENCE_TOUCH_MIN_S,
-    PRESENCE_TOUCH_TICK_S,
-    PRESENCE_WRITE_BACK_PER_S,
-    PRESENCE_WRITE_MEMBERS_MAX,
-)
+from config.limits import GATEWAY_LEASE_LATE_S, GATEWAY_LEASE_RENEW_S, NOW_EVERY_S
 from config.process import set_within
 from config.redis import AWAY
 from rt.presence.members import Member
@@ -35,6 +24,14 @@ from rt.wire.audience import Audience, strictest
 __all__ = ["LocalPresence", "LocalTotals"]
 
 log = structlog.get_logger()
+
+PRESENCE_TICK_S: Final = 0.25  # heartbeats of one tick and partition are one command
+PRESENCE_REST_S: Final = 0.05  # at least this between two ticks, however long the first took
+PRESENCE_TOUCH_TICK_S: Final = 1  # signs of life may wait longer than joins: four times fewer commands
+PRESENCE_TOUCH_MIN_S: Final = 5  # a busy connection is touched at most this often
+PRESENCE_WRITE_BACK_PER_S: Final = 40_000  # members a second, all gateways together: 100,000 are back within 5 s
+PRESENCE_WRITE_MEMBERS_MAX: Final = 500  # a gateway packs twice as many in some 10 ms, then looks after its sockets
+PRESENCE_PENDING_CLOSES_MAX: Final = 10_000  # closes kept while Redis is away; what is dropped expires by itself
 
 
 class LocalTotals(NamedTuple):

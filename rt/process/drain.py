@@ -4,15 +4,11 @@ import asyncio
 import random
 import socket
 import time
+from typing import Final
 
 import structlog
 
-from config.limits import (
-    CLOSE_WAIT_S,
-    DRAIN_BATCHES_PER_S,
-    DRAIN_CLIENTS_PER_S_MIN,
-    DRAIN_RETURN_MS,
-)
+from config.limits import CLOSE_WAIT_S
 from config.process import Lifetime, set_within
 from rt.clients.gateway import Gateway
 from rt.sockets.wheel import TICK_S
@@ -22,6 +18,10 @@ from rt.wire.closes import Closing
 log = structlog.get_logger()
 
 __all__ = ["drain"]
+
+DRAIN_BATCHES_PER_S: Final = 10
+DRAIN_CLIENTS_PER_S_MIN: Final = 100  # few clients need no long window
+DRAIN_RETURN_MS: Final = (500, 5_500)  # `reconnect.after_ms`; well within the grace of presence
 
 
 async def drain(

@@ -3,9 +3,10 @@
 import asyncio
 from typing import Final
 
-from config.limits import LOOP_LATE_S, LOOP_LOOK_S
-
 __all__ = ["Lateness"]
+
+LOOP_LATE_S: Final = 0.002  # a loop that is late by this is busy, and ...
+LOOP_LOOK_S: Final = (0.01, 0.1)  # ... is looked at this often; and at rest, where each look wakes the process
 
 _WINDOW_S: Final = 60.0
 

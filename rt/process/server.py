@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 
 from config.awake import AwakeClock
-from config.limits import WARM_UP_S
 from config.process import Lifetime
 from config.redis import AWAY, RedisClient, connect
 from config.settings import Settings
@@ -37,6 +36,8 @@ from rt.sockets.wheel import TICK_S
 from rt.wire.bus import CONTROL_CHANNEL
 
 log = structlog.get_logger()
+
+WARM_UP_S: Final = 1  # how long a supervisor tries to reach Redis before it forks
 
 _BACKLOG: Final = 4096
 _PRESENCE_LEAVES_S: Final = 2.0

@@ -14,13 +14,7 @@ from typing import Final
 
 import structlog
 
-from config.limits import (
-    RESTART_PAUSE_S,
-    TCP_KEEPALIVE_S,
-    TCP_NOTSENT_LOWAT_BYTES,
-    TCP_RECEIVE_BYTES,
-    TCP_USER_TIMEOUT_MS,
-)
+from config.limits import TCP_KEEPALIVE_S, TCP_NOTSENT_LOWAT_BYTES, TCP_USER_TIMEOUT_MS
 from config.listening import TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT, family_of, trouble
 from config.prctl import die_with_parent
 from config.process import Lifetime, allow_open_files, configure_logging, run
@@ -32,6 +26,9 @@ from rt.process.prefork import warm_up
 from rt.process.server import serve
 
 log = structlog.get_logger()
+
+TCP_RECEIVE_BYTES: Final = 64 * 1024  # the kernel keeps about this of what one socket says, and a read brings no more
+RESTART_PAUSE_S: Final = 0.5  # before a child that died is replaced
 
 _BACKLOG: Final = 4096
 _KEEPER: Final = "keeper"

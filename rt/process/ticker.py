@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from config.limits import FLUSH_WRITES_PER_TURN, FULL_COLLECTION_CLIENTS_MAX, FULL_COLLECTION_EVERY_S, REPORT_EVERY_S
+from config.limits import FLUSH_WRITES_PER_TURN, FULL_COLLECTION_CLIENTS_MAX
 from rt.channels.bus import Bus
 from rt.clients.gateway import Gateway
 from rt.process.report import Report
@@ -17,6 +17,9 @@ from rt.wire import outbound
 log = structlog.get_logger()
 
 __all__ = ["Ticker"]
+
+FULL_COLLECTION_EVERY_S: Final = 60  # of a gateway process with at most FULL_COLLECTION_CLIENTS_MAX sockets: some 5 ms
+REPORT_EVERY_S: Final = 1  # a process's figures reach the board this often
 
 _NO_FULL_COLLECTION: Final = 1 << 30  # of itself: a collection of all generations would stop the loop
 

@@ -10,13 +10,15 @@ them.
 import asyncio
 from collections.abc import Iterable
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
-from config.limits import ADMISSION_TURN_S, HEAD_BYTES_MAX, KEY_WAIT_MESSAGES_MAX, KEY_WAITS_MAX
+from config.limits import HEAD_BYTES_MAX, KEY_WAIT_MESSAGES_MAX, KEY_WAITS_MAX
 from rt.wire.closes import Closing
 from rt.wire.inbound import Decoded
 
 __all__ = ["Admission", "Visitor"]
+
+ADMISSION_TURN_S: Final = 0.004  # of each turn of the loop for handshakes and `connect`s
 
 
 class Visitor(Protocol):

@@ -8,11 +8,15 @@ much is unread in the process they are small.
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
-from config.limits import ANSWER_PART_BYTES_MIN, ANSWERS_BYTES_MAX, ANSWERS_TURN_S, FRAME_BYTES_MAX
+from config.limits import FRAME_BYTES_MAX
 
 __all__ = ["Due", "Pump"]
+
+ANSWER_PART_BYTES_MIN: Final = 16 * 1024  # of a long answer, at once ...
+ANSWERS_BYTES_MAX: Final = 16 * 1024 * 1024  # ... once this much is unread in a process; before, FRAME_BYTES_MAX
+ANSWERS_TURN_S: Final = 0.002  # of each turn of the loop for parts of answers
 
 
 class Due(Protocol):

@@ -7,11 +7,13 @@ what else they say, and its window makes them wait.
 
 import asyncio
 from time import monotonic
-from typing import Protocol
-
-from config.limits import THROTTLE_EVERY_S, THROTTLE_SOCKETS_PER_TURN, THROTTLE_TURN_S
+from typing import Final, Protocol
 
 __all__ = ["Throttle", "Throttled"]
+
+THROTTLE_TURN_S: Final = 0.001  # for all sockets together that are over their rate, ...
+THROTTLE_EVERY_S: Final = 0.005  # ... each time that this is over: a fifth of the process at most
+THROTTLE_SOCKETS_PER_TURN: Final = 32  # ... and so many of them: each may be read once more in the turn that follows
 
 
 class Throttled(Protocol):

@@ -18,13 +18,9 @@ from config.limits import (
     FEED_STREAM_S,
     PAGE_MAX,
     RELAY_BATCH,
-    RELAY_BATCH_BACKLOG,
     RELAY_DEPTH_MAX,
-    RELAY_OVERTAKING,
     RELAY_PAGE,
     RELAY_REFILLS,
-    RELAY_WALK,
-    RETENTION_ROWS,
     REVOCATIONS_MAX,
 )
 from tests.support.ledger import connection
@@ -32,6 +28,8 @@ from tests.support.plans import inline_statements, named_statements, pages_read
 from tests.support.stores import Database, TestStores
 from tests.support.years import make_years
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
+from worker.retention import RETENTION_ROWS
+from worker.store import RELAY_BATCH_BACKLOG, RELAY_OVERTAKING, RELAY_WALK
 
 pytestmark = pytest.mark.timeout(300)  # the database is filled by the first test: some six seconds at rest
 

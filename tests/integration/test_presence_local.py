@@ -11,18 +11,16 @@ import pytest
 from config.embedded.account import home, unprivileged
 from config.embedded.ports import free_port
 from config.embedded.valkey import ValkeyServer
-from config.limits import (
-    GATEWAY_LEASE_RENEW_S,
+from config.limits import GATEWAY_LEASE_RENEW_S, PRESENCE_TTL_BACKGROUND_S, PRESENCE_TTL_S
+from config.redis import RedisClient, RedisError, connect
+from rt.presence.local import (
     PRESENCE_PENDING_CLOSES_MAX,
     PRESENCE_TICK_S,
     PRESENCE_TOUCH_MIN_S,
-    PRESENCE_TTL_BACKGROUND_S,
-    PRESENCE_TTL_S,
     PRESENCE_WRITE_BACK_PER_S,
     PRESENCE_WRITE_MEMBERS_MAX,
+    LocalPresence,
 )
-from config.redis import RedisClient, RedisError, connect
-from rt.presence.local import LocalPresence
 from rt.presence.members import Member, Transition
 from rt.presence.now import NowStore
 from rt.presence.store import GATEWAYS_KEY, Place, PresenceStore, partition_keys

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from config.limits import MAP_PENDING_PER_TILE_MAX
 from config.redis import RedisClient, connect
 from rt.map.aggregate import TileChange, TileKey, TileState
-from rt.map.tiles import MapView
+from rt.map.tiles import MAP_PENDING_PER_TILE_MAX, MapView
 from rt.map.writers import ONLINE_SLOT
 from rt.presence.keeper_store import KeeperStore
 from rt.wire.bus import MAP_CHANNEL, ONLINE_CHANNEL

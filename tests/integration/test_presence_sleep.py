@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from config.limits import PRESENCE_OUTAGE_HOLD_S, PRESENCE_TICK_S, PRESENCE_TTL_S
+from config.limits import PRESENCE_OUTAGE_HOLD_S, PRESENCE_TTL_S
 from config.redis import RedisClient, connect
 from config.settings import Settings
 from rt.presence.keeper import Keeper
-from rt.presence.local import LocalPresence
+from rt.presence.local import PRESENCE_TICK_S, LocalPresence
 from rt.presence.members import Member
 from rt.presence.now import NowStore
 from rt.presence.rules import ClockGuard

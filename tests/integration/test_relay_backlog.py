@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from config.db.postgres import connect, make_pool
-from config.limits import FEED_LIST_EVENTS, RELAY_BATCH, RELAY_BATCH_BACKLOG
+from config.limits import FEED_LIST_EVENTS, RELAY_BATCH
 from config.redis import RedisClient
 from config.redis import connect as connect_redis
 from config.settings import Settings
@@ -25,7 +25,7 @@ from tests.support.stores import Database, environment
 from worker.leader import Leader, Lease
 from worker.publisher import Publisher
 from worker.relay import renditions_of
-from worker.store import RelayStore, committed
+from worker.store import RELAY_BATCH_BACKLOG, RelayStore, committed
 
 HISTORY_BYTES_MAX = 4_096  # of one person in Redis for a workout, whatever the history
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.limits import FLUSH_SHARE, FLUSH_WINDOW_S_MAX
-from rt.channels.flush import Flusher, Spare
+from rt.channels.flush import FLUSH_SHARE, FLUSH_WINDOW_S_MAX, Flusher, Spare
 from rt.channels.outbox import Outbox
 from rt.metrics import Counters
 from rt.wire.frames import text_frame

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.awake import AwakeClock
-from config.limits import ANSWER_PART_BYTES_MIN, FRAME_BYTES_MAX
+from config.limits import FRAME_BYTES_MAX
 from config.redis import connect
 from rt.channels.bus import Bus
 from rt.channels.hub import Hub
@@ -17,6 +17,7 @@ from rt.channels.topic import Topic
 from rt.feed.positions import Position, recover
 from rt.feed.store import FeedStore
 from rt.metrics import Counters
+from rt.sockets.pump import ANSWER_PART_BYTES_MIN
 from rt.wire.bus import decode_batch, encode_batch, event_frame, event_of
 from rt.wire.channels import app_channel
 from rt.wire.frames import split_frames

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.limits import NOW_PEOPLE_PER_TICK_MAX
-from rt.presence.now import Doing, Trainers, shown
+from rt.presence.now import NOW_PEOPLE_PER_TICK_MAX, Doing, Trainers, shown
 
 
 def test_each_minute_begins_with_everybody_and_tells_each_once() -> None:

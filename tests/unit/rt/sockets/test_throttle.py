@@ -5,8 +5,7 @@ from itertools import count
 
 import pytest
 
-from config.limits import THROTTLE_SOCKETS_PER_TURN
-from rt.sockets.throttle import Throttle
+from rt.sockets.throttle import THROTTLE_SOCKETS_PER_TURN, Throttle
 from tests.support.gateway import until
 
 
