@@ -106,7 +106,7 @@ NOW_EVERY_S: Final = 5  # gateways tell, and the keeper renders, this often
 
 # --- relay
 RELAY_BATCH: Final = 50
-RELAY_IDLE_POLL_S: Final = 0.25  # how often an idle relay looks: a wake-up can be lost, and a look costs half a millisecond
+RELAY_IDLE_POLL_S: Final = 0.25  # how often an idle relay looks: a wake-up can be lost; a look costs 0.5 ms
 RELAY_LEASE_S: Final = 4  # a second relay takes over within 5 s
 RELAY_PAGE: Final = 500  # channels or positions read at once while catching up
 RELAY_REFILLS: Final = 100  # channels refilled between two batches: about 20 ms

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from config.embedded.ports import free_port
 from config.redis import RedisClient, connect
 from loadtest.bench import host, peers, report
 from loadtest.bench.fanout import Server, gateway
@@ -97,7 +98,7 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
 
 async def _ours(redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
     identity = Identity()
-    port = host.free_port()
+    port = free_port()
     server = gateway(identity, 0)
     settings = {**(server.environment or {}), "RT_PORT": str(port), "REDIS_URL": redis_url}
     async with host.process(server.command, host.SERVER_CORE, settings) as child:
@@ -112,7 +113,7 @@ async def _ours(redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
 async def _theirs(server: Server, redis_url: str, redis: RedisClient) -> list[dict[str, Any]]:
     """A handshake without token, presence or feed, and a message that is read and dropped; Centrifugo: _whole."""
     print(f"connect: {server.name}", file=sys.stderr)
-    port, identity = host.free_port(), Identity()
+    port, identity = free_port(), Identity()
     filled = {"port": str(port), "redis": redis_url}
     settings = {**(server.environment or {}), "CENTRIFUGO_CLIENT_TOKEN_ECDSA_PUBLIC_KEY": identity.pem}
     command = [word.format(**filled) for word in server.command]

@@ -18,6 +18,7 @@ from typing import Any, Final
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from config.embedded.ports import free_port
 from loadtest.bench import host
 
 PEOPLE: Final = 20
@@ -129,7 +130,7 @@ class _Watcher:
 
 async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """One row for each of LOADS. `environment` names migrated stores: DATABASE_URL, REDIS_URL."""
-    ports = {role: host.free_port() for role in ("rt", "api", "worker")}
+    ports = {role: free_port() for role in ("rt", "api", "worker")}
     settings = {**environment, **{f"{role.upper()}_PORT": str(port) for role, port in ports.items()}}
     settings |= {"RT_PROCESSES": "1", "RT_DRAIN_S": "1", "LOG_LEVEL": "warning", "TRIAL_DAYS": "30"}
     settings["FEED_RATE"] = ""  # every event one by one: each is waited for

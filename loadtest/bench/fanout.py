@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from config.embedded.ports import free_port
 from loadtest.bench import host
 from loadtest.bench.identity import Identity
 
@@ -80,7 +81,7 @@ def gateway(identity: Identity, clients: int) -> Server:
 
 async def run(server: Server, load: Load, redis_url: str) -> dict[str, Any]:
     """Starts the server, opens the crowd, publishes, and answers the row of the table."""
-    port = server.port or host.free_port()
+    port = server.port or free_port()
     filled = {"port": str(port), "redis": redis_url}
     environment = {"RT_PORT": str(port), "REDIS_URL": redis_url, **(server.environment or {})}
     command = [word.format(**filled) for word in server.command]

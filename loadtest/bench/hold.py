@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from config.embedded.ports import free_port
 from config.redis import RedisClient, connect
 from loadtest.bench import host
 from loadtest.bench.fanout import SUBPROTOCOL, gateway
@@ -59,7 +60,7 @@ async def bench_1m(environment: Mapping[str, str]) -> list[dict[str, Any]]:
 async def run(hold: Hold, redis_url: str) -> dict[str, Any]:
     """Opens, holds, counts; the row of the table."""
     identity = Identity()
-    port = host.free_port()
+    port = free_port()
     server = gateway(identity, 0)
     settings = {**(server.environment or {}), "RT_PORT": str(port), "REDIS_URL": redis_url}
     settings["RT_PROCESSES"] = str(hold.processes)

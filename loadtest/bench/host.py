@@ -7,7 +7,6 @@ against a peer in the same run are what the tables show.
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -22,13 +21,6 @@ _PIN: Final = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.e
 CORES: Final = sorted(os.sched_getaffinity(0))
 SERVER_CORE: Final = CORES[0]
 CROWD_CORE: Final = CORES[-1]
-
-
-def free_port() -> int:
-    """A port of the loopback address that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def family(pid: int) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from loadtest.bench import host
+from config.embedded.ports import free_port
 from loadtest.bench.fanout import Server
 
 PEERS: Final = Path(__file__).parent.parent / "peers"
@@ -79,7 +79,7 @@ def nchan(_redis_url: str) -> Server | None:
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None or not NCHAN_MODULE.exists():
         return None
-    port = host.free_port()
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="nchan-"))
     config = folder / "nginx.conf"
     config.write_text(
@@ -93,7 +93,7 @@ def nats(_redis_url: str) -> Server | None:
     program = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
     if program is None:
         return None
-    port, plain_port = host.free_port(), host.free_port()
+    port, plain_port = free_port(), free_port()
     folder = Path(tempfile.mkdtemp(prefix="nats-"))
     config = folder / "nats.conf"
     config.write_text((PEERS / "nats.conf").read_text("utf-8").format(port=port, plain_port=plain_port), "utf-8")

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
+from config.embedded.ports import free_port
 from config.limits import PRESENCE_TTL_S
 from config.redis import RedisClient, connect
 from loadtest.bench import host
@@ -191,7 +192,7 @@ async def _fault(name: str, redis_url: str, redis: RedisClient, fault: Any, *, w
 @asynccontextmanager
 async def _gateway(redis_url: str, identity: Identity) -> AsyncIterator[tuple[int, int]]:
     """One gateway; its port and the id of its supervisor."""
-    port = host.free_port()
+    port = free_port()
     environment = {
         "REDIS_URL": redis_url,
         "RT_PORT": str(port),

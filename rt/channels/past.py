@@ -81,7 +81,8 @@ class Past:
 
     def part(self, after: int, bytes_max: int) -> list[bytes] | None:
         """The frames that follow the offset `after`, as many as fit into `bytes_max`; None: they are not here."""
-        run = next((run for run in self._runs if run.first <= after + 1 < run.next), None)
+        runs = [run for run in self._runs if run.first <= after + 1 < run.next]  # two overlap where one was read anew
+        run = max(runs, key=lambda run: run.next, default=None)
         if run is None:
             return None
         self._use(run)
