@@ -23,8 +23,8 @@ _SHARE_MIN: Final = 0.05  # of the time is for flushes, however busy the process
 class Spare:
     """What share of its time a process spends on all but flushes, and the window that follows from it. Pure.
 
-    A flush that takes T with nothing else to do takes T / (1 - other) beside the rest. One in every window keeps
-    flushes and the rest within FLUSH_SHARE of the time where window = T / (FLUSH_SHARE - other).
+    A flush of T in every window, and the rest, take T / window + other of the time; that is FLUSH_SHARE where
+    window = T / (FLUSH_SHARE - other).
     """
 
     __slots__ = ("_busy_s", "_passed_s")
@@ -39,26 +39,29 @@ class Spare:
         return min(1.0, self._busy_s / self._passed_s) if self._passed_s else 0.0
 
     def saw(self, passed_s: float, busy_s: float) -> None:
-        """For so long there was no flush, and the process worked for `busy_s` of it."""
+        """So much time passed, in which the process worked for `busy_s` on other things than flushes."""
         kept = 1.0 / (1.0 + passed_s / _MEMORY_S)
         self._passed_s = self._passed_s * kept + passed_s
         self._busy_s = self._busy_s * kept + busy_s
 
-    def window_s(self, took_s: float) -> float:
-        """From the beginning of a flush that took so long, beside the rest, to the earliest next one."""
-        other = self.other
-        alone_s = took_s * (1.0 - other)
-        return min(alone_s / max(_SHARE_MIN, FLUSH_SHARE - other), FLUSH_WINDOW_S_MAX)
+    def window_s(self, flush_s: float) -> float:
+        """From the beginning of a flush that took so long by itself to the earliest next one."""
+        return min(flush_s / max(_SHARE_MIN, FLUSH_SHARE - self.other), FLUSH_WINDOW_S_MAX)
 
 
 class _Job:
-    """An outbox that is being written: since when, and how many sockets have the first of its outbox."""
+    """An outbox that is being written.
 
-    __slots__ = ("at", "began")
+    `at`: how many sockets have the first of what is sealed. `began`: when, and `flushed_s` what all flushes of the
+    process had taken by then: where several are written in turn, each waits for the others as well.
+    """
 
-    def __init__(self, began: float) -> None:
+    __slots__ = ("at", "began", "flushed_s")
+
+    def __init__(self, began: float, flushed_s: float) -> None:
         self.at = 0
         self.began = began
+        self.flushed_s = flushed_s
 
 
 class Flusher:
@@ -72,8 +75,10 @@ class Flusher:
         self._late: dict[Outbox, asyncio.TimerHandle] = {}
         self._jobs: dict[Outbox, _Job] = {}
         self._scheduled = False
-        self._quiet_since = monotonic()  # no job since then ...
-        self._worked_s = thread_time()  # ... when this thread had worked for so long
+        self._flushed_s = 0.0  # what flushes have taken
+        self._turn_began = monotonic()
+        self._seen_at = self._turn_began  # until then it is known what this thread did ...
+        self._seen_s = thread_time()  # ... when it had worked for so long
 
     def is_writing(self) -> bool:
         """Whether events wait for their sockets."""
@@ -115,9 +120,9 @@ class Flusher:
 
     def _flush(self) -> None:
         self._scheduled = False
-        now = monotonic()
-        if not self._jobs:
-            self._spare.saw(now - self._quiet_since, thread_time() - self._worked_s)
+        now, worked_s = monotonic(), thread_time()
+        self._spare.saw(now - self._seen_at, worked_s - self._seen_s)
+        self._turn_began = now
         dirty, self._dirty = self._dirty, {}
         for outbox in dirty:
             self._seal(outbox, now)
@@ -128,8 +133,10 @@ class Flusher:
                 break
         if self._jobs:
             self._schedule()
-        else:
-            self._quiet_since, self._worked_s = monotonic(), thread_time()
+        ended, self._seen_s = monotonic(), thread_time()
+        self._flushed_s += ended - now
+        self._spare.saw(ended - now, 0.0)
+        self._seen_at = ended
 
     def _seal(self, outbox: Outbox, now: float) -> None:
         """What is pending becomes a job, unless the rate of the channel is over."""
@@ -139,13 +146,14 @@ class Flusher:
             else:
                 self._put_off(outbox, FLUSH_RETRY_S)
         if outbox.sealed and outbox not in self._jobs:
-            self._jobs[outbox] = _Job(now)
+            self._jobs[outbox] = _Job(now, self._flushed_s)
 
     def _end(self, outbox: Outbox, job: _Job) -> None:
         """All that was sealed is written."""
         if self._jobs.pop(outbox, None) is None:
             return  # forgotten meanwhile
-        outbox.rest(job.began + self._spare.window_s(monotonic() - job.began))
+        flushed_s = self._flushed_s + monotonic() - self._turn_began
+        outbox.rest(job.began + self._spare.window_s(flushed_s - job.flushed_s))
         if outbox.has_pending:
             self.work(outbox)
 

@@ -282,7 +282,7 @@ async def test_one_backup_at_a_time_and_no_secret_in_sight(
 
             def dumps() -> bool:
                 lines.update(command_lines())
-                return any("pg_dump" in line and "--format=custom" in line for line in lines)
+                return any("pg_dump" in line and f"--file={backups.folder}" in line for line in lines)
 
             await until(dumps)
             assert "another backup is under way" in await backups.refusal("backup")

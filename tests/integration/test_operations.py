@@ -62,6 +62,6 @@ async def test_the_gateway_tells_how_many_people_are_here_and_train(redis_url: s
 
         async def counted() -> bool:
             text = (await client.get(gate.fleet.rt.http("/metrics"))).text
-            return "\npresence_people_online 3\n" in text and "\npresence_people_training 1\n" in text
+            return "\npresence_people_online 3.0\n" in text and "\npresence_people_training 1.0\n" in text
 
         await until(counted)
