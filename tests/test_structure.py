@@ -71,6 +71,12 @@ SAID_ONCE: Final = (
     (r"(redis|pipe): Any\b", "config/redis.py"),  # RedisClient says what answers are
 )
 
+# What a document names in backticks is a path where it begins with a folder of ours or ends as our files do.
+FENCED: Final = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+NAMES_PATH: Final = re.compile(
+    rf"`((?:(?:{'|'.join(PACKAGES)}|\.ci)/[\w./@-]*)|\w[\w./@-]*\.(?:py|sql|lua|m?js|ya?ml|graphql|md|toml|lock))`"
+)
+
 REGISTRY_HOSTS: Final = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|npmjs\.com|files\.python|simple/$"
 )
@@ -264,6 +270,16 @@ def test_the_documents_list_every_setting_with_its_default(document: str) -> Non
         expected = _default(name)
         if expected is not None:
             assert default.strip("`").lower() == expected.lower(), f"{document}: {upper} has another default"
+
+
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "README.md"])
+def test_every_path_that_a_document_names_exists(document: str) -> None:
+    """But for a feature's own files, named as in its folder. Seen failing with `rt/hub.py`, with `config/plumbing/` and
+    with a bare `topic.py` in ARCHITECTURE.md, and with the README's `protocol.js`."""
+    named = NAMES_PATH.findall(FENCED.sub("", (ROOT / document).read_text("utf-8")))
+    assert named
+    wrong = {path for path in named if path not in FEATURE_FILES and not (ROOT / path).exists()}
+    assert not wrong, f"{document} names what is not there: {sorted(wrong)}"
 
 
 def test_there_is_no_other_top_level_package() -> None:

@@ -1,4 +1,4 @@
-"""What sessions decide by and cannot know by themselves: values, kept fresh by rt/clients/facts_refresh.py."""
+"""What sessions decide by and cannot know by themselves: values, kept fresh by rt/clients/facts_refresh.py. Pure."""
 
 from rt.auth.revoked import Revoked
 from rt.auth.tokens import Keys
