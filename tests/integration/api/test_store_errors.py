@@ -155,7 +155,7 @@ async def well(ada: Person) -> bool:
 async def test_a_server_that_cannot_says_so_itself(database: Database, fleet: Fleet, ada: Person) -> None:
     """Read-only, without a table, without a right, with no connection left, and with every connection ended: as real
     servers say it. What was refused is done afterwards. Failed before: INTERNAL to whoever wrote meanwhile.
-    Seen failing with a readiness that keeps its connections to a server that is read-only."""
+    Seen failing with connections that are kept to a server that is read-only."""
     role = database.url.split("//")[1].split(":")[0]
     others = "pid <> pg_backend_pid() AND datname = current_database()"
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"  # noqa: S608
