@@ -39,6 +39,9 @@ STALE: Final = (
     asyncpg.InvalidCachedStatementError,
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
+    # It met the statement of another process, of the same name.
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.InvalidBinaryRepresentationError,
 )
 
 

@@ -39,6 +39,9 @@ _REFUSES: Final = Fault(Kind.UNFIT, "refuses us")
 
 _STATES: Final = {
     "0A000": Fault(Kind.UNFIT, "cannot do this"),  # what a standby says to SERIALIZABLE
+    # What is sent in binary fits no statement of ours: it met another one's.
+    "22021": _PREPARED,
+    "22P03": _PREPARED,
     "25006": READ_ONLY,
     "25P03": DOES_NOT_ANSWER,
     "25P04": TOO_SLOW,
