@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -27,7 +28,7 @@ class Pair:
 
 
 @pytest.fixture
-async def pair() -> Pair:
+async def pair() -> AsyncIterator[Pair]:
     loop = asyncio.get_running_loop()
     made: list[Stream] = []
 
@@ -41,7 +42,11 @@ async def pair() -> Pair:
     await loop.sock_connect(peer, server.sockets[0].getsockname())
     await until(lambda: bool(made) and made[0].transport is not None)
     server.close()
-    return Pair(made[0], peer)
+    yield Pair(made[0], peer)
+    peer.close()
+    if made[0].transport is not None:
+        made[0].transport.abort()
+    await until(lambda: made[0].transport is None)
 
 
 def straight(stream: Stream) -> bool:
@@ -82,7 +87,6 @@ async def test_a_socket_that_is_gone_ends_the_stream_and_no_other_ones_descripto
     pair.stream.put(b"y")
     await until(lambda: pair.stream.transport is None)
     others = [socket.socket() for _ in range(20)]
-    del pair.stream
     assert all(other.fileno() >= 0 and other.getsockname() for other in others)
     for other in others:
         other.close()
