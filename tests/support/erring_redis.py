@@ -61,10 +61,13 @@ class ErringRedis:
             yield self
         finally:
             server.close()
-            for task in self._pipes:
-                task.cancel()
-            await asyncio.gather(*self._pipes, return_exceptions=True)
+            await asyncio.sleep(0.01)  # who was accepted just now is among them
+            while self._pipes:
+                for task in self._pipes:
+                    task.cancel()
+                await asyncio.gather(*self._pipes, return_exceptions=True)
             await server.wait_closed()
+            await asyncio.sleep(0)  # the transports that were closed end
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
