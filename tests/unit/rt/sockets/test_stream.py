@@ -80,12 +80,14 @@ async def test_a_socket_that_is_gone_ends_the_stream_and_no_other_ones_descripto
     with an end that left the descriptor to be closed twice: the second time it was somebody else's."""
     pair.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     pair.peer.close()  # a reset
-    transport = pair.stream.transport
+    transport, direct = pair.stream.transport, pair.stream._socket
     assert transport is not None
+    assert direct is not None
     transport.pause_reading()
     pair.stream.put(b"x")
     pair.stream.put(b"y")
     await until(lambda: pair.stream.transport is None)
+    assert direct.fileno() == -1  # it will close nothing
     others = [socket.socket() for _ in range(20)]
     assert all(other.fileno() >= 0 and other.getsockname() for other in others)
     for other in others:
