@@ -15,7 +15,7 @@ import pytest
 from config.embedded import child
 from config.embedded.account import home, own, unprivileged
 from config.embedded.ports import HOST, free_port, is_free
-from config.embedded.postgres import APPLICATION
+from config.embedded.postgres import APPLICATION, WORKER
 from tests.support.fronts import DEPLOY, filled
 from tests.support.gateway import until
 from tests.support.people import Person, exercise_ids
@@ -29,7 +29,7 @@ START_S = 20
 
 @pytest.fixture
 def pooler(stores: TestStores, database: Database, stores_folder: Path, tmp_path: Path) -> Iterator[str]:
-    """DATABASE_URL at a PgBouncer of Debian."""
+    """DATABASE_URL and WORKER_DATABASE_URL at a PgBouncer of Debian."""
     account, port = unprivileged(), free_port()
     folder = home(stores_folder / f"pgbouncer-{tmp_path.name}", account)
     own(folder, account)
