@@ -96,8 +96,8 @@ def roles_of(settings: Settings) -> tuple[Role, Role]:
     url = settings.worker_database_url.get_secret_value()
     if not url:
         raise MigrationError(
-            f"WORKER_DATABASE_URL is not set: the worker has a role of its own. Take DATABASE_URL with another role, such"
-            f" as musclemap_worker in place of {app.name}, and a password for it: `make migrate` makes the role"
+            "WORKER_DATABASE_URL is not set: the worker has a role of its own. Take DATABASE_URL with another role,"
+            f" such as musclemap_worker in place of {app.name}, and a password for it: `make migrate` makes the role"
         )
     worker = role_of("WORKER_DATABASE_URL", url)
     if app.name == worker.name:
@@ -164,7 +164,8 @@ async def _check_server(connection: asyncpg.Connection) -> None:
 async def _check_role(connection: asyncpg.Connection, role: Role, others: list[str]) -> None:
     if await connection.fetchval("SELECT current_user = $1", role.name):
         raise MigrationError(
-            f"{role.setting} and DATABASE_OWNER_URL are both the role {role.name}: who serves needs one that owns nothing"
+            f"{role.setting} and DATABASE_OWNER_URL are both the role {role.name}:"
+            " who serves needs one that owns nothing"
         )
     if await connection.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = $1", role.name):
         raise MigrationError(

@@ -155,8 +155,8 @@ class Accounts:
         return SignedIn(done.user, self._signer.access_token(done.user, done.session_id, now), new_token)
 
     async def logout(self, token: str | None, access: tuple[UUID, UUID] | None, now: datetime) -> None:
-        """Ends the session of a refresh token or, without one, of an access token (its user and session). No error where
-        there is none."""
+        """Ends the session of a refresh token or, without one, of an access token (its user and session). No error
+        where there is none."""
         user_id, session_id = access or (None, None)
 
         async def work(tx: Transaction) -> UUID | None:

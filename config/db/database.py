@@ -170,12 +170,13 @@ class Database:
                 async with self._connection() as connection, self._begun(connection, _WRITING):
                     result = await work(Transaction(connection))
                     worked = True
-                return result
             except ERRORS as error:
                 if not worked or not _is_unsure(error):
                     raise
                 if settle is None:
                     raise RetryLater from None
+            else:
+                return result
             settled = await self.read(settle)
             if settled is None:
                 raise ConnectionError("the commit did not take place")

@@ -136,8 +136,8 @@ troubles: Final = Troubles()
 
 
 def make_pool(settings: Settings, url: SecretStr | None = None) -> asyncpg.Pool:
-    """A pool that is not connected yet; `connect` does that, also while PostgreSQL is still away. On DATABASE_URL, unless
-    another `url` is given.
+    """A pool that is not connected yet; `connect` does that, also while PostgreSQL is still away. On DATABASE_URL,
+    unless another `url` is given.
 
     Until then `acquire` raises asyncpg.InterfaceError, which is one of ERRORS.
     """

@@ -131,7 +131,7 @@ async def test_the_worker_has_a_role_of_its_own(stores: TestStores, empty: str) 
 
 
 async def test_says_what_is_missing_in_one_line(stores: TestStores, empty: str) -> None:
-    url, owner_url, worker_url = urls_of(stores, empty)
+    url, _, worker_url = urls_of(stores, empty)
     done = await asyncio.gather(
         run(url, "", worker_url),
         run(url, "postgresql://owner@127.0.0.1:1/x", worker_url),

@@ -55,8 +55,8 @@ BEGIN
       EXECUTE format('CREATE POLICY everybody ON %I USING (true)', name);
       EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     END IF;
-    EXECUTE format('CREATE POLICY sabotage ON %I AS RESTRICTIVE USING (sabotaged(%L)) WITH CHECK (sabotaged(%L))', name, name,
-                   name);
+    EXECUTE format(
+      'CREATE POLICY sabotage ON %I AS RESTRICTIVE USING (sabotaged(%L)) WITH CHECK (sabotaged(%L))', name, name, name);
   END LOOP;
 END $$;
 """
@@ -64,7 +64,8 @@ _DONE: Final = re.compile(rb"2\0\0\0\x04[CDs]")  # bound, and then no error
 
 
 class Sabotage:
-    """`url` and `worker_url` lead to the database through a proxy that counts errors (`met`) and statements that ran (`served`)."""
+    """`url` and `worker_url` lead to the database through a proxy that counts errors (`met`) and statements that ran
+    (`served`)."""
 
     def __init__(self, owner: asyncpg.Connection, url: str, worker_url: str) -> None:
         self._owner = owner
