@@ -1,8 +1,9 @@
 """`python -m api.backups dump` and `restore FILE`; config/deploy/backup and restore are these.
 
-A dump is one file of pg_dump's custom format, of all rows, without owners and grants; row level security stays out of a
-restore as well: `make migrate` gives all of these, whatever the roles are called by then. It is kept only when it was restored into a database beside (`…_backup_check`), which is dropped
-again. A restore is one transaction, and ends with a new epoch: nobody goes on from a position of another past.
+A dump is one file of pg_dump's custom format, of all rows, without owners and grants; row level security stays out of
+a restore as well: `make migrate` gives all of these, whatever the roles are called by then. It is kept only when it was
+restored into a database beside (`…_backup_check`), which is dropped again. A restore is one transaction, and ends with
+a new epoch: nobody goes on from a position of another past.
 """
 
 import argparse

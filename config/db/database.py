@@ -186,12 +186,14 @@ class Database:
             return await self._repeat(attempt, twins)
 
     async def call(self, query: Query, *args: Any, lane: Hashable | None = None, twins: frozenset[str]) -> Any:
-        """The row of one statement that is a whole transaction and may be sent again: a function with its own key,
-        which says itself who asks (`become`).
+        """The row of one statement that is a whole transaction and may be sent again: a function with its own key. It
+        says itself who asks (`become`): by its first argument, which must be the viewer's id.
 
         The role's default isolation holds (SERIALIZABLE). One round trip. A lost connection, also while it commits,
         is answered by sending the same arguments on a new one: the key finds what was done.
         """
+        if self._viewer is None or args[0] != self._viewer:
+            raise ValueError(f"{query.name}: its first argument is not who asks")
 
         async def attempt() -> Any:
             async with self._connection() as connection:

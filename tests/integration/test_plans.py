@@ -1,7 +1,6 @@
 """What a statement reads does not grow with the tables: each one is explained on a database as years leave it, with the
 plan that suits every parameter (PostgreSQL's choice from the sixth call on) and with the one for these parameters."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -25,8 +24,7 @@ from config.limits import (
 )
 from tests.support.ledger import connection
 from tests.support.plans import inline_statements, named_statements, pages_read
-from tests.support.stores import Database, TestStores
-from tests.support.years import make_years
+from tests.support.stores import Database
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
 from worker.retention import RETENTION_ROWS
 from worker.store import RELAY_BATCH_BACKLOG, RELAY_OVERTAKING, RELAY_WALK
@@ -72,14 +70,6 @@ NOW: Final = datetime.now(UTC)
 LATER: Final = NOW + timedelta(days=7)
 HASH: Final = bytes(32)
 MANY: Final = 2**53
-
-
-@pytest.fixture(scope="module")
-def years(stores: TestStores) -> Iterator[Database]:
-    """Shared by the tests here: what they write is rolled back."""
-    made = make_years(stores)
-    yield made
-    stores.drop_database(made)
 
 
 async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]]:

@@ -20,7 +20,7 @@ from config.db.queries import Query
 from config.ids import uuid7
 from config.redis import connect as connect_redis
 from config.settings import Settings
-from tests.support.stores import Database as TestDatabase
+from tests.support.stores import Database as MadeDatabase
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -83,7 +83,7 @@ class Ledger:
 
 
 @asynccontextmanager
-async def ledger(database: TestDatabase, *, url: str = "", **settings: Any) -> AsyncIterator[Ledger]:
+async def ledger(database: MadeDatabase, *, url: str = "", **settings: Any) -> AsyncIterator[Ledger]:
     """The ledger of a migrated database, used as the API's role; by another `url` where a proxy is between."""
     made = Settings(database_url=url or database.url, redis_url="redis://127.0.0.1:1", **settings)
     one = made.model_copy(update={"database_pool_min": 1})
