@@ -177,8 +177,7 @@ def dump(settings: Settings, now: datetime) -> Path:
             wait = f"--lock-wait-timeout={LOCK_WAIT_S}s"
             # The owner's policies hide nothing from it; without the word pg_dump refuses what policies are forced on.
             words = ("--format=custom", "--no-owner", "--no-privileges", "--enable-row-security", wait)
-            words += (f"--file={unfinished}",)
-            source.run(source.command("pg_dump", *words))
+            source.run(source.command("pg_dump", *words, f"--file={unfinished}"))
             check(settings, source, unfinished)
             _keep(unfinished, path)
         finally:
