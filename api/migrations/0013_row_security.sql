@@ -45,6 +45,52 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_t
 $$;
 REVOKE ALL ON FUNCTION ended_sessions(timestamptz, integer) FROM PUBLIC;
 
+-- Whether the viewer may read a channel of our own: a person's are their own, a profile's also its followers'; the others
+-- are everybody's. Policies and pages ask here.
+CREATE FUNCTION may_read_channel(p_channel text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+BEGIN
+  IF p_channel IN ('user:' || public.viewer(), 'profile:' || public.viewer()) THEN
+    RETURN true;
+  ELSIF p_channel ~ '^profile:[0-9a-f-]{36}$' THEN
+    RETURN EXISTS (
+      SELECT FROM public.follows AS f
+       WHERE f.follower_id = public.viewer() AND f.followee_id = substr(p_channel, 9)::uuid AND f.state = 'following');
+  END IF;
+  RETURN p_channel NOT LIKE 'user:%' AND p_channel NOT LIKE 'profile:%';
+END $$;
+REVOKE ALL ON FUNCTION may_read_channel(text) FROM PUBLIC;
+
+-- A page of a channel, as api/feed/queries.sql says. It asks once whether the viewer may read it, where a policy would
+-- ask for each row; and a follower's page is made of rows of the owner's. A stream's rows of the release before lie in
+-- feed_positions. Offsets are dense down to what was dropped: both ends of the page are known, so that no plan reads more
+-- than the page (least ignores nulls). It names the schema of each table, as post_credits does.
+CREATE FUNCTION feed_page(p_namespace text, p_channel text, p_before bigint, p_rows integer)
+RETURNS TABLE (epoch text, head bigint, "offset" bigint, body json, derived boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 20 AS $$
+DECLARE
+  v_channel text := CASE WHEN public.may_read_channel(p_channel) THEN p_channel END;
+BEGIN
+  RETURN QUERY
+  SELECT i.epoch, coalesce(c.last_offset, 0) AS head, p."offset", p.body, p.derived
+    FROM public.installation AS i
+    LEFT JOIN public.feed_channels AS c ON c.namespace = p_namespace AND c.channel = v_channel
+    LEFT JOIN LATERAL (
+      SELECT f."offset", coalesce(f.body, o.body) AS body, f.source IS NOT NULL AS derived
+        FROM public.feed_positions AS f
+        LEFT JOIN public.feed_positions AS o ON o.namespace = f.namespace AND o.channel = 'user:' || substr(f.channel, 9)
+                                     AND o."offset" = f.source
+       WHERE f.namespace = p_namespace AND f.channel = v_channel AND f."offset" < least(p_before, c.last_offset + 1)
+         AND f."offset" >= greatest(least(p_before, c.last_offset + 1) - p_rows, c.dropped_through + 1)
+      UNION ALL
+      SELECT s."offset", s.body, false
+        FROM public.stream_positions AS s
+       WHERE s.namespace = p_namespace AND s.channel = v_channel AND s."offset" < least(p_before, c.last_offset + 1)
+         AND s."offset" >= greatest(least(p_before, c.last_offset + 1) - p_rows, c.dropped_through + 1)
+    ) AS p ON true
+   ORDER BY p."offset" DESC NULLS LAST;
+END $$;
+REVOKE ALL ON FUNCTION feed_page(text, text, bigint, integer) FROM PUBLIC;
+
 -- As it was (0004), but that it cannot be called for another user than the transaction's.
 CREATE OR REPLACE FUNCTION log_workout(
   p_user uuid, p_key text, p_input_hash bytea, p_now timestamptz, p_cost bigint,
@@ -62,9 +108,7 @@ BEGIN
     RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
-  PERFORM become(p_user);
-  -- For the plans, to the end of the transaction, that of post_credits included.
-  PERFORM set_config('enable_seqscan', 'off', true);
+  PERFORM become(p_user), set_config('enable_seqscan', 'off', true);
 
   SELECT u.account_id, u.name, u.time_zone, b.credits, b.version,
          unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited

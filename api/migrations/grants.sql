@@ -41,7 +41,8 @@ BEGIN
 
   -- An event is put out, and read again when it is numbered.
   EXECUTE format('GRANT INSERT ON outbox TO %I', app);
-  EXECUTE format('GRANT SELECT ON feed_channels, feed_positions, stream_positions, follows TO %I', app);
+  EXECUTE format('GRANT SELECT ON feed_channels, feed_positions, stream_positions TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION may_read_channel(text), feed_page(text, text, bigint, integer) TO %I', app);
 
   -- --- The worker.
 

@@ -8,60 +8,58 @@
 -- the owner has a grant on one, and the policies of its table hold for whoever reads it by that.
 --
 -- `none: reason` is for tables without a user's rows; tests/integration/test_row_security.py misses what is not listed.
+DROP TABLE IF EXISTS pg_temp.rules;
+CREATE TEMP TABLE rules AS
+SELECT list.name, list.rule
+  FROM (SELECT '(SELECT viewer())' AS me,
+               'user_id = (SELECT viewer())' AS mine,
+               '(SELECT u.account_id FROM users AS u WHERE u.id = (SELECT viewer()))' AS my_account) AS words
+ CROSS JOIN LATERAL (VALUES
+  -- Accounts. Names of others come by functions that decide what may be told.
+  ('users', 'id = ' || me),
+  ('accounts', 'id = ' || my_account),
+  ('sessions', mine),
+  ('refresh_tokens', 'EXISTS (SELECT FROM sessions AS s WHERE s.id = session_id)'),  -- of those that one sees
+  ('user_time_zones', mine),
+  -- Credits.
+  ('credit_balances', 'account_id = ' || my_account),
+  ('ledger_transactions', 'account_id = ' || my_account),
+  ('ledger_entries', 'account_id = ' || my_account),
+  -- Workouts, and what they add up to.
+  ('workouts', mine),
+  ('workout_exercises', mine),
+  ('workout_muscles', mine),
+  ('progress', mine),
+  ('training_days', mine),
+  -- People.
+  ('follows', me || ' IN (follower_id, followee_id)'),
+  ('blocks', 'blocker_id = ' || me),
+  ('follow_counts', mine),
+  -- Events.
+  ('activity_events', 'account_id = ' || my_account),
+  ('outbox', 'event #>> ''{user,id}'' = ' || me || '::text'),
+  ('feed_channels', 'may_read_channel(channel)'),
+  ('feed_positions', 'may_read_channel(channel)'),
+  ('stream_positions', 'none: everybody may read it'),
+  -- Nobody's.
+  ('installation', 'none: the epoch'),
+  ('schema_migrations', 'none: what was applied'),
+  ('muscles', 'none: reference data'),
+  ('equipment', 'none: reference data'),
+  ('exercises', 'none: reference data'),
+  ('exercise_muscles', 'none: reference data'),
+  ('leases', 'none: of the workers'),
+  ('audit_windows', 'none: counts'),
+  ('audits', 'none: counts'),
+  ('retention', 'none: times and counts')
+) AS list (name, rule);
+
 DO $$
 DECLARE
-  me text := '(SELECT viewer())';
-  mine text := 'user_id = ' || me;
-  my_account text := '(SELECT u.account_id FROM users AS u WHERE u.id = ' || me || ')';
-  -- A person's channels are their own, a profile's also its followers'; the others are everybody's.
-  i_may_read text := $rule$CASE
-    WHEN channel = (SELECT 'user:' || viewer()) OR channel = (SELECT 'profile:' || viewer()) THEN true
-    WHEN channel LIKE 'profile:%' THEN EXISTS (
-      SELECT FROM follows AS f WHERE f.follower_id = (SELECT viewer()) AND f.followee_id = substr(channel, 9)::uuid
-                                 AND f.state = 'following')
-    ELSE channel NOT LIKE 'user:%' END$rule$;
   listed record;
   wanted record;
 BEGIN
-  FOR listed IN SELECT * FROM (VALUES
-    -- Accounts. Names of others come by functions that decide what may be told.
-    ('users', 'id = ' || me),
-    ('accounts', 'id = ' || my_account),
-    ('sessions', mine),
-    ('refresh_tokens', 'EXISTS (SELECT FROM sessions AS s WHERE s.id = session_id)'),  -- of those that one sees
-    ('user_time_zones', mine),
-    -- Credits.
-    ('credit_balances', 'account_id = ' || my_account),
-    ('ledger_transactions', 'account_id = ' || my_account),
-    ('ledger_entries', 'account_id = ' || my_account),
-    -- Workouts, and what they add up to.
-    ('workouts', mine),
-    ('workout_exercises', mine),
-    ('workout_muscles', mine),
-    ('progress', mine),
-    ('training_days', mine),
-    -- People.
-    ('follows', me || ' IN (follower_id, followee_id)'),
-    ('blocks', 'blocker_id = ' || me),
-    ('follow_counts', mine),
-    -- Events.
-    ('activity_events', 'account_id = ' || my_account),
-    ('outbox', 'event #>> ''{user,id}'' = ' || me || '::text'),
-    ('feed_channels', i_may_read),
-    ('feed_positions', i_may_read),
-    ('stream_positions', 'none: everybody may read it'),
-    -- Nobody's.
-    ('installation', 'none: the epoch'),
-    ('schema_migrations', 'none: what was applied'),
-    ('muscles', 'none: reference data'),
-    ('equipment', 'none: reference data'),
-    ('exercises', 'none: reference data'),
-    ('exercise_muscles', 'none: reference data'),
-    ('leases', 'none: of the workers'),
-    ('audit_windows', 'none: counts'),
-    ('audits', 'none: counts'),
-    ('retention', 'none: times and counts')
-  ) AS list (name, rule) WHERE rule NOT LIKE 'none: %' LOOP
+  FOR listed IN SELECT name, rule FROM pg_temp.rules WHERE rule NOT LIKE 'none: %' ORDER BY name LOOP
     -- A policy's name says what it is made of: PostgreSQL keeps the rule in words of its own.
     SELECT array_agg(name) AS names, array_agg(format('CREATE POLICY %I ON %I TO %I USING (%s)', name, listed.name, role, rule))
              AS made INTO wanted

@@ -69,7 +69,7 @@ def listed() -> dict[str, str]:
     """The rule of each table that policies.sql names."""
     text = (FOLDER / "policies.sql").read_text("utf-8")
     values = text.partition("(VALUES\n")[2].partition(") AS list")[0]
-    return dict(re.findall(r"^    \('(\w+)', (.*?)\),?(?:  --.*)?$", values, re.MULTILINE))
+    return dict(re.findall(r"^  \('(\w+)', (.*?)\),?(?:  --.*)?$", values, re.MULTILINE))
 
 
 async def test_each_table_has_a_rule_and_is_held_to_it(database: MadeDatabase) -> None:
