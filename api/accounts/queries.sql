@@ -59,7 +59,7 @@ DELETE FROM refresh_tokens WHERE session_id = $1 AND expires_at < $2;
 
 -- name: sessions_ended_since
 -- $1 since, $2 how many at most; the newest first. By the index sessions_revoked.
-SELECT id FROM ended_sessions($1, $2) AS id;
+SELECT id FROM sessions_ended_since($1, $2) AS id;
 
 -- name: end_session
 -- $1 id, $2 now, $3 reason. Returns the id where it was still open.

@@ -39,22 +39,23 @@ END $$;
 REVOKE ALL ON FUNCTION use_refresh_token(bytea) FROM PUBLIC;
 
 -- What gateways must hear of every user's sessions: which have ended, and nothing else of them. The newest first.
-CREATE FUNCTION ended_sessions(p_since timestamptz, p_most integer) RETURNS SETOF uuid
+CREATE FUNCTION sessions_ended_since(p_since timestamptz, p_most integer) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
   SELECT id FROM sessions WHERE revoked_at >= p_since ORDER BY revoked_at DESC LIMIT p_most
 $$;
-REVOKE ALL ON FUNCTION ended_sessions(timestamptz, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION sessions_ended_since(timestamptz, integer) FROM PUBLIC;
 
--- Whether the viewer may read a channel of our own: a person's are their own, a profile's also its followers'; the others
--- are everybody's. Policies and pages ask here.
+-- Whether the viewer may read a channel of our own: a person's are their own, a profile's also its followers', unless it
+-- is nobody's now; the others are everybody's. Policies and pages ask here.
 CREATE FUNCTION may_read_channel(p_channel text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 BEGIN
   IF p_channel IN ('user:' || public.viewer(), 'profile:' || public.viewer()) THEN
     RETURN true;
   ELSIF p_channel ~ '^profile:[0-9a-f-]{36}$' THEN
     RETURN EXISTS (
-      SELECT FROM public.follows AS f
-       WHERE f.follower_id = public.viewer() AND f.followee_id = substr(p_channel, 9)::uuid AND f.state = 'following');
+      SELECT FROM public.follows AS f JOIN public.users AS u ON u.id = f.followee_id
+       WHERE f.follower_id = public.viewer() AND f.followee_id = substr(p_channel, 9)::uuid AND f.state = 'following'
+         AND u.audience <> 'nobody');
   END IF;
   RETURN p_channel NOT LIKE 'user:%' AND p_channel NOT LIKE 'profile:%';
 END $$;

@@ -27,7 +27,7 @@ BEGIN
 
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, refresh_tokens TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION user_of_email(text), use_refresh_token(bytea),'
-                 ' ended_sessions(timestamptz, integer) TO %I', app);
+                 ' sessions_ended_since(timestamptz, integer) TO %I', app);
 
   -- The books: read here, written by post_credits and open_account alone. To lock a balance takes the right to update
   -- some column of it.

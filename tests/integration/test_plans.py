@@ -78,8 +78,11 @@ MANY: Final = 2**53
 async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]]:
     """For each statement the parameters of the pages that differ: the first, a deep one, the last."""
     heavy, account = await app.fetchrow("SELECT id, account_id FROM users WHERE name = 'User 1'")
-    session = await app.fetchval("SELECT id FROM sessions WHERE user_id = $1 ORDER BY id LIMIT 1", heavy)
-    token = await app.fetchval("SELECT token_hash FROM refresh_tokens WHERE session_id = $1", session)
+    session, token = await app.fetchrow(
+        "SELECT s.id, t.token_hash FROM sessions AS s JOIN refresh_tokens AS t ON t.session_id = s.id"
+        " WHERE s.user_id = $1 AND s.revoked_at IS NULL AND t.generation = 1 ORDER BY s.id LIMIT 1",
+        heavy,
+    )
     workouts = await app.fetch("SELECT id, performed_at FROM workouts WHERE user_id = $1 ORDER BY performed_at", heavy)
     channels = [row["channel"] for row in await app.fetch("SELECT channel FROM feed_channels LIMIT $1", RELAY_REFILLS)]
     namespaces = ["musclemap"] * len(channels)
