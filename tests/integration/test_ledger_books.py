@@ -12,7 +12,7 @@ from worker.books.audit import CHECKS, audit
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    async with ledger(database.url) as made:
+    async with ledger(database) as made:
         yield made
 
 
@@ -165,8 +165,8 @@ DEFECTS = {
 async def test_the_auditor_finds_nothing_in_sound_books(books: Ledger, database: Database) -> None:
     await books.log(await books.user(), "k")
     await books.log(await books.user(credit=0, trial_days=1), "k")
-    async with connection(database.url) as app:
-        assert await audit(app) == []
+    async with connection(database.worker_url) as worker:
+        assert await audit(worker) == []
 
 
 async def test_the_auditor_finds_every_planted_defect(books: Ledger, database: Database) -> None:
