@@ -34,7 +34,10 @@ BEGIN
   -- The relay.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO %I', app);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', app);
-  EXECUTE format('GRANT SELECT, INSERT ON feed_positions, stream_positions TO %I', app);
+  EXECUTE format('GRANT SELECT, INSERT ON feed_positions TO %I', app);
+  -- Of a stream's positions not the way from an anonymous event to its owner.
+  EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body), INSERT'
+                 ' ON stream_positions TO %I', app);
 
   -- The auditor.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', app);
@@ -43,5 +46,10 @@ BEGIN
   EXECUTE format('GRANT SELECT ON retention TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer), make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
-                 ' drop_streams(integer, bigint, integer) TO %I', app);
+                 ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', app);
+
+  -- High fives: how many, and one's own; nothing by which an owner could be found.
+  EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
+  EXECUTE format('GRANT SELECT (rendition_id, sender_id) ON high_fives TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 END $$;

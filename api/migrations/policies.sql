@@ -1,3 +1,7 @@
 -- Who may see and write which row: row level security, in one place. Applied at each `make migrate` after the grants.
 -- `viewer()` is who asks (0012_community.sql). The owner's functions and the worker, each a role, see all; what they may
 -- do at all the grants say. A table with a user's rows that is not listed fails tests/integration/test_row_security.py.
+--   high_fives | sender_id = viewer()
+--   high_five_counts | none: of renditions, for whoever reads them
+--   high_five_notices | none: read and written by functions of the owner alone
+--   high_five_senders | none: read and written by functions of the owner alone
