@@ -13,7 +13,7 @@ from config.errors import ApiError, BadInput, Conflict, NotFound, RateLimited, R
 from config.ids import uuid7
 from config.limits import HIGH_FIVES_PER_HOUR_MAX
 from config.settings import Settings
-from tests.support.community import OWN, PROFILE, Community, community
+from tests.support.community import OWN, Community, community
 from tests.support.ledger import NOW, connection
 from tests.support.stores import Database
 from worker.books.audit import audit
@@ -172,7 +172,7 @@ async def test_what_the_release_before_numbered_counts_and_tells_nobody(people: 
     await people.owner.execute("UPDATE stream_positions SET source_event = NULL")
     older = uuid4()
     await people.owner.execute(
-        "INSERT INTO feed_positions (namespace, channel, \"offset\", event_id, event_at, body)"
+        'INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)'
         " VALUES ('musclemap', 'community', 99, $1, now(), '{\"type\": \"level_up\"}')",
         older,
     )
@@ -192,7 +192,9 @@ async def test_what_the_community_forgets_takes_its_high_fives_along(people: Com
     for one in (event, anonymous, kept):
         await send(people, bob, one)
     drop = dict(CHORES)["high_fives"]
-    await people.owner.execute("UPDATE high_five_counts SET numbered_at = now() - interval '1 year' WHERE numbered_at > '-infinity'")
+    await people.owner.execute(
+        "UPDATE high_five_counts SET numbered_at = now() - interval '1 year' WHERE numbered_at > '-infinity'"
+    )
     assert await drop_all(people.books.db.pool, Settings(), "high_fives", drop) == 0
     await people.owner.execute("DELETE FROM stream_positions WHERE event_id = $1", anonymous)
     assert await drop_all(people.books.db.pool, Settings(), "high_fives", drop) == 1

@@ -37,13 +37,12 @@ WORKOUT: Final = {
     "muscles": [{"slug": "adductors", "name": "Adductors", "training_units": 285}],
     "note": "new shoes",
 }
-RECORD: Final = {"slug": "back-squat", "name": "Back squat"}
 EVENTS: Final[Mapping[str, Sequence[tuple[Sequence[str], dict[str, Any]]]]] = {
     "workout_completed": [(PUBLIC, WORKOUT), (("PUBLIC_ANON",), WORKOUT), (PROFILE, WORKOUT), (OWN, WORKOUT)],
     "level_up": [(PROFILE, {"v": 1, "level": 4}), (OWN, {"v": 1, "level": 5})],
     "milestone_achieved": [
         (PROFILE_AND_OWN, {"v": 1, "kind": "workouts", "value": 100}),
-        (OWN, {"v": 1, "kind": "record", "value": 82.5, "exercise": RECORD}),
+        (OWN, {"v": 1, "kind": "record", "value": 82.5, "exercise": "back-squat"}),
     ],
     "challenge_completed": [
         (PROFILE_AND_OWN, {"v": 1, "challenge": {"slug": "pull-week", "name": "Pull week"}, "reward_xp": 50})

@@ -15,7 +15,7 @@
  * @property {number} [level]
  * @property {string} [kind]
  * @property {number} [value]
- * @property {Named} [exercise]
+ * @property {string} [exercise]
  * @property {Named} [challenge]
  * @property {number} [reward_xp]
  * @property {string} [event_type]

@@ -80,15 +80,15 @@ const credits = ({ credits: given }) => (isFigure(given) ? count(given, "credit"
 const occasion = ({ event_type: type }) => OCCASIONS.get(type ?? "") ?? "";
 
 /**
- * "100 workouts", "30 days in a row", "Record: Back squat, 82.5 kg".
+ * "100 workouts", "30 days in a row", "Record: back squat, 82.5 kg".
  * @param {import("./protocol.js").EventData} data
  */
 function milestone({ kind, value, exercise }) {
   if (!isFigure(value)) return "";
   if (kind === "workouts") return count(value, "workout");
   if (kind === "streak") return `${count(value, "day")} in a row`;
-  const name = exercise?.name ?? exercise?.slug;
-  return kind === "record" ? `Record: ${name ? `${name}, ` : ""}${number.format(value)} kg` : "";
+  const name = typeof exercise === "string" ? `${exercise.replaceAll("-", " ")}, ` : "";
+  return kind === "record" ? `Record: ${name}${number.format(value)} kg` : "";
 }
 
 /** @param {import("./protocol.js").EventData} data */
