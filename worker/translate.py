@@ -23,7 +23,7 @@ from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
 
 class Rendition(NamedTuple):
     """What one channel hears: `body` is the JSON text that clients get, byte for byte. Followers' stands behind the
-    owner's, of which it can be made again. `source`: of the community's, the event that it tells of; nobody hears it."""
+    owner's, of which it can be made again. `source`: of the community's, the event that it tells of; for nobody."""
 
     channel: Channel
     event_id: UUID

@@ -43,14 +43,17 @@ CREATE TABLE high_five_senders (
   sent     integer NOT NULL
 ) WITH (fillfactor = 50);
 
--- What p_event is to p_sender: `found` where p_sender reads an event under this id (the community's, or that of somebody
+-- What p_event is to p_sender: `readable` where p_sender reads an event under this id (the community's, or that of somebody
 -- whom they follow, or their own), whose it is, and whether that person wants to hear of p_sender. Whatever it is, the
 -- same is looked up: that it takes longer says nothing.
 CREATE FUNCTION high_five_target(
   p_sender uuid, p_event uuid,
-  OUT found boolean, OUT event_id uuid, OUT type text, OUT owner_id uuid, OUT account_id uuid, OUT name text,
+  OUT readable boolean, OUT event_id uuid, OUT type text, OUT owner_id uuid, OUT account_id uuid, OUT name text,
   OUT hears boolean, OUT numbered_at timestamptz
-) LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET enable_seqscan TO off AS $$
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET enable_seqscan TO off
+SET plan_cache_mode TO force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
   WITH anonymous AS MATERIALIZED (
     SELECT s.source_event, s.numbered_at, s.body ->> 'type' AS type
       FROM stream_positions AS s
@@ -66,26 +69,28 @@ CREATE FUNCTION high_five_target(
      WHERE f.event_id = coalesce((SELECT source_event FROM anonymous), p_event) AND f.namespace = 'musclemap'
        AND f.channel LIKE 'user:%'
      LIMIT 1
-  ), whose AS MATERIALIZED (
+  ), whose AS MATERIALIZED (  -- whom: the owner, or whoever is nobody, who is looked for all the same
     SELECT a.type IS NOT NULL AS anonymous, coalesce(a.source_event, p_event) AS event_id,
-           coalesce(t.type, a.type) AS type, t.person::uuid AS owner_id, a.numbered_at
+           coalesce(t.type, a.type) AS type, t.person::uuid AS owner_id, coalesce(t.person::uuid, p_event) AS whom,
+           a.numbered_at
       FROM (SELECT) AS one LEFT JOIN anonymous AS a ON true LEFT JOIN told AS t ON true
   ), known AS MATERIALIZED (
     SELECT w.*, u.account_id, u.name, u.audience,
-           EXISTS (SELECT FROM blocks WHERE (blocker_id, blocked_id) = (w.owner_id, p_sender))
-             OR EXISTS (SELECT FROM blocks WHERE (blocker_id, blocked_id) = (p_sender, w.owner_id)) AS blocked,
+           (SELECT count(*) FROM blocks WHERE (blocker_id, blocked_id) = (w.whom, p_sender))
+             + (SELECT count(*) FROM blocks WHERE (blocker_id, blocked_id) = (p_sender, w.whom)) > 0 AS blocked,
            EXISTS (SELECT FROM follows
-                    WHERE (follower_id, followee_id, state) = (p_sender, w.owner_id, 'following')) AS follows,
+                    WHERE (follower_id, followee_id, state) = (p_sender, w.whom, 'following')) AS follows,
            EXISTS (SELECT FROM feed_positions AS f
                     WHERE f.event_id = w.event_id AND f.namespace = 'musclemap'
-                      AND f.channel = 'profile:' || w.owner_id) AS on_profile
-      FROM whose AS w LEFT JOIN users AS u ON u.id = w.owner_id
+                      AND f.channel = 'profile:' || w.whom) AS on_profile
+      FROM whose AS w LEFT JOIN users AS u ON u.id = w.whom
   )
   SELECT k.anonymous OR k.owner_id = p_sender
            OR (k.on_profile AND k.follows AND NOT k.blocked AND k.audience <> 'nobody'),
          k.event_id, k.type, k.owner_id, k.account_id, k.name, k.account_id IS NOT NULL AND NOT k.blocked, k.numbered_at
-    FROM known AS k
-$$;
+    INTO readable, event_id, type, owner_id, account_id, name, hears, numbered_at
+    FROM known AS k;
+END $$;
 
 -- Sends a high five of p_sender for the event that they read under the id p_event, once. Returns what happened:
 --   sent           it counts, in the share p_share
@@ -103,7 +108,8 @@ $$;
 CREATE FUNCTION send_high_five(
   p_sender uuid, p_event uuid, p_notice uuid, p_share integer, p_most integer, p_now timestamptz,
   OUT outcome text, OUT retry_s integer
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET enable_seqscan TO off AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET enable_seqscan TO off
+SET plan_cache_mode TO force_generic_plan AS $$
 DECLARE
   v_sender text;
   v_target record;
@@ -122,8 +128,8 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO v_target FROM high_five_target(p_sender, p_event);
-  IF v_target.found IS NOT TRUE OR v_target.owner_id = p_sender THEN
-    outcome := CASE WHEN v_target.found THEN 'own' ELSE 'unknown_event' END;
+  IF v_target.readable IS NOT TRUE OR v_target.owner_id = p_sender THEN
+    outcome := CASE WHEN v_target.readable THEN 'own' ELSE 'unknown_event' END;
     RETURN;
   END IF;
 
