@@ -172,10 +172,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp
 DECLARE
   v_gone uuid[] := ARRAY(
     SELECT DISTINCT c.rendition_id
-      FROM (SELECT rendition_id FROM high_five_counts
+      FROM (SELECT rendition_id, numbered_at FROM high_five_counts
              WHERE numbered_at < now() - make_interval(days => p_days) ORDER BY numbered_at LIMIT p_batch) AS c
-     WHERE NOT EXISTS (SELECT FROM stream_positions AS s WHERE s.event_id = c.rendition_id)
-       AND NOT EXISTS (SELECT FROM feed_positions AS f WHERE f.event_id = c.rendition_id));
+     WHERE (SELECT true FROM stream_positions AS s  -- a look into its month for each
+             WHERE s.event_id = c.rendition_id AND s.numbered_at = c.numbered_at LIMIT 1) IS NULL
+       AND (SELECT true FROM feed_positions AS f WHERE f.event_id = c.rendition_id LIMIT 1) IS NULL);
   v_rows bigint;
   v_more bigint;
 BEGIN

@@ -192,9 +192,8 @@ async def test_what_the_community_forgets_takes_its_high_fives_along(people: Com
     for one in (event, anonymous, kept):
         await send(people, bob, one)
     drop = dict(CHORES)["high_fives"]
-    await people.owner.execute(
-        "UPDATE high_five_counts SET numbered_at = now() - interval '1 year' WHERE numbered_at > '-infinity'"
-    )
+    await people.owner.execute("UPDATE high_five_counts SET numbered_at = numbered_at - interval '1 year'")
+    await people.owner.execute("UPDATE stream_positions SET numbered_at = numbered_at - interval '1 year'")
     assert await drop_all(people.books.db.pool, Settings(), "high_fives", drop) == 0
     await people.owner.execute("DELETE FROM stream_positions WHERE event_id = $1", anonymous)
     assert await drop_all(people.books.db.pool, Settings(), "high_fives", drop) == 1
