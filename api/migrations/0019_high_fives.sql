@@ -12,6 +12,7 @@ CREATE TABLE high_fives (
   rendition_id  uuid NOT NULL,  -- the id under which the sender reads the event
   sender_id     uuid NOT NULL,
   notice_id     uuid NOT NULL,  -- of the event by which the owner hears of it, or nobody does
+  share         smallint NOT NULL,  -- in which it is counted
   sent_at       timestamptz NOT NULL,
   PRIMARY KEY (rendition_id, sender_id)
 );
@@ -27,6 +28,17 @@ CREATE TABLE high_five_counts (
 ) WITH (fillfactor = 50);
 CREATE INDEX high_five_counts_numbered ON high_five_counts (numbered_at) WHERE numbered_at IS NOT NULL;
 
+CREATE FUNCTION uncount_high_fives() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+BEGIN
+  UPDATE high_five_counts AS c SET high_fives = c.high_fives - g.count
+    FROM (SELECT rendition_id, share, count(*) AS count FROM gone GROUP BY rendition_id, share) AS g
+   WHERE c.rendition_id = g.rendition_id AND c.share = g.share;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER uncounted AFTER DELETE ON high_fives REFERENCING OLD TABLE AS gone
+  FOR EACH STATEMENT EXECUTE FUNCTION uncount_high_fives();
+
 -- Of an event and a sender, whichever rendition it was: whether the owner has heard.
 CREATE TABLE high_five_notices (
   event_id   uuid NOT NULL,
@@ -35,6 +47,18 @@ CREATE TABLE high_five_notices (
   PRIMARY KEY (event_id, sender_id)
 );
 CREATE INDEX high_five_notices_sender ON high_five_notices (sender_id);
+
+-- What goes from a person's feed takes its high fives along.
+CREATE FUNCTION forget_high_fives() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET enable_seqscan TO off AS $$
+BEGIN
+  DELETE FROM high_fives WHERE rendition_id = ANY (ARRAY(SELECT event_id FROM gone));
+  DELETE FROM high_five_counts WHERE rendition_id = ANY (ARRAY(SELECT event_id FROM gone));
+  DELETE FROM high_five_notices WHERE event_id = ANY (ARRAY(SELECT event_id FROM gone));
+  RETURN NULL;
+END $$;
+CREATE TRIGGER forgotten AFTER DELETE ON feed_positions REFERENCING OLD TABLE AS gone
+  FOR EACH STATEMENT EXECUTE FUNCTION forget_high_fives();
 
 -- How many somebody sent in an hour. All that one person sends meets on this row, whatever it is for.
 CREATE TABLE high_five_senders (
@@ -139,7 +163,8 @@ BEGIN
       sent = CASE WHEN s.since > p_now - interval '1 hour' THEN s.sent ELSE 0 END + 1
   RETURNING s.since, s.sent INTO v_window;
   IF v_window.sent <= p_most THEN
-    INSERT INTO high_fives (rendition_id, sender_id, notice_id, sent_at) VALUES (p_event, p_sender, p_notice, p_now)
+    INSERT INTO high_fives (rendition_id, sender_id, notice_id, share, sent_at)
+    VALUES (p_event, p_sender, p_notice, p_share, p_now)
     ON CONFLICT (rendition_id, sender_id) DO NOTHING;
     v_new := FOUND;
   END IF;

@@ -111,7 +111,7 @@ def test_what_is_nobodys_nobody_hears() -> None:
     assert translate(event(type="high_five", user={"id": None, "name": None}), ANONYMOUS_ID) == []
 
 
-FOLLOWERS = {
+FOLLOWERS: dict[str, dict[str, Any]] = {
     "level_up": {"v": 1, "level": 4},
     "milestone_achieved": {"v": 1, "kind": "record", "value": 82.5, "exercise": "back-squat"},
     "challenge_completed": {"v": 1, "challenge": {"slug": "pull-week", "name": "Pull week"}, "reward_xp": 50},
