@@ -41,8 +41,16 @@ BEGIN
 
   -- An event is put out, and read again when it is numbered.
   EXECUTE format('GRANT INSERT ON outbox TO %I', app);
-  EXECUTE format('GRANT SELECT ON feed_channels, feed_positions, stream_positions TO %I', app);
+  EXECUTE format('GRANT SELECT ON feed_channels, feed_positions TO %I', app);
+  -- Of a stream's positions not the way from an anonymous event to its owner.
+  EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body)'
+                 ' ON stream_positions TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION may_read_channel(text), feed_page(text, text, bigint, integer) TO %I', app);
+
+  -- High fives: how many, and one's own; nothing by which an owner could be found.
+  EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
+  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
   -- --- The worker.
 
@@ -63,5 +71,5 @@ BEGIN
   EXECUTE format('GRANT SELECT, DELETE, UPDATE (revoked_at) ON sessions TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
-                 ' drop_streams(integer, bigint, integer) TO %I', worker);
+                 ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', worker);
 END $$;

@@ -41,6 +41,10 @@ SELECT list.name, list.rule
   ('feed_channels', 'may_read_channel(channel)'),
   ('feed_positions', 'may_read_channel(channel)'),
   ('stream_positions', 'none: everybody may read it'),
+  ('high_fives', 'sender_id = ' || me),
+  ('high_five_counts', 'none: of renditions, for whoever reads them'),
+  ('high_five_notices', 'none: read and written by functions of the owner alone'),
+  ('high_five_senders', 'none: read and written by functions of the owner alone'),
   -- Nobody's.
   ('installation', 'none: the epoch'),
   ('schema_migrations', 'none: what was applied'),

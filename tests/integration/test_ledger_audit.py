@@ -26,7 +26,12 @@ pytestmark = pytest.mark.timeout(120)
 
 ALWAYS = (UUID(int=0), UUID(int=2**128 - 1), datetime(1, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 # Of everything the auditor also adds up each balance; of a window it holds it against the newest entry.
-ALSO = {"wrong_balance": "broken_chain", "feed_with_holes": None, "account_without_balance": "account_without_balance"}
+ALSO = {
+    "wrong_balance": "broken_chain",
+    "feed_with_holes": None,
+    "account_without_balance": "account_without_balance",
+    "wrong_high_fives": None,  # counted with everything alone
+}
 
 
 @pytest.fixture

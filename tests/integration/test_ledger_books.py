@@ -133,6 +133,10 @@ DEFECTS = {
         "DELETE FROM activity_events",
         {"workout_without_event", "unknown_outbox_row"},
     ),
+    "a high five that nobody sent": (
+        "INSERT INTO high_five_counts (rendition_id, share, high_fives) VALUES (gen_random_uuid(), 0, 1)",
+        {"wrong_high_fives"},
+    ),
     "an outbox row that is missing": ("DELETE FROM outbox", {"lost_event"}),
     "an event that is due twice": (
         "INSERT INTO outbox (event_id, event_at, event) SELECT event_id, event_at, event FROM outbox",

@@ -37,6 +37,8 @@ PAGES_MAX: Final = 450  # buffers: of 8 KB; an index is three high here, and a p
 MORE: Final = {
     "api/credits/queries.sql: ledger": 500,  # three rows of a person and, of each entry, its transaction
     "api/credits/queries.sql: open_account": 700,  # the first call of its functions in a session reads the catalog
+    "api/highfives/queries.sql: send_high_five": 700,
+    "api/highfives/queries.sql: tallies": 1_600,  # of each of 101 events eight shares, and the viewer's own
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
     "api/accounts/queries.sql: displace_sessions": 2_500,  # ends 92 sessions, each in four indexes
     "worker/books/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
@@ -48,6 +50,7 @@ MORE: Final = {
     "worker/books/audit_window.sql: position_without_body": 2_500,  # 50 and more of each of the window's people
     "worker/queries.sql: drop_events": 3_000,  # counts a month of events, whole
     "worker/queries.sql: drop_streams": 1_000,  # looks for the newest of each channel in a month, whole
+    "worker/queries.sql: drop_high_fives": 10_000,  # RETENTION_ROWS of them, looked for in two tables, deleted
     "worker/queries.sql: drop_expired_sessions": 5_000,  # RETENTION_ROWS of them, with their tokens
     "worker/queries.sql: drop_ended_sessions": 5_000,
     "worker/queries.sql: stream_from": 1_800,  # looks at FEED_STREAM_EVENTS_MAX positions, once for a Redis that is new
@@ -108,6 +111,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],
         "api/entitlements/queries.sql: entitlements": [(heavy, NOW)],
         "api/feed/queries.sql: page": positions,
+        **await _high_fives(app, heavy),
         "api/readiness.sql: newest_migration": [()],
         "api/outbox.sql: append_event": [
             (uuid7(), NOW, ours, "workout_completed", 1, account, heavy, "Ann", ["PUBLIC_ANON"], "{}")
@@ -118,6 +122,21 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
             (heavy, None, None, PAGE_MAX + 1),
             *((heavy, workouts[n]["performed_at"], workouts[n]["id"], PAGE_MAX + 1) for n in (4_990, 2_500, 10, 0)),
         ],
+    }
+
+
+async def _high_fives(app: asyncpg.Connection, sender: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """For what the community hears, for one's own, for nothing; and of a page of each, one praised by thousands."""
+    newest = 'SELECT event_id FROM stream_positions WHERE channel = $1 ORDER BY "offset" DESC LIMIT $2'
+    community = [row["event_id"] for row in await app.fetch(newest, "community", PAGE_MAX + 1)]
+    own = await app.fetch(newest.replace("stream_", "feed_"), f"user:{sender}", PAGE_MAX + 1)
+    mine = [row["event_id"] for row in own]
+    file = "api/highfives/queries.sql: "
+    return {
+        file + "send_high_five": [
+            (sender, event, uuid7(), 3, 500, NOW) for event in (community[0], community[-1], mine[0], uuid7())
+        ],
+        file + "tallies": [(community, sender), (mine, sender), (community, None)],
     }
 
 
@@ -210,6 +229,7 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
     given = (
         *(["musclemap"] * size, some, ids, [NOW] * size, ['{"id":"x"}'] * (size - 1) + [None]),
         [channel == "community" for channel in some],
+        [None] * size,
     )
     pages = [("", ""), ("musclemap", "community"), ("musclemap", channels[50]), ("musclemap", "user:z"), ("z", "z")]
     return {
@@ -253,6 +273,7 @@ def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
         file + "windows_before": [(90,)],
         file + "drop_events": [(90, RETENTION_ROWS, *windows), (9_000, RETENTION_ROWS, *windows)],
         file + "drop_streams": [(90, FEED_STREAM_EVENTS, RETENTION_ROWS), (9_000, FEED_STREAM_EVENTS, RETENTION_ROWS)],
+        file + "drop_high_fives": [(90, RETENTION_ROWS), (9_000, RETENTION_ROWS)],
         file + "drop_expired_sessions": [(2, RETENTION_ROWS)],
         file + "drop_ended_sessions": [(2, RETENTION_ROWS)],
         file + "oldest_kept": [()],
