@@ -26,6 +26,17 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz),'
                  ' post_credits(uuid, uuid, text, bigint, text, uuid, timestamptz) TO %I', app);
 
+  -- Payments: read by the auditor, written by the functions that take what the payment provider says. Grants, roles and
+  -- flags are the owner's (api/admin.py): no request can give any.
+  EXECUTE format('GRANT SELECT ON credit_claims, purchases, payment_refunds, payment_customers, subscriptions, flags,'
+                 ' flag_versions TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION'
+                 ' take_checkout(text, text, timestamptz, timestamptz, text, uuid, text, bigint, text),'
+                 ' take_refund(text, text, timestamptz, timestamptz, text, text, bigint, bigint),'
+                 ' take_subscription(text, text, timestamptz, timestamptz, text, uuid, text, smallint, text,'
+                 ' timestamptz, boolean),'
+                 ' take_invoice(text, text, timestamptz, timestamptz, text, timestamptz) TO %I', app);
+
   -- Added to, never changed.
   EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
 

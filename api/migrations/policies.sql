@@ -1,3 +1,12 @@
 -- Who may see and write which row: row level security, in one place. Applied at each `make migrate` after the grants.
 -- `viewer()` is who asks (0012_community.sql). The owner's functions and the worker, each a role, see all; what they may
 -- do at all the grants say. A table with a user's rows that is not listed fails tests/integration/test_row_security.py.
+--   credit_claims | account_id IN (SELECT account_id FROM users WHERE id = viewer())
+--   purchases | account_id IN (SELECT account_id FROM users WHERE id = viewer())
+--   payment_customers | account_id IN (SELECT account_id FROM users WHERE id = viewer())
+--   subscriptions | account_id IN (SELECT account_id FROM users WHERE id = viewer())
+--   payment_events | none: ids and times of the payment provider's events
+--   payment_refunds | none: sums of a payment, which names nobody
+--   admin_actions | none: the owner's alone, not granted to the application
+--   flags | none: of nobody; users are named in flag_versions by a hash
+--   flag_versions | none: of nobody; users are named by a hash
