@@ -146,9 +146,7 @@ async def test_a_subscription_belongs_to_whom_it_names_or_to_the_customer(books:
     assert await until(books, customer) is None  # nobody knows whose it is
     await tell("checkout.session.completed", checkout("cs_1", customer, customer="cus_1"))
     assert await until(books, customer) == NOW + MONTH / 2
-    await tell(
-        "customer.subscription.updated", subscription("sub_1", "active", *running, customer="cus_1", user=named)
-    )
+    await tell("customer.subscription.updated", subscription("sub_1", "active", *running, customer="cus_1", user=named))
     assert await until(books, customer) is None
     assert await until(books, named) == NOW + MONTH / 2
     what = await Entitlements(books.db, books.wake).of_user(named, NOW)
@@ -160,7 +158,7 @@ async def test_a_subscription_belongs_to_whom_it_names_or_to_the_customer(books:
 async def test_a_paid_invoice_extends_and_a_later_word_ends(books: Ledger, tell: Told, newer: bool) -> None:
     """In the shapes of both versions of the provider's API."""
     user = await books.user()
-    
+
     def now(status: str, ended: datetime | None = None) -> dict[str, Any]:
         return subscription("sub_1", status, NOW - MONTH, NOW, user=user, ended=ended, in_items=newer)
 
@@ -179,10 +177,9 @@ async def test_of_one_second_the_later_kind_holds(books: Ledger, tell: Told) -> 
     the id alone."""
     user = await books.user()
     period = NOW, NOW + MONTH
-    await tell("customer.subscription.updated", subscription("sub_1", "active", *period, user=user), at=NOW - MONTH, name="evt_1")
-    await tell(
-        "customer.subscription.created", subscription("sub_1", "incomplete", *period, user=user), at=NOW - MONTH, name="evt_2"
-    )
+    for n, (kind, status) in enumerate((("updated", "active"), ("created", "incomplete"))):
+        about = subscription("sub_1", status, *period, user=user)
+        await tell(f"customer.subscription.{kind}", about, at=NOW - MONTH, name=f"evt_{n}")
     assert await until(books, user) == NOW + MONTH
 
 
@@ -225,7 +222,20 @@ UNUSABLE: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("customer.subscription.updated", {}, "unreadable"),
     ("payment_intent.succeeded", {"id": "pi_1"}, "other_type"),
 )
-NO_CREDITS = ("", "0", "-5", "1e9", "9" * 200, "12.5", "ten", 100, ["1"], {}, "\u0661\u0662", "1000001")
+NO_CREDITS: tuple[object, ...] = (
+    "",
+    "0",
+    "-5",
+    "1e9",
+    "9" * 200,
+    "12.5",
+    "ten",
+    100,
+    ["1"],
+    {},
+    "\u0661\u0662",
+    "1000001",
+)
 
 
 async def test_what_cannot_be_used_is_taken_and_said(tell: Told) -> None:
@@ -238,7 +248,7 @@ async def test_credits_that_are_no_number_buy_nothing(books: Ledger, tell: Told)
     """And the checkout still names the customer. Seen failing with int(…): a ValueError."""
     user = await books.user(credit=0)
     for n, credits_told in enumerate(NO_CREDITS):
-        period = NOW, NOW + (n + 1) * MONTH"}
+        period = NOW, NOW + (n + 1) * MONTH
         await tell("customer.subscription.updated", subscription(f"sub_{n}", "active", *period, customer=f"cus_{n}"))
         bought = checkout(f"cs_{n}", user, bought=credits_told, customer=f"cus_{n}")
         assert await tell("checkout.session.completed", bought) == "bad_credits"
