@@ -72,10 +72,10 @@ class Act:
         await self.connection.execute(_ACT_FOR.sql, str(found["id"]))
         return found
 
-    async def note(self, action: str, account: UUID | None, **arguments: Any) -> None:
+    async def note(self, action: str, account: UUID | None, *, reason: str | None = None, **arguments: Any) -> None:
         """The audit row. It names no user: what a person deletes must not stay here."""
         text = orjson.dumps(arguments).decode()
-        await self.connection.execute(_NOTE_ACTION.sql, self.id, self.now, _actor(), action, account, text)
+        await self.connection.execute(_NOTE_ACTION.sql, self.id, self.now, _actor(), action, account, text, reason)
 
 
 async def grant(act: Act, words: argparse.Namespace) -> str:

@@ -39,5 +39,5 @@ INSERT INTO flags (key, version, updated_at) VALUES ($1, $2, $3)
 ON CONFLICT (key) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at;
 
 -- name: note_action
--- $1 id, $2 now, $3 who, $4 action, $5 account or null, $6 its arguments (JSON)
-INSERT INTO admin_actions (id, at, actor, action, account_id, arguments) VALUES ($1, $2, $3, $4, $5, $6);
+-- $1 id, $2 now, $3 who, $4 action, $5 account or null, $6 its arguments (JSON), $7 reason or null
+INSERT INTO admin_actions (id, at, actor, action, account_id, arguments, reason) VALUES ($1, $2, $3, $4, $5, $6, $7);

@@ -53,25 +53,31 @@ CREATE TABLE IF NOT EXISTS purchases (  -- paid checkout sessions
   credits     bigint NOT NULL CHECK (credits > 0),
   payment     text,  -- the payment intent, by which refunds find it
   created     timestamptz NOT NULL,
-  event_id    text NOT NULL
+  event_id    text NOT NULL,
+  updated_at  timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS purchases_payment ON purchases (payment);
+CREATE INDEX IF NOT EXISTS purchases_updated ON purchases (updated_at);
 CREATE TABLE IF NOT EXISTS payment_refunds (
-  charge    text PRIMARY KEY,
-  payment   text NOT NULL,
-  amount    bigint NOT NULL CHECK (amount > 0),  -- in the currency's smallest unit
-  refunded  bigint NOT NULL CHECK (refunded BETWEEN 0 AND amount),  -- in all
-  created   timestamptz NOT NULL,
-  event_id  text NOT NULL
+  charge      text PRIMARY KEY,
+  payment     text NOT NULL,
+  amount      bigint NOT NULL CHECK (amount > 0),  -- in the currency's smallest unit
+  refunded    bigint NOT NULL CHECK (refunded BETWEEN 0 AND amount),  -- in all
+  created     timestamptz NOT NULL,
+  event_id    text NOT NULL,
+  updated_at  timestamptz NOT NULL
 );
+CREATE INDEX IF NOT EXISTS payment_refunds_updated ON payment_refunds (updated_at);
 CREATE INDEX IF NOT EXISTS payment_refunds_payment ON payment_refunds (payment);
 CREATE TABLE IF NOT EXISTS payment_customers (  -- whom a checkout named
   customer    text PRIMARY KEY,
   account_id  uuid NOT NULL,
   created     timestamptz NOT NULL,
-  event_id    text NOT NULL
+  event_id    text NOT NULL,
+  updated_at  timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS payment_customers_account ON payment_customers (account_id);
+CREATE INDEX IF NOT EXISTS payment_customers_updated ON payment_customers (updated_at);
 CREATE TABLE IF NOT EXISTS subscriptions (
   id          text PRIMARY KEY,
   customer    text,         -- whose it is, where it names nobody itself
@@ -82,8 +88,10 @@ CREATE TABLE IF NOT EXISTS subscriptions (
   paid_until  timestamptz,  -- end of what paid invoices are for
   created     timestamptz,
   rank        smallint,     -- of events of one second: created, updated, deleted
-  event_id    text
+  event_id    text,
+  updated_at  timestamptz NOT NULL
 );
+CREATE INDEX IF NOT EXISTS subscriptions_updated ON subscriptions (updated_at);
 CREATE INDEX IF NOT EXISTS subscriptions_account ON subscriptions (account_id);
 CREATE INDEX IF NOT EXISTS subscriptions_customer ON subscriptions (customer);
 
@@ -95,7 +103,8 @@ CREATE TABLE IF NOT EXISTS admin_actions (
   actor       text NOT NULL,  -- the account of the operating system
   action      text NOT NULL,
   account_id  uuid,           -- whom it was about
-  arguments   jsonb NOT NULL
+  arguments   jsonb NOT NULL,
+  reason      text            -- what the admin says of it
 );
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON admin_actions
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -239,19 +248,20 @@ BEGIN
   END IF;
   IF p_customer IS NOT NULL THEN
     SELECT account_id INTO v_before FROM payment_customers WHERE customer = p_customer;
-    INSERT INTO payment_customers AS c (customer, account_id, created, event_id)
-    VALUES (p_customer, v_account, p_created, p_event)
+    INSERT INTO payment_customers AS c (customer, account_id, created, event_id, updated_at)
+    VALUES (p_customer, v_account, p_created, p_event, p_now)
     ON CONFLICT (customer) DO UPDATE
-       SET account_id = excluded.account_id, created = excluded.created, event_id = excluded.event_id
+       SET account_id = excluded.account_id, created = excluded.created, event_id = excluded.event_id,
+           updated_at = p_now
      WHERE (c.created, c.event_id) < (excluded.created, excluded.event_id);
     PERFORM keep_subscribed_until(a, p_now) FROM unnest(ARRAY[v_before, v_account]) AS a WHERE a IS NOT NULL;
   END IF;
   IF p_credits IS NOT NULL THEN
-    INSERT INTO purchases AS p (session, account_id, credits, payment, created, event_id)
-    VALUES (p_session, v_account, p_credits, p_payment, p_created, p_event)
+    INSERT INTO purchases AS p (session, account_id, credits, payment, created, event_id, updated_at)
+    VALUES (p_session, v_account, p_credits, p_payment, p_created, p_event, p_now)
     ON CONFLICT (session) DO UPDATE
        SET account_id = excluded.account_id, credits = excluded.credits, payment = excluded.payment,
-           created = excluded.created, event_id = excluded.event_id
+           created = excluded.created, event_id = excluded.event_id, updated_at = p_now
      WHERE (p.created, p.event_id) < (excluded.created, excluded.event_id);
     PERFORM claim_purchase(p_session, p_now);
   END IF;
@@ -271,11 +281,11 @@ BEGIN
     RETURN 'repeated';
   END IF;
   SELECT payment INTO v_before FROM payment_refunds WHERE charge = p_charge;
-  INSERT INTO payment_refunds AS r (charge, payment, amount, refunded, created, event_id)
-  VALUES (p_charge, p_payment, p_amount, p_refunded, p_created, p_event)
+  INSERT INTO payment_refunds AS r (charge, payment, amount, refunded, created, event_id, updated_at)
+  VALUES (p_charge, p_payment, p_amount, p_refunded, p_created, p_event, p_now)
   ON CONFLICT (charge) DO UPDATE
      SET payment = excluded.payment, amount = excluded.amount, refunded = excluded.refunded,
-         created = excluded.created, event_id = excluded.event_id
+         created = excluded.created, event_id = excluded.event_id, updated_at = p_now
    WHERE (r.created, r.refunded, r.event_id) < (excluded.created, excluded.refunded, excluded.event_id);
   PERFORM claim_purchase(p.session, p_now)
      FROM (SELECT session FROM purchases WHERE payment IN (v_before, p_payment) ORDER BY session) AS p;
@@ -296,13 +306,13 @@ BEGIN
     RETURN 'repeated';
   END IF;
   v_accounts := subscribers(p_subscription);
-  INSERT INTO subscriptions AS s (id, customer, account_id, status, until, extends, created, rank, event_id)
+  INSERT INTO subscriptions AS s (id, customer, account_id, status, until, extends, created, rank, event_id, updated_at)
   VALUES (p_subscription, p_customer, (SELECT account_id FROM users WHERE id = p_user), p_status, p_until, p_extends,
-          p_created, p_rank, p_event)
+          p_created, p_rank, p_event, p_now)
   ON CONFLICT (id) DO UPDATE
      SET customer = excluded.customer, account_id = excluded.account_id, status = excluded.status,
          until = excluded.until, extends = excluded.extends, created = excluded.created, rank = excluded.rank,
-         event_id = excluded.event_id
+         event_id = excluded.event_id, updated_at = p_now
    WHERE s.event_id IS NULL
       OR (s.created, s.rank, coalesce(s.until, '-infinity'), s.event_id)
        < (excluded.created, excluded.rank, coalesce(excluded.until, '-infinity'), excluded.event_id);
@@ -319,8 +329,8 @@ BEGIN
   IF NOT note_payment_event(p_event, p_type, p_created, p_now) THEN
     RETURN 'repeated';
   END IF;
-  INSERT INTO subscriptions AS s (id, paid_until) VALUES (p_subscription, p_until)
-  ON CONFLICT (id) DO UPDATE SET paid_until = greatest(s.paid_until, excluded.paid_until);
+  INSERT INTO subscriptions AS s (id, paid_until, updated_at) VALUES (p_subscription, p_until, p_now)
+  ON CONFLICT (id) DO UPDATE SET paid_until = greatest(s.paid_until, excluded.paid_until), updated_at = p_now;
   PERFORM keep_subscribed_until(a, p_now) FROM unnest(subscribers(p_subscription)) AS a;
   RETURN 'taken';
 END $$;

@@ -30,6 +30,7 @@ BEGIN
   -- flags are the owner's (api/admin.py): no request can give any.
   EXECUTE format('GRANT SELECT ON credit_claims, purchases, payment_refunds, payment_customers, subscriptions, flags,'
                  ' flag_versions TO %I', app);
+  EXECUTE format('GRANT SELECT (id, action, account_id, arguments) ON admin_actions TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION'
                  ' take_checkout(text, text, timestamptz, timestamptz, text, uuid, text, bigint, text),'
                  ' take_refund(text, text, timestamptz, timestamptz, text, text, bigint, bigint),'

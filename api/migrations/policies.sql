@@ -7,6 +7,6 @@
 --   subscriptions | account_id IN (SELECT account_id FROM users WHERE id = viewer())
 --   payment_events | none: ids and times of the payment provider's events
 --   payment_refunds | none: sums of a payment, which names nobody
---   admin_actions | none: the owner's alone, not granted to the application
+--   admin_actions | none: the owner's; the auditor reads which grants there were
 --   flags | none: of nobody; users are named in flag_versions by a hash
 --   flag_versions | none: of nobody; users are named by a hash
