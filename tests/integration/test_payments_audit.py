@@ -31,7 +31,8 @@ PAYMENT_DEFECTS: Final = {
     "a purchase for somebody else": (
         (
             "UPDATE credit_claims SET wanted = 0, booked = 0, steps = 0 WHERE reason = 'purchase';"
-            " INSERT INTO credit_claims SELECT gen_random_uuid(), 'purchase', session, credits, 0, 0, now() FROM purchases"
+            " INSERT INTO credit_claims SELECT gen_random_uuid(), reason, source, 100, 0, 0, now() FROM credit_claims"
+            " WHERE reason = 'purchase'"
         ),
         {"wrong_claim", "wrong_purchase"},
     ),
