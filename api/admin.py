@@ -47,6 +47,7 @@ REASON_CHARS_MAX: Final = 200
 ROLE_CHARS_MAX: Final = 32
 TELL_S: Final = 2
 OWN_ROLE: Final = "user"  # everybody's
+_KEEP: Final = object()  # of an option that was not given
 
 
 class AdminError(Exception):
@@ -123,8 +124,8 @@ async def flags_set(act: Act, words: argparse.Namespace) -> str:
             into.add(named)
     if len(allowed) + len(denied) > NAMED_MAX:
         raise AdminError(f"a flag names at most {NAMED_MAX} users: use --percent")
-    enabled = before.enabled if words.enabled == "" else words.enabled
-    percent = before.percent if words.percent == "" else words.percent
+    enabled = before.enabled if words.enabled is _KEEP else words.enabled
+    percent = before.percent if words.percent is _KEEP else words.percent
     after = State(enabled, percent, frozenset(allowed), frozenset(denied), before.version)
     if after == before:
         raise AdminError(f"{words.key} is set so already")
@@ -179,9 +180,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("key", choices=tuple(DEFAULTS))
     state = one.add_mutually_exclusive_group()
     for name, value in (("--on", True), ("--off", False), ("--default", None)):
-        state.add_argument(name, dest="enabled", action="store_const", const=value, default="", help="for all")
+        state.add_argument(name, dest="enabled", action="store_const", const=value, default=_KEEP, help="for all")
     share = one.add_mutually_exclusive_group()
-    share.add_argument("--percent", type=_percent, default="", help="of the signed-in users, 0 to 100")
+    share.add_argument("--percent", type=_percent, default=_KEEP, help="of the signed-in users, 0 to 100")
     share.add_argument("--no-percent", dest="percent", action="store_const", const=None, help="all users alike")
     for name, text in (("--allow", "always has it"), ("--deny", "never has it"), ("--forget", "is as any other")):
         one.add_argument(name, metavar="USER", action="append", default=[], help=text)
@@ -232,7 +233,9 @@ async def _tell(settings: Settings) -> None:
 def _shown(state: State, default: bool) -> str:
     on = {None: f"{'on' if default else 'off'} by default", True: "on", False: "off"}[state.enabled]
     parts = [on if state.percent is None else f"{on}, {state.percent:g} % of users"]
-    parts += [f"{len(names)} users {word}" for names, word in ((state.allowed, "on"), (state.denied, "off")) if names]
+    parts += [
+        f"{word} for {len(names)} by name" for names, word in ((state.allowed, "on"), (state.denied, "off")) if names
+    ]
     return ", ".join(parts)
 
 
