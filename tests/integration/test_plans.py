@@ -39,6 +39,9 @@ PAGES_MAX: Final = 450  # buffers: of 8 KB; an index is three high here, and a p
 # What reads more, and why it may.
 MORE: Final = {
     "api/credits/queries.sql: open_account": 700,  # the first call of its functions in a session reads the catalog
+    "api/admin.sql: grant_credits": 1_600,  # and so do these two
+    "api/entitlements/queries.sql: take_checkout": 1_000,
+    "worker/books/audit_window.sql: wrong_purchase": 1_000,  # some ten for each of the window's sessions
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
     "api/accounts/queries.sql: displace_sessions": 2_500,  # ends 92 sessions, each in four indexes
     "worker/books/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
