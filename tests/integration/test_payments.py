@@ -13,8 +13,10 @@ import orjson
 import pytest
 
 from api.credits.service import Credits
+from api.ddl import apply
 from api.entitlements.rules import PAST_DUE_GRACE
 from api.entitlements.service import Entitlements
+from api.migrate import migrations
 from config.db.database import Transaction
 from config.errors import RetryLater
 from tests.support.ledger import NOW, Ledger, connection, ledger, query
@@ -274,6 +276,21 @@ async def test_the_application_may_take_events_and_grant_nothing(books: Ledger, 
         with pytest.raises(asyncpg.InvalidTransactionStateError):
             async with app.transaction(isolation="read_committed"):
                 await app.execute("SELECT take_invoice('evt', 'invoice.paid', now(), now(), 'sub_1', now())")
+
+
+async def test_each_statement_of_the_migration_bears_being_run_again(books: Ledger, database: Database) -> None:
+    """It is not one transaction, so it may have ended anywhere. Seen failing with a CREATE TABLE without IF NOT
+    EXISTS."""
+    user = await books.user()
+    file = next(one for one in migrations() if one.number == 17)
+
+    async def note() -> None:
+        """It is noted already."""
+
+    async with connection(database.owner_url) as owner:
+        await apply(owner, file.sql, note)
+        assert await owner.fetchval("SELECT count(*) FROM credit_balances") == 1
+    assert await balance(books, user) == 100
 
 
 async def test_a_database_that_is_away_is_asked_again_later(books: Ledger, database: Database) -> None:

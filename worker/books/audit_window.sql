@@ -61,16 +61,20 @@ SELECT t.id::text AS subject, format('workout %s', t.workout_id) AS detail
 
 -- name: wrong_claim
 SELECT c.source AS subject,
-       format('%s wanted %s, booked %s in %s steps, in the books %s in %s', c.reason, c.wanted, c.booked, c.steps,
-              coalesce(sum(e.amount), 0), count(e.amount)) AS detail
+       format('%s wanted %s, booked %s in %s steps, in the books %s in %s', c.reason, c.wanted, c.booked, c.steps, m.moved,
+              m.steps) AS detail
   FROM credit_claims AS c
-  LEFT JOIN ledger_transactions AS t ON t.source = c.source AND t.reason = c.reason AND t.account_id = c.account_id
-  LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id AND e.account_id = c.account_id
   LEFT JOIN credit_balances AS b ON b.account_id = c.account_id
+ CROSS JOIN LATERAL (  -- by the index of sources, then by the transaction
+    SELECT coalesce(sum(e.amount), 0) AS moved, count(e.amount) AS steps
+      FROM (SELECT id FROM ledger_transactions
+             WHERE source = c.source AND reason = c.reason AND account_id = c.account_id OFFSET 0) AS t
+     CROSS JOIN LATERAL (SELECT amount FROM ledger_entries
+                          WHERE transaction_id = t.id AND account_id = c.account_id OFFSET 0) AS e
+  ) AS m
  WHERE c.updated_at >= $4 AND c.updated_at < $5 AND $2::uuid < $3::uuid
- GROUP BY c.account_id, c.reason, c.source, b.credits
-HAVING coalesce(sum(e.amount), 0) <> c.booked OR count(e.amount) <> c.steps
-    OR (c.wanted < c.booked AND b.credits > 0) OR (c.wanted > c.booked AND b.credits < 2147483647)
+   AND (m.moved <> c.booked OR m.steps <> c.steps
+        OR (c.wanted < c.booked AND b.credits > 0) OR (c.wanted > c.booked AND b.credits < 2147483647))
  LIMIT $1;
 
 -- name: movement_without_claim
