@@ -21,7 +21,7 @@ _TIME_MAX: Final = 253_402_300_799  # the last second of the year 9999
 _LINES_MAX: Final = 100  # of an invoice; the provider sends no more with an event
 
 
-class Event(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True):
     """`created` is the provider's time: of two words about one object the later holds."""
 
     id: str
@@ -33,7 +33,7 @@ class Checkout(msgspec.Struct, frozen=True):
     """A completed checkout of `user`. `credits` is None where none were bought, or not paid yet; `defect`: a word for
     what could not be used of it."""
 
-    event: Event
+    event: Notice
     session: str
     user: UUID
     customer: str | None
@@ -45,7 +45,7 @@ class Checkout(msgspec.Struct, frozen=True):
 class Refunded(msgspec.Struct, frozen=True):
     """Of the `amount` of a charge so much was refunded in all."""
 
-    event: Event
+    event: Notice
     charge: str
     payment: str
     amount: int
@@ -55,7 +55,7 @@ class Refunded(msgspec.Struct, frozen=True):
 class Subscribed(msgspec.Struct, frozen=True):
     """How a subscription stands; `rank` orders events of one second. `user`: whom it names itself."""
 
-    event: Event
+    event: Notice
     subscription: str
     user: UUID | None
     customer: str | None
@@ -68,7 +68,7 @@ class Subscribed(msgspec.Struct, frozen=True):
 class InvoicePaid(msgspec.Struct, frozen=True):
     """A subscription is paid up to `until`."""
 
-    event: Event
+    event: Notice
     subscription: str
     until: datetime
 
@@ -97,10 +97,10 @@ def read(body: bytes) -> Fact | Ignored:
     identity, created, about = _id(event, "id"), _moment(event, "created"), _part(_part(event, "data"), "object")
     if identity is None or created is None or not about:
         return Ignored("unreadable", kind, defect=True)
-    return reader(Event(identity, kind, created), about)
+    return reader(Notice(identity, kind, created), about)
 
 
-def _checkout(event: Event, session: Mapping[str, Any]) -> Fact | Ignored:
+def _checkout(event: Notice, session: Mapping[str, Any]) -> Fact | Ignored:
     identity, user = _id(session, "id"), _uuid(session, "client_reference_id")
     if identity is None or user is None:
         return Ignored("no_user", event.type, defect=True)
@@ -111,7 +111,7 @@ def _checkout(event: Event, session: Mapping[str, Any]) -> Fact | Ignored:
     return Checkout(event, identity, user, _id(session, "customer"), paid, _id(session, "payment_intent"), defect)
 
 
-def _charge(event: Event, charge: Mapping[str, Any]) -> Fact | Ignored:
+def _charge(event: Notice, charge: Mapping[str, Any]) -> Fact | Ignored:
     identity, payment = _id(charge, "id"), _id(charge, "payment_intent")
     amount, refunded = _whole(charge, "amount"), _whole(charge, "amount_refunded")
     if identity is None or payment is None:
@@ -121,7 +121,7 @@ def _charge(event: Event, charge: Mapping[str, Any]) -> Fact | Ignored:
     return Refunded(event, identity, payment, amount, refunded)
 
 
-def _subscription(event: Event, subscription: Mapping[str, Any]) -> Fact | Ignored:
+def _subscription(event: Notice, subscription: Mapping[str, Any]) -> Fact | Ignored:
     identity, status = _id(subscription, "id"), _id(subscription, "status")
     if identity is None or status is None:
         return Ignored("unreadable", event.type, defect=True)
@@ -147,7 +147,7 @@ def _subscription(event: Event, subscription: Mapping[str, Any]) -> Fact | Ignor
     )
 
 
-def _invoice(event: Event, invoice: Mapping[str, Any]) -> Fact | Ignored:
+def _invoice(event: Notice, invoice: Mapping[str, Any]) -> Fact | Ignored:
     details = _part(_part(invoice, "parent"), "subscription_details")  # since 2025; before, the invoice says it itself
     subscription = _id(details, "subscription") or _id(invoice, "subscription")
     lines = _list(_part(invoice, "lines"), "data")[:_LINES_MAX]

@@ -149,6 +149,7 @@ DECLARE
   v_claim record;
   v_moved bigint;
   v_transaction uuid;
+  v_event uuid;
 BEGIN
   SELECT credits INTO STRICT v_credits FROM credit_balances WHERE account_id = p_account FOR UPDATE;
   LOOP
@@ -170,7 +171,8 @@ BEGIN
     UNION ALL SELECT v_transaction, a.id, -v_moved, NULL, NULL, p_now FROM accounts AS a
                WHERE a.slug = CASE v_claim.reason WHEN 'grant' THEN 'grants' ELSE 'purchases' END;
     IF v_moved > 0 AND v_claim.reason <> 'refund' THEN
-      PERFORM append_event(uuid7_at(p_now), p_now, 'musclemap', 'credits_granted', 1, u.account_id, u.id, u.name,
+      v_event := uuid7_at(p_now);
+      PERFORM append_event(v_event, p_now, 'musclemap', 'credits_granted', 1, u.account_id, u.id, u.name,
                            '{PRIVATE}', json_build_object('v', 1, 'credits', v_moved, 'reason', v_claim.reason))
          FROM users AS u WHERE u.account_id = p_account;
     END IF;
