@@ -31,6 +31,16 @@ BEGIN
 
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, refresh_tokens TO %I', app);
 
+  -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
+  EXECUTE format('GRANT SELECT ON personal_data, erasures TO %I', app);
+  EXECUTE format('GRANT SELECT, DELETE ON ended_sessions TO %I', app);
+  EXECUTE format('GRANT SELECT ON follows, blocks, progress, training_days, user_time_zones TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION prove_reset(bytea, text, timestamptz), erase_user(uuid, text, timestamptz),'
+                 ' prove_join(bytea, uuid, uuid, uuid, bigint, timestamptz, timestamptz),'
+                 ' ask_proof(uuid, text, text, text, text, timestamptz, timestamptz, timestamptz, integer, integer),'
+                 ' settle_erasure(uuid, boolean, timestamptz) TO %I', app);
+
   -- The relay.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO %I', app);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', app);

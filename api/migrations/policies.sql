@@ -1,3 +1,8 @@
 -- Who may see and write which row: row level security, in one place. Applied at each `make migrate` after the grants.
 -- `viewer()` is who asks (0012_community.sql). The owner's functions and the worker, each a role, see all; what they may
 -- do at all the grants say. A table with a user's rows that is not listed fails tests/integration/test_row_security.py.
+--   proofs | none: of people who are not signed in; who may write what, functions and the sender of mails decide
+--   turns | user_id = viewer()
+--   personal_data | none: written by migrations alone
+--   ended_sessions | none: ids of sessions of nobody
+--   erasures | none: users who are gone; written by functions alone

@@ -63,6 +63,14 @@ class Transaction:
         """The first column of the first row, or None."""
         return await self._timed(query, self._connection.fetchval, args)
 
+    async def pages(self, query: Query, *args: Any, size: int) -> AsyncIterator[list[Any]]:
+        """All rows, read from the server `size` at a time."""
+        started = time.perf_counter()
+        cursor = await self._connection.cursor(query.sql, *args)
+        while rows := await cursor.fetch(size):
+            yield rows
+        query.observe(time.perf_counter() - started)
+
     async def execute(self, query: Query, *args: Any) -> None:
         """No rows."""
         await self._timed(query, self._connection.execute, args)
@@ -130,6 +138,15 @@ class Database:
 
         async def attempt() -> Result:
             async with self._connection() as connection, _reading(connection):
+                return await work(Transaction(connection))
+
+        return await self._repeat(attempt, frozenset())
+
+    async def snapshot(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """As `read`, with everything as it was at one instant (REPEATABLE READ). `work` may run several times."""
+
+        async def attempt() -> Result:
+            async with self._connection() as connection, _reading(connection, "repeatable_read"):
                 return await work(Transaction(connection))
 
         return await self._repeat(attempt, frozenset())
@@ -241,8 +258,8 @@ def backoff_s(tries: int, chance: float) -> float:
 
 
 @asynccontextmanager
-async def _reading(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    transaction = connection.transaction(isolation="read_committed", readonly=True)
+async def _reading(connection: asyncpg.Connection, isolation: str = "read_committed") -> AsyncIterator[None]:
+    transaction = connection.transaction(isolation=isolation, readonly=True)
     await transaction.start()
     try:
         yield
