@@ -128,7 +128,7 @@ INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VA
   ('ledger_transactions', 'account_id', 'kept', 'ledger', 'the books balance'),
   ('ledger_entries', 'account_id', 'kept', 'ledger', 'the books balance'),
   ('accounts', 'id', 'kept', 'profile', 'the pseudonym'),
-  ('activity_events', 'account_id', 'kept', NULL, 'the auditor''s: without text, by the pseudonym; events say the same'),
+  ('activity_events', 'account_id', 'kept', 'events', 'the auditor''s: by the pseudonym, without text'),
   ('follows', 'follower_id', 'deleted', 'following', NULL),
   ('follows', 'followee_id', 'deleted', 'followers', NULL),
   ('blocks', 'blocker_id', 'deleted', 'blocks', NULL),
