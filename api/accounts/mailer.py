@@ -72,7 +72,7 @@ class Mailer:
         try:
             await _beside(lambda: _send(server, message))
         except (OSError, smtplib.SMTPException) as error:
-            refused = isinstance(error, smtplib.SMTPRecipientsRefused)
+            refused = _for_good(error)
             MAILS.labels("refused" if refused else "failed").inc()
             log.warning("mail_not_sent", kind=mail.kind, error=type(error).__name__, tries=mail.tries)
             if not refused:
@@ -97,6 +97,13 @@ def _send(server: MailServer, message: EmailMessage) -> None:
         if server.user:
             connection.login(server.user, server.password)
         connection.send_message(message)
+
+
+def _for_good(error: Exception) -> bool:
+    """Whether the server takes no mail for this address, today and later (RFC 5321, 4.2.1: 5yz)."""
+    return isinstance(error, smtplib.SMTPRecipientsRefused) and all(
+        code >= 500 for code, _ in error.recipients.values()
+    )
 
 
 async def _beside(work: Callable[[], None]) -> None:
