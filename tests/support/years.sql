@@ -14,4 +14,10 @@ INSERT INTO leases (name, holder, term, until) VALUES ('relay', 'me', 1, now() +
 INSERT INTO sessions (id, user_id, created_at, expires_at)
 SELECT gen_random_uuid(), (SELECT id FROM users WHERE name = 'User 1'), now(), now() + interval '7 days'
   FROM generate_series(1, 99);
-ANALYZE stream_positions, feed_positions, feed_channels, outbox, leases, sessions;
+INSERT INTO proofs (id, kind, email, created_at, expires_at, send_at)
+SELECT gen_random_uuid(), 'known', 'p' || n % 3000 || '@example.org', now(), now() + interval '1 hour' * (n % 2 - 0.5),
+       CASE WHEN n % 5 = 0 THEN now() END
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO ended_sessions (id, ended_at)
+SELECT gen_random_uuid(), now() - interval '1 hour' * (n % 60) FROM generate_series(1, 1200) AS n;
+ANALYZE proofs, ended_sessions, stream_positions, feed_positions, feed_channels, outbox, leases, sessions;
