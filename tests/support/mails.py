@@ -42,6 +42,12 @@ class Mailbox:
         """SMTP_URL of it."""
         return f"smtp://{USER}:p%40ss%3Aword%2F%3F@localhost:{self.port}?starttls"
 
+    def settings(self, page: str) -> dict[str, str]:
+        """The environment of an API that mails here, links to this page."""
+        sender = "MuscleMap <no-reply@example.org>"
+        trust = str(self.certificate)
+        return {"SMTP_URL": self.url, "MAIL_FROM": sender, "PUBLIC_URL": page, "SSL_CERT_FILE": trust}
+
     def to(self, address: str, count: int = 1) -> list[EmailMessage]:
         """The mails to an address, once there are so many."""
         end = time.monotonic() + ARRIVES_S

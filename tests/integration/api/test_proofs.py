@@ -63,17 +63,11 @@ def mailing(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Ite
     database = stores.make_database()
     folder = tmp_path_factory.mktemp("mailing")
     with mailbox(folder) as box:
-        settings = {
-            "SMTP_URL": box.url,
-            "MAIL_FROM": "MuscleMap <no-reply@example.org>",
-            "PUBLIC_URL": "https://muscles.example/",
-            "SSL_CERT_FILE": str(box.certificate),
-        }
         urls = {"DATABASE_URL": database.url, "DATABASE_OWNER_URL": database.owner_url}
         # A logical database of its own: the keys of this API are not those of the run's gateways.
         redis = stores.redis_url.removesuffix("/0") + "/6"
         env = {**stores.environment(), **urls, "REDIS_URL": redis}
-        fleet = Fleet(env, folder, roles=("api",), settings=settings)
+        fleet = Fleet(env, folder, roles=("api",), settings=box.settings("https://muscles.example/"))
         try:
             fleet.api.launch()
             asyncio.run(fleet.api.wait_ready())
