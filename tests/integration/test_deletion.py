@@ -159,8 +159,8 @@ async def test_nothing_of_who_it_was_is_left(
         assert await owner.fetchval("SELECT count(*) FROM stream_positions WHERE channel = 'community'") == community
         assert await owner.fetchval("SELECT credits FROM credit_balances WHERE account_id = $1", account) == 100
         assert await audit(owner) == []
-        again = await Person(ann.base_url, client, email=ann.email, name="Somebody else").sign_up()
-        assert again.id != ann.id
+        anew = await Person(ann.base_url, client, email=ann.email, name="Somebody else").sign_up()
+        assert anew.id != ann.id
 
 
 async def _knows_place(redis_url: str, user: str) -> bool:

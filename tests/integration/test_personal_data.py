@@ -8,19 +8,25 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import orjson
 import pytest
 
 from api.privacy import store
+from api.privacy.erasures import Erasures
 from api.privacy.rules import SECTIONS, Export, written
+from config import redis
 from config.db.database import Database as Use
 from config.db.database import Transaction
 from config.errors import Unauthenticated
 from config.ids import uuid7
 from config.limits import EXPORT_BYTES_MAX
 from loadtest.bench.years_fill import fill
+from rt.feed.store import FeedStore
+from rt.presence.store import place_key
+from rt.wire.channels import profile_channel, user_channel
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
-from tests.support.traces import in_tables
+from tests.support.traces import in_redis, in_tables
 from worker.books.audit import audit
 
 pytestmark = pytest.mark.timeout(120)
@@ -166,3 +172,41 @@ async def test_a_sign_in_beside_a_deletion_leaves_no_session(database: Database)
                 "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
                 *(uuid7(), user, datetime.now(UTC), datetime.now(UTC) + timedelta(1)),
             )
+
+
+async def test_redis_is_cleared_of_a_user_until_nothing_comes_any_more(database: Database, redis_url: str) -> None:
+    """While Redis is away it waits; what a relay that was paused brings afterwards goes too, and what others were told.
+    Then who it was is forgotten here as well. Seen failing with a single look, and without the channels of others."""
+    async with (
+        ledger(database.url) as made,
+        connection(database.owner_url) as owner,
+        redis.connect(redis_url) as client,
+        redis.connect("redis://127.0.0.1:1") as nobody,
+    ):
+        user, reader = await made.user(), await made.user()
+        feeds, told = FeedStore(client), user_channel(str(reader))
+        own = (user_channel(str(user)), profile_channel(str(user)))
+        body = orjson.dumps({"id": str(uuid7()), "actor": {"id": str(user), "name": "Ann"}, "data": {}})
+        await owner.execute(
+            'INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)'
+            " VALUES ('musclemap', $1, 1, gen_random_uuid(), now(), $2)",
+            *(told.name, body.decode()),
+        )
+        for channel in (*own, told):
+            assert await feeds.append(channel, "epoch", 1, [body]) is not None  # nobody knows the channel yet
+            await feeds.refill(channel, "epoch", 1, [(1, body)])
+        await client.set(place_key(str(user), 16), "place")
+        assert len(await in_redis(redis_url, str(user))) == 6  # a list and its head each of two, a list, a place
+
+        assert await erased_by(made.db, user, "") is not None
+        with pytest.raises(redis.AWAY):
+            await Erasures(made.db, nobody, 16).settle()
+        erasures = Erasures(made.db, client, 16)
+        await erasures.settle()
+        assert await in_redis(redis_url, str(user)) == set()
+        await feeds.refill(own[0], "epoch", 1, [(1, body)])  # by a relay that read it before
+        await owner.execute("UPDATE erasures SET at = at - interval '1 hour'")
+        assert await in_tables(owner, str(user)) == {"erasures"}
+        await erasures.settle()
+        assert await in_redis(redis_url, str(user)) == set()
+        assert await in_tables(owner, str(user)) == set()

@@ -34,8 +34,8 @@ async def in_redis(url: str, word: str) -> set[str]:
 
 
 async def _held(redis: "Redis", key: bytes) -> bytes:
-    kind = (await redis.type(key)).decode()
-    match kind:
+    kind = await redis.type(key)
+    match kind.decode() if isinstance(kind, bytes) else kind:
         case "string":
             held: object = await redis.get(key)
         case "hash":
