@@ -8,6 +8,8 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
@@ -255,7 +257,7 @@ class Settings(BaseSettings):
             raise ValueError("ALLOWED_HEADERS must be names of headers")
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
             raise ValueError("MAP_K must be at least 1 each and MAP_TICK_S at least 0.1 each")
-        if self.smtp_url.get_secret_value() and not parseaddr(self.mail_from)[1].count("@"):
+        if self.smtp_url.get_secret_value() and not _is_sender(self.mail_from):
             raise ValueError("MAIL_FROM must be an e-mail address where SMTP_URL is set")
         try:
             _ = self.hidden_places
@@ -313,6 +315,14 @@ class Settings(BaseSettings):
     def _given(self, name: str) -> bool:
         value = getattr(self, name)
         return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
+def _is_sender(word: str) -> bool:
+    """Whether a mail can be from this (RFC 5322, 3.4: an address, or a name with one in angle brackets)."""
+    try:
+        return bool(Address(addr_spec=parseaddr(word)[1]).domain)
+    except (MessageError, ValueError, IndexError):
+        return False
 
 
 def _is_origin(word: str) -> bool:

@@ -50,5 +50,5 @@ def message_of(kind: str, to: str, sender: str, link: str) -> EmailMessage:
     message["From"] = Address(name, addr_spec=address)
     message["To"] = Address(addr_spec=to)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody answers it by a machine
-    message.set_content("\n\n".join([text, link, *([_IGNORE] if word else [])]) + "\n", cte="8bit")
+    message.set_content("\n\n".join([text, link, *([_IGNORE] if word else [])]) + "\n", cte="7bit")
     return message

@@ -198,9 +198,9 @@ BEGIN
   SELECT coalesce(array_agg(id), '{}') INTO ended FROM gone;
   INSERT INTO erasures (user_id, at, told) VALUES (p_user, p_now, forget_in_feeds(p_user));
 
-  UPDATE follow_counts AS c SET followers = c.followers - 1 FROM follows AS f
+  UPDATE follow_counts AS c SET followers = greatest(c.followers - 1, 0) FROM follows AS f
    WHERE f.follower_id = p_user AND f.state = 'following' AND c.user_id = f.followee_id;
-  UPDATE follow_counts AS c SET following = c.following - 1 FROM follows AS f
+  UPDATE follow_counts AS c SET following = greatest(c.following - 1, 0) FROM follows AS f
    WHERE f.followee_id = p_user AND f.state = 'following' AND c.user_id = f.follower_id;
   DELETE FROM proofs WHERE email = lower(v_user.email);
   FOR v_one IN SELECT * FROM personal_data AS d WHERE d.at_end <> 'kept' AND d.table_name NOT IN ('users', 'workouts') LOOP

@@ -38,8 +38,9 @@ def test_what_is_none_or_would_tell_its_password_is_refused_without_a_word_of_it
 
 def test_a_sender_is_needed_and_the_page_is_where_settings_say() -> None:
     server = SecretStr("smtps://mail.example")
-    with pytest.raises(ValidationError):
-        Settings(smtp_url=server)
+    for sender in ("", "nobody", "a@", "a@b@c", "Somebody <>"):
+        with pytest.raises(ValidationError):
+            Settings(smtp_url=server, mail_from=sender)
     with pytest.raises(ValidationError):
         Settings(public_url="muscles.example")
     assert Settings(public_url="https://muscles.example/").page_url == "https://muscles.example"
