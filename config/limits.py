@@ -183,6 +183,15 @@ SESSIONS_PER_USER_MAX: Final = 100  # the newest stay; each sign-in on a device 
 SESSIONS_ENDED_PER_USER_MAX: Final = 1_000  # of those that ended lately, kept for a Redis that loses their end
 ARGON2_WAIT_S_MAX: Final = 5  # whoever would wait longer, by what the last ones took: RETRY_LATER at once
 ARGON2_SHARE: Final = 0.25  # of such a line for one address
+PROOF_S: Final = 3_600  # a link of a mail is good for this long, ...
+PROOFS_PER_ADDRESS_MAX: Final = 3  # ... and so many are mailed to an address within that time
+MAILS_WAITING_MAX: Final = 1_000  # of all addresses, while the mail server is away; what comes then is not mailed
+MAIL_TRIES: Final = 4
+PASSWORD_TRIES_MAX: Final = 5  # of somebody who is signed in, an hour: whoever has found a token guesses no further
+EXPORTS_PER_DAY_MAX: Final = 5  # of one user
+EXPORTS_AT_ONCE_MAX: Final = 2  # in one process, which holds each whole: then RETRY_LATER
+EXPORT_BYTES_MAX: Final = 32 * 1024 * 1024  # of one answer: some 12,000 workouts, one a day for 30 years
+ERASURE_SETTLE_S: Final = 60  # sockets and their grace, a relay that was paused: then Redis knows nobody any more
 PUBLISH_TO_REDIS_S: Final = 5  # keys and vocabulary written again, so that a wiped Redis has them soon
 RETRY_AFTER_S: Final = 1  # what a 503 asks for
 

@@ -240,6 +240,25 @@ WITH gone AS (
 )
 SELECT nullif(count(*), 0) FROM gone;
 
+-- name: drop_ended_sessions_of_nobody
+-- $1 days since they ended, $2 most rows. Of users who are gone: no token of theirs is left.
+WITH gone AS (
+  DELETE FROM ended_sessions WHERE id = ANY (ARRAY(
+    SELECT id FROM ended_sessions WHERE ended_at < clock_timestamp() - make_interval(days => $1)
+     ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_proofs
+-- $1 most rows. Links that are over, with their mails.
+WITH gone AS (
+  DELETE FROM proofs WHERE id = ANY (ARRAY(
+    SELECT id FROM proofs WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
 -- name: oldest_kept
 -- Seconds since the oldest event was recorded, the oldest position of the community was made, and the oldest session was
 -- over; null where there is none.

@@ -36,6 +36,8 @@ _DROP_STREAMS: Final = _QUERIES["drop_streams"]
 _DROP_HIGH_FIVES: Final = _QUERIES["drop_high_fives"]
 _DROP_EXPIRED_SESSIONS: Final = _QUERIES["drop_expired_sessions"]
 _DROP_ENDED_SESSIONS: Final = _QUERIES["drop_ended_sessions"]
+_DROP_ENDED_SESSIONS_OF_NOBODY: Final = _QUERIES["drop_ended_sessions_of_nobody"]
+_DROP_PROOFS: Final = _QUERIES["drop_proofs"]
 _OLDEST_KEPT: Final = _QUERIES["oldest_kept"]
 
 # Drops one batch in the transaction at hand: how many rows, or None where nothing is over its term.
@@ -114,10 +116,22 @@ async def _ended(tx: Transaction, settings: Settings) -> int | None:
     return dropped
 
 
+async def _of_nobody(tx: Transaction, settings: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_ENDED_SESSIONS_OF_NOBODY, settings.keep_sessions_days, RETENTION_ROWS)
+    return dropped
+
+
+async def _proofs(tx: Transaction, _: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_PROOFS, RETENTION_ROWS)
+    return dropped
+
+
 CHORES: Final = (
     ("activity_events", _events),
     ("stream_positions", _streams),
     ("high_fives", _high_fives),  # of the streams that were dropped before
     ("sessions", _expired),
     ("sessions", _ended),
+    ("sessions", _of_nobody),
+    ("proofs", _proofs),
 )

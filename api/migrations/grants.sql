@@ -63,6 +63,15 @@ BEGIN
   EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
+  -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
+  EXECUTE format('GRANT SELECT ON personal_data, erasures TO %I', app);
+  EXECUTE format('GRANT SELECT ON follows, blocks, progress, training_days, user_time_zones TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION prove_reset(bytea, text, timestamptz), erase_user(uuid, text, timestamptz),'
+                 ' prove_join(bytea, uuid, uuid, uuid, bigint, timestamptz, timestamptz),'
+                 ' ask_proof(uuid, text, text, text, text, timestamptz, timestamptz, timestamptz, integer, integer),'
+                 ' settle_erasure(uuid, boolean, timestamptz) TO %I', app);
+
   -- --- The worker.
 
   -- The relay.
@@ -83,6 +92,8 @@ BEGIN
   -- have locked takes the right to update some column of it.
   EXECUTE format('GRANT SELECT ON retention TO %I', worker);
   EXECUTE format('GRANT SELECT, DELETE, UPDATE (revoked_at) ON sessions TO %I', worker);
+  EXECUTE format('GRANT SELECT, DELETE ON ended_sessions TO %I', worker);
+  EXECUTE format('GRANT SELECT (id, expires_at), DELETE, UPDATE (tries) ON proofs TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
                  ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', worker);

@@ -55,6 +55,12 @@ SELECT list.name, list.rule
   ('admin_actions', 'none: the owners; the auditor reads which grants there were'),
   ('flags', 'none: of nobody; users are named in flag_versions by a hash'),
   ('flag_versions', 'none: of nobody; users are named by a hash'),
+  -- Proof of an address, and the end of an account.
+  ('proofs', 'none: of people who are not signed in; functions and the sender of mails decide'),
+  ('turns', mine),
+  ('personal_data', 'none: written by migrations alone'),
+  ('ended_sessions', 'none: ids of sessions of nobody'),
+  ('erasures', 'none: users who are gone; written by functions alone'),
   -- Nobody's.
   ('installation', 'none: the epoch'),
   ('schema_migrations', 'none: what was applied'),

@@ -43,6 +43,7 @@ TRANSACTION_BACKOFF_BASE_S: Final = 0.010
 TRANSACTION_BACKOFF_CAP_S: Final = 0.320
 
 _READING: Final = "READ COMMITTED READ ONLY"
+_SNAPSHOT: Final = "REPEATABLE READ READ ONLY"
 _WRITING: Final = "SERIALIZABLE"
 
 Result = TypeVar("Result")
@@ -68,6 +69,14 @@ class Transaction:
     async def fetchval(self, query: Query, *args: Any) -> Any:
         """The first column of the first row, or None."""
         return await self._timed(query, self._connection.fetchval, args)
+
+    async def pages(self, query: Query, *args: Any, size: int) -> AsyncIterator[list[Any]]:
+        """All rows, read from the server `size` at a time."""
+        started = time.perf_counter()
+        cursor = await self._connection.cursor(query.sql, *args)
+        while rows := await cursor.fetch(size):
+            yield rows
+        query.observe(time.perf_counter() - started)
 
     async def execute(self, query: Query, *args: Any) -> None:
         """No rows."""
@@ -144,6 +153,15 @@ class Database:
 
         async def attempt() -> Result:
             async with self._connection() as connection, self._begun(connection, _READING):
+                return await work(Transaction(connection))
+
+        return await self._repeat(attempt, frozenset())
+
+    async def snapshot(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """As `read`, with everything as it was at one instant (REPEATABLE READ). `work` may run several times."""
+
+        async def attempt() -> Result:
+            async with self._connection() as connection, self._begun(connection, _SNAPSHOT):
                 return await work(Transaction(connection))
 
         return await self._repeat(attempt, frozenset())

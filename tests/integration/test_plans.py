@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from api.flags.rules import DEFAULTS
+from api.privacy.rules import SECTIONS
 from config.ids import uuid7
 from config.limits import (
     AUDIT_WINDOWS_RECOUNTED,
@@ -48,6 +49,12 @@ MORE: Final = {
     "worker/books/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
     "worker/books/audit_window.sql: unknown_outbox_row": 2_000,  # the outbox whole
     "worker/books/audit_window.sql: feed_with_holes": 1_500,  # what came since the window, here four days
+    "api/privacy/queries.sql: workouts": 200_000,  # all 5,000 of a user with their parts, read page by page
+    "api/privacy/queries.sql: ledger": 20_000,  # all entries
+    "api/privacy/queries.sql: erase_user": 9_000,  # all 44 workouts of a user with their 500 parts, and the indexes
+    "api/privacy/queries.sql: events": 2_500,  # and all their events
+    "worker/queries.sql: drop_ended_sessions_of_nobody": 2_500,  # RETENTION_ROWS of them
+    "worker/queries.sql: drop_proofs": 2_500,
     "worker/queries.sql: claim": 1_800,  # some five for each of at most 400 rows: found, compared, deleted
     "worker/queries.sql: unpublished": 2_500,  # one for each channel that a page looks at
     "worker/queries.sql: outbox_depth": 1_500,  # counts to RELAY_DEPTH_MAX rows of the outbox
@@ -109,6 +116,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         **_accounts(heavy, session, token),
         **_reference(),
         **_audit(),
+        **_privacy(heavy, account, await app.fetchval("SELECT id FROM users WHERE name = 'User 2'")),
         **_relay(channels, namespaces),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
@@ -167,6 +175,29 @@ def _accounts(user: UUID, session: UUID, token: bytes) -> dict[str, list[tuple[A
         file + "drop_expired_tokens": [(session, NOW)],
         file + "sessions_ended_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(days=2), REVOCATIONS_MAX)],
         file + "end_session": [(session, NOW, "logout")],
+        file + "password_hash": [(user,), (uuid7(),)],
+        file + "ask_proof": [
+            (uuid7(), "join", "new@example.org", "Ann", "", NOW, LATER, NOW - HOUR, 3, 1_000),
+            (uuid7(), "reset", "u1@example.org", None, None, NOW, LATER, NOW - HOUR, 3, 1_000),
+        ],
+        file + "claim_mail": [(HASH, NOW, 4, 30.0)],
+        file + "mail_done": [(uuid7(),)],
+        file + "proof_kind": [(HASH, NOW)],
+        file + "prove_join": [(HASH, uuid7(), uuid7(), uuid7(), 100, LATER, NOW)],
+        file + "prove_reset": [(HASH, "x", NOW)],
+    }
+
+
+def _privacy(user: UUID, account: UUID, light: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything of the user with 5,000 workouts, by nature; deleted is one with few: what is rolled back bloats."""
+    file = "api/privacy/queries.sql: "
+    return {
+        **{file + name: [(user, account), (uuid7(), uuid7())] for name in SECTIONS},
+        file + "profile": [(user,), (uuid7(),)],
+        file + "erase_user": [(light, "", NOW), (light, "x", NOW), (uuid7(), "", NOW)],
+        file + "erasures": [(100,)],
+        file + "settle_erasure": [(light, True, NOW), (uuid7(), True, NOW)],
+        file + "take_turn": [(user, "export", NOW, NOW - HOUR)],
     }
 
 
@@ -315,6 +346,8 @@ def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
         file + "drop_high_fives": [(90, RETENTION_ROWS), (9_000, RETENTION_ROWS)],
         file + "drop_expired_sessions": [(2, RETENTION_ROWS)],
         file + "drop_ended_sessions": [(2, RETENTION_ROWS)],
+        file + "drop_ended_sessions_of_nobody": [(2, RETENTION_ROWS)],
+        file + "drop_proofs": [(RETENTION_ROWS,)],
         file + "oldest_kept": [()],
     }
 

@@ -55,3 +55,10 @@ INSERT INTO admin_actions (id, at, actor, action, account_id, arguments)
 SELECT gen_random_uuid(), now(), 'root', 'grant', account_id, '{"credits": 5}' FROM users;
 ANALYZE payment_events, purchases, payment_refunds, credit_claims, payment_customers, subscriptions, admin_actions;
 ANALYZE stream_positions, feed_positions, feed_channels, outbox, leases, sessions;
+INSERT INTO proofs (id, kind, email, created_at, expires_at, send_at)
+SELECT gen_random_uuid(), 'known', 'p' || n % 3000 || '@example.org', now(), now() + interval '1 hour' * (n % 2 - 0.5),
+       CASE WHEN n % 5 = 0 THEN now() END
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO ended_sessions (id, ended_at)
+SELECT gen_random_uuid(), now() - interval '1 hour' * (n % 60) FROM generate_series(1, 1200) AS n;
+ANALYZE proofs, ended_sessions, stream_positions, feed_positions, feed_channels, outbox, leases, sessions;
