@@ -36,6 +36,8 @@ from api.presence.service import Presence
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
+from api.standings import schema as standings_schema
+from api.standings.service import Standings
 from api.web import page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
@@ -63,6 +65,7 @@ FEATURES: Final = (
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
     presence_schema.FEATURE,
+    standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
@@ -128,6 +131,7 @@ class Api:
             Feeds: Feeds,
             Presence: lambda _: presence,
             Reference: lambda _: self._reference,
+            Standings: Standings,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 

@@ -185,14 +185,6 @@ FROM (
 SELECT count(*) AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(event_at)), 0)::float8 AS age_s
 FROM (SELECT event_at FROM outbox ORDER BY id LIMIT $1) AS waiting;
 
--- name: bound_wait
--- $1 milliseconds. For this transaction: no statement of it takes longer, so nobody waits longer for what it locks.
-SELECT set_config('statement_timeout', $1::text, true);
-
--- name: make_month
--- $1 table, $2 months from this one on. `made`, `there`, or `begun`: its rows already lie in the partition for all others.
-SELECT make_month($1, ((now() AT TIME ZONE 'UTC')::date + make_interval(months => $2))::date);
-
 -- name: audits
 -- At most one row of each kind.
 SELECT kind, findings, extract(epoch FROM clock_timestamp() - at)::float8 AS age_s FROM audits;

@@ -44,4 +44,15 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer), make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
                  ' drop_streams(integer, bigint, integer) TO %I', app);
+
+  -- Leaderboards and rivals: others' rows are told by functions alone.
+  EXECUTE format('GRANT EXECUTE ON FUNCTION leaderboard_page(uuid, text, text, integer, integer),'
+                 ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
+
+  -- The jobs.
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON job_runs, leaderboard_snapshots TO %I', app);
+  EXECUTE format('GRANT SELECT ON progress, training_days, rivals, standings, leaderboard_top TO %I', app);
+  EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', app);
+  EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards() TO %I', app);
 END $$;

@@ -1,3 +1,6 @@
 -- Who may see and write which row: row level security, in one place. Applied at each `make migrate` after the grants.
 -- `viewer()` is who asks (0012_community.sql). The owner's functions and the worker, each a role, see all; what they may
 -- do at all the grants say. A table with a user's rows that is not listed fails tests/integration/test_row_security.py.
+--   job_runs | none: of the workers alone
+--   leaderboard_snapshots | none: of the workers alone, names no user but by id
+--   rivals | user_id = viewer()

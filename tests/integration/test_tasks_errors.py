@@ -23,7 +23,7 @@ import config.db.postgres
 import config.metrics
 import config.redis
 import worker.audit
-import worker.partitions
+import worker.jobs.runner
 import worker.publisher
 import worker.relay
 import worker.retention
@@ -42,6 +42,7 @@ from tests.support.gateway import until
 from tests.support.relay import append_event
 from tests.support.sabotage import SOME_STATES, STATES, sabotaged
 from tests.support.stores import ROOT, Database
+from worker.jobs.every import JOBS
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -63,7 +64,6 @@ WITHOUT: Final = {
     "*": "Lifetime.spawn itself",
     "rt/channels/bus.py": "two waits for an event, in `_first`",
     "argon2": "one hash",
-    "partitions": "asks the catalogue alone; a month that cannot be made: test_beside_a_backup.py",
     "argon2 leaving": "waits for one client",
 }
 
@@ -118,7 +118,8 @@ async def of_worker(running: Running) -> None:
     running.lifetime.spawn("relay listen", relay.listen())
     running.lifetime.spawn("relay measure", relay.measure())
     running.lifetime.spawn("audits", worker.audit.watch_audits(running.pool))
-    running.lifetime.spawn("partitions", worker.partitions.keep_partitions(running.pool))
+    jobs = worker.jobs.runner.Runner(running.pool, running.settings, JOBS)
+    running.lifetime.spawn("jobs", jobs.run())
     running.lifetime.spawn("retention", worker.retention.keep_terms(running.pool, running.settings))
     running.lifetime.spawn("relay", relay.run(running.lifetime.stopping))
 
@@ -170,6 +171,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "relay listen": Task(of_worker, redis=True),
     "relay measure": Task(of_worker, victims=[()], before=recorded),
     "audits": Task(of_worker, victims=[()]),
+    "jobs": Task(of_worker, victims=[(), ("job_runs",)], inside=("job *",)),
     "retention": Task(of_worker, victims=[()]),
     "relay": Task(
         of_worker,
@@ -193,7 +195,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         config.metrics: ("REDIS_LOOK_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
-        worker.partitions: ("PARTITIONS_EVERY_S", "PARTITIONS_AGAIN_S"),
+        worker.jobs.runner: ("JOBS_LOOK_S",),
         worker.retention: ("RETENTION_EVERY_S", "RETENTION_AGAIN_S"),
         worker.publisher: ("RELAY_RETRY_S", "RELAY_IDLE_POLL_S"),
     }
