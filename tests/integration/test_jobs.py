@@ -111,8 +111,8 @@ async def test_rivals_are_scored_by_what_each_has_gained(
 
 
 async def test_a_week_is_kept_as_it_was_trained(owner: asyncpg.Connection, settings: Settings) -> None:
-    """The last week when it is over, with what came late; again, in place of what was there. Seen failing with the week of
-    the slot, and with two rows for a place."""
+    """The last week when it is over, with what came late; again, in its place. Seen failing with the week of the
+    slot, and with two rows for a place."""
     users = await athletes(owner, 150)
     await owner.execute("DELETE FROM training_days")
     week = monday(SLOT) - timedelta(days=7)

@@ -28,6 +28,7 @@ from tests.support.plans import inline_statements, named_statements, pages_read
 from tests.support.stores import Database, TestStores
 from tests.support.years import make_years
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
+from worker.jobs.every import JOBS
 from worker.jobs.leaderboards import monday
 from worker.jobs.rivals import RIVALS_LOOKED_AT
 from worker.jobs.streaks import STREAKS_LOOKED_AT
@@ -256,7 +257,7 @@ def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
     nobody = UUID(int=0)
     run = ("streaks", NOW)
     return {
-        file + "look": [("streaks",), ("nothing",)],
+        file + "look": [(list(JOBS),)],
         file + "bounds": [("300000",)],
         file + "take_turn": [("streaks",)],
         file + "begin_batch": [(*run, "me"), ("streaks", NOW - timedelta(days=9), "me")],

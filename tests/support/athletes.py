@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-# $1 how many, $2 the number of the first. Each third has a streak that reaches today, yesterday, or ended long ago.
+# $1 how many, $2 the number of the first. The streak of one in three lasts.
 _MANY: Final = """
 WITH numbered AS (
   SELECT n, ('00000000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid AS id,

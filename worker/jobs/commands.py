@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-import asyncpg
 import structlog
 
 from config.db.database import Transaction
@@ -28,13 +27,13 @@ async def show_jobs(settings: Settings) -> int:
     try:
         connection = await connect_once(settings)
         try:
-            looks = [(job, await _look(connection, job)) for job in JOBS.values()]
+            looks = await store.look(Transaction(connection), JOBS)
         finally:
             connection.terminate()
     except _IMPOSSIBLE as error:
         sys.stderr.write(f"the database cannot be asked: {type(error).__name__}\n")
         return 2
-    sys.stdout.write(table([row(job, found) for job, found in looks]))
+    sys.stdout.write(table([row(JOBS[one.name], one) for one in looks]))
     return 0
 
 
@@ -45,7 +44,7 @@ async def run_job(settings: Settings, name: str) -> int:
     try:
         connection = await connect_once(settings)
         try:
-            found = await _look(connection, job)
+            (found,) = await store.look(Transaction(connection), [name])
         finally:
             connection.terminate()
         slot = due(job.schedule, found.now, Known(found.done)) or found.now
@@ -85,7 +84,3 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "".join(
         "  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
     )
-
-
-async def _look(connection: asyncpg.Connection, job: Job) -> Look:
-    return await store.look(Transaction(connection), job.name)

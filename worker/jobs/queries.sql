@@ -1,15 +1,15 @@
 -- The run log, and what the jobs do.
 
 -- name: look
--- $1 job. The database's time, the newest slot that is finished, and the newest of all with its failures.
-SELECT clock_timestamp() AS now, d.slot AS done, d.finished, extract(epoch FROM d.took)::float8 AS took_s, d.result,
-       n.slot AS newest, n.again, n.error, n.failures
-  FROM (SELECT) AS one
+-- $1 jobs. Of each, at the database's time: the newest slot that is finished, and the newest of all with its failures.
+SELECT clock_timestamp() AS now, j.name, d.slot AS done, d.finished, extract(epoch FROM d.took)::float8 AS took_s,
+       d.result, n.slot AS newest, n.again, n.error, n.failures
+  FROM unnest($1::text[]) AS j (name)
   LEFT JOIN LATERAL (
-    SELECT slot, finished, took, result FROM job_runs WHERE job = $1 AND finished IS NOT NULL
+    SELECT slot, finished, took, result FROM job_runs WHERE job = j.name AND finished IS NOT NULL
      ORDER BY slot DESC LIMIT 1) AS d ON true
   LEFT JOIN LATERAL (
-    SELECT slot, again, error, failures FROM job_runs WHERE job = $1 ORDER BY slot DESC LIMIT 1) AS n ON true;
+    SELECT slot, again, error, failures FROM job_runs WHERE job = j.name ORDER BY slot DESC LIMIT 1) AS n ON true;
 
 -- name: bounds
 -- $1 milliseconds. For this transaction: no statement takes longer, nobody who is paused in it or gone keeps its locks.

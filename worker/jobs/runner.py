@@ -27,7 +27,8 @@ from worker.store import committed
 
 log = structlog.get_logger()
 
-JOBS_LOOK_S: Final = 5.0  # how often a worker looks whether a job is due, or whether whoever was at it is gone
+JOBS_LOOK_S: Final = 1.0  # how often a worker looks which jobs are due, and ...
+JOBS_BUSY_S: Final = 2.0  # ... how long it leaves one alone that somebody else is at
 JOB_BATCH_S_MAX: Final = 300.0  # of a statement; a refresh of the views is one
 
 
@@ -52,35 +53,41 @@ class Runner:
         self._settings = settings
         self._jobs = jobs
         self._worker = this_worker()
+        self._at_it: set[str] = set()
 
     async def run(self) -> None:
-        """For as long as the process lives: each job is looked after by a task, so that none waits for another."""
+        """For as long as the process lives. Jobs do not wait for each other."""
         async with asyncio.TaskGroup() as tasks:
-            for job in self._jobs.values():
-                tasks.create_task(self._keep(job), name=f"job {job.name}")
+            while True:
+                for job, slot in await self._due():
+                    self._at_it.add(job.name)
+                    tasks.create_task(self._do(job, slot), name=f"job {job.name}")
+                await asyncio.sleep(JOBS_LOOK_S)
 
-    async def _keep(self, job: Job) -> None:
-        while True:
-            wait_s = await self._turn(job)
-            await asyncio.sleep(wait_s)
-
-    async def _turn(self, job: Job) -> float:
-        """Runs the job where it is due; seconds until the next look."""
+    async def _due(self) -> list[tuple[Job, datetime]]:
+        """What is to run now, and is not running here."""
         try:
             async with committed(self._pool) as tx:
-                found = await store.look(tx, job.name)
+                looks = await store.look(tx, self._jobs)
         except ERRORS:
-            return JOBS_LOOK_S  # not connected yet, or away
-        _tell(job, found)
-        slot = due(job.schedule, found.now, found.known)
-        if slot is None:
-            return min(JOBS_LOOK_S, (job.schedule.next(found.now) - found.now).total_seconds() + 0.01)
+            return []  # not connected yet, or away
+        found = []
+        for one in looks:
+            job = self._jobs[one.name]
+            _tell(job, one)
+            slot = due(job.schedule, one.now, one.known)
+            if slot is not None and job.name not in self._at_it:
+                found.append((job, slot))
+        return found
+
+    async def _do(self, job: Job, slot: datetime) -> None:
         try:
-            outcome = await run_slot(self._settings, job, slot, self._worker)
+            if await run_slot(self._settings, job, slot, self._worker) is Outcome.BUSY:
+                await asyncio.sleep(JOBS_BUSY_S)
         except Exception as error:  # noqa: BLE001 - a defect of one job must not end the relay and the other jobs
             await self._failed(job, slot, error)
-            return JOBS_LOOK_S
-        return 0.0 if outcome is Outcome.DONE else JOBS_LOOK_S
+        finally:
+            self._at_it.discard(job.name)
 
     async def _failed(self, job: Job, slot: datetime, error: Exception) -> None:
         metrics.JOB_FAILURES.labels(job.name).inc()

@@ -1,5 +1,6 @@
 """The run log in PostgreSQL: rows to values; decides nothing."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -20,10 +21,12 @@ _TRY_AGAIN: Final = _QUERIES["try_again"]
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What the run log says of a job at the database's `now`. `done`: the newest slot that is finished, and when, how
-    long it took and what it changed. `newest`: of all; `failures` of it since it went well, and until when it rests."""
+    """What the run log says of the job `name` at the database's `now`. `done`: the newest slot that is finished, and
+    when, how long it took and what it changed. `newest`: of all; `failures` of it since it went well, and until when it
+    rests."""
 
     now: datetime
+    name: str
     done: datetime | None
     finished: datetime | None
     took_s: float | None
@@ -44,9 +47,9 @@ class Begun(msgspec.Struct, frozen=True):
     place: str | None
 
 
-async def look(tx: Transaction, job: str) -> Look:
-    """What is known of a job."""
-    return Look(**await tx.fetchrow(_LOOK, job))
+async def look(tx: Transaction, jobs: Iterable[str]) -> list[Look]:
+    """What is known of each of these jobs."""
+    return [Look(**row) for row in await tx.fetch(_LOOK, list(jobs))]
 
 
 async def take_turn(tx: Transaction, job: str, bound_s: float) -> bool:
