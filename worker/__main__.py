@@ -21,7 +21,6 @@ from worker.jobs.commands import run_job, show_jobs
 from worker.jobs.every import JOBS
 from worker.jobs.runner import Runner
 from worker.relay import Relay
-from worker.retention import keep_terms
 
 _CLOSE_S: Final = 1.5
 
@@ -79,7 +78,6 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
     lifetime.spawn("relay measure", relay.measure())
     lifetime.spawn("audits", watch_audits(pool))
     lifetime.spawn("jobs", Runner(pool, settings, JOBS).run())
-    lifetime.spawn("retention", keep_terms(pool, settings))
     serving = lifetime.spawn("http", server.serve(sockets=[listener]))
     relaying = lifetime.spawn("relay", relay.run(lifetime.stopping))
 

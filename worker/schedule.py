@@ -55,6 +55,7 @@ SCHEDULE: Final = {
     "streaks": hourly(1),  # no zone's midnight is at another minute than 0, 15, 30 or 45
     "rivals": hourly(6),
     "partitions": hourly(11),
+    "retention": hourly(16),  # of each kind of what is kept for a term
     "week": daily(0, 21),
     "last-week": weekly("Monday", 12, 31),  # it is Monday everywhere since noon
 }

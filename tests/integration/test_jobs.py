@@ -276,4 +276,4 @@ async def test_after_a_night_each_job_runs_once(
     assert all(n <= 2 for n in counts.values()), counts  # 2: a slot of its own came meanwhile
     slots = await owner.fetch("SELECT job, slot FROM job_runs WHERE worker <> 'then'")
     now = await owner.fetchval("SELECT now()")
-    assert all(now - row["slot"] < SCHEDULE[row["job"]].every + timedelta(minutes=1) for row in slots)
+    assert all(now - row["slot"] < JOBS[row["job"]].schedule.every + timedelta(minutes=1) for row in slots)

@@ -299,6 +299,8 @@ def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
         file + "drop_streams": [(90, FEED_STREAM_EVENTS, RETENTION_ROWS), (9_000, FEED_STREAM_EVENTS, RETENTION_ROWS)],
         file + "drop_expired_sessions": [(2, RETENTION_ROWS)],
         file + "drop_ended_sessions": [(2, RETENTION_ROWS)],
+        file + "drop_job_runs": [(30, RETENTION_ROWS)],
+        file + "drop_snapshots": [(400, RETENTION_ROWS)],
         file + "oldest_kept": [()],
     }
 

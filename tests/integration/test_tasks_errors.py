@@ -26,7 +26,6 @@ import worker.audit
 import worker.jobs.runner
 import worker.publisher
 import worker.relay
-import worker.retention
 from api.app import Api
 from config import redis
 from config.db import postgres
@@ -120,7 +119,6 @@ async def of_worker(running: Running) -> None:
     running.lifetime.spawn("audits", worker.audit.watch_audits(running.pool))
     jobs = worker.jobs.runner.Runner(running.pool, running.settings, JOBS)
     running.lifetime.spawn("jobs", jobs.run())
-    running.lifetime.spawn("retention", worker.retention.keep_terms(running.pool, running.settings))
     running.lifetime.spawn("relay", relay.run(running.lifetime.stopping))
 
 
@@ -172,7 +170,6 @@ TASKS: Final[Mapping[str, Task]] = {
     "relay measure": Task(of_worker, victims=[()], before=recorded),
     "audits": Task(of_worker, victims=[()]),
     "jobs": Task(of_worker, victims=[(), ("job_runs",)], inside=("job *",)),
-    "retention": Task(of_worker, victims=[()]),
     "relay": Task(
         of_worker,
         redis=True,
@@ -196,7 +193,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
         worker.jobs.runner: ("JOBS_LOOK_S",),
-        worker.retention: ("RETENTION_EVERY_S", "RETENTION_AGAIN_S"),
         worker.publisher: ("RELAY_RETRY_S", "RELAY_IDLE_POLL_S"),
     }
     for module, names in short.items():

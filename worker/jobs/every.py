@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from worker.jobs import leaderboards, partitions, rivals, streaks
+from worker.jobs import leaderboards, partitions, rivals, streaks, terms
 from worker.jobs.job import Job, Work
 from worker.schedule import SCHEDULE
 
@@ -16,4 +16,4 @@ _WORK: Final[Mapping[str, Work]] = {
     "week": leaderboards.keep_week,
     "last-week": leaderboards.keep_last_week,
 }
-JOBS: Final = MappingProxyType({name: Job(name, schedule, _WORK[name]) for name, schedule in SCHEDULE.items()})
+JOBS: Final = MappingProxyType({name: Job(name, SCHEDULE[name], work) for name, work in _WORK.items()} | terms.JOBS)

@@ -30,8 +30,9 @@ Work = Callable[[Transaction, Turn], Awaitable[Batch]]
 
 
 class Job(NamedTuple):
-    """A row of the schedule, and what it does."""
+    """What is done, when, and how long others have the database to themselves between two batches."""
 
     name: str
     schedule: Schedule
     work: Work
+    rest_s: float = 0.0

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 JOBS_LOOK_S: Final = 1.0  # how often a worker looks which jobs are due, and ...
 JOBS_BUSY_S: Final = 2.0  # ... how long it leaves one alone that somebody else is at
+JOB_SLOW_S: Final = 30.0  # a statement of a job that is logged as slow
 JOB_BATCH_S_MAX: Final = 300.0  # of a statement; a refresh of the views is one
 
 
@@ -111,13 +112,14 @@ async def run_slot(settings: Settings, job: Job, slot: datetime, worker: str) ->
     try:
         while True:
             async with asyncio.timeout(JOB_BATCH_S_MAX), connection.transaction(isolation="read_committed"):
-                done = await _batch(Transaction(connection), settings, job, slot, worker)
+                done = await _batch(Transaction(connection, JOB_SLOW_S), settings, job, slot, worker)
             if isinstance(done, Outcome):
                 return done
             changed += done.changed
             if done.place is None:
                 log.info("job_done", name=job.name, slot=slot.isoformat(), changed=changed)
                 return Outcome.DONE
+            await asyncio.sleep(job.rest_s)
     finally:
         connection.terminate()
 

@@ -109,6 +109,7 @@ def test_operators_read_when(name: str) -> None:
         "streaks": "hourly at :01",
         "rivals": "hourly at :06",
         "partitions": "hourly at :11",
+        "retention": "hourly at :16",
         "week": "daily at 00:21",
         "last-week": "Monday at 12:31",
     }
