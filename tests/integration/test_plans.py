@@ -56,6 +56,12 @@ MORE: Final = {
     "worker/queries.sql: drop_expired_sessions": 5_000,  # RETENTION_ROWS of them, with their tokens
     "worker/queries.sql: drop_ended_sessions": 5_000,
     "worker/queries.sql: stream_from": 1_800,  # looks at FEED_STREAM_EVENTS_MAX positions, once for a Redis that is new
+    "api/standings/queries.sql: leaderboard_page": 1_000,  # audience and blocks of each of 101 people
+    "worker/jobs/queries.sql: end_streaks": 5_000,  # a batch: a thousand people here
+    "worker/jobs/queries.sql: score_rivals": 60_000,  # a batch: two people each, and the pair is written
+    "worker/jobs/queries.sql: refresh_leaderboards": 6_000,  # whole tables, and is meant to
+    "worker/queries.sql: drop_job_runs": 5_000,  # RETENTION_ROWS of them
+    "worker/queries.sql: drop_snapshots": 5_000,
     "worker/jobs/queries.sql: make_month": 2_500,  # makes a table, once a month: the catalog
     "worker/queries.sql: newest_positions": 5_000,  # 50 rows of each of 100 channels
 }
@@ -89,6 +95,7 @@ def years(stores: TestStores) -> Iterator[Database]:
 async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]]:
     """For each statement the parameters of the pages that differ: the first, a deep one, the last."""
     heavy, account = await app.fetchrow("SELECT id, account_id FROM users WHERE name = 'User 1'")
+    other = await app.fetchval("SELECT id FROM users WHERE name = 'User 2'")
     session = await app.fetchval("SELECT id FROM sessions WHERE user_id = $1 ORDER BY id LIMIT 1", heavy)
     token = await app.fetchval("SELECT token_hash FROM refresh_tokens WHERE session_id = $1", session)
     workouts = await app.fetch("SELECT id, performed_at FROM workouts WHERE user_id = $1 ORDER BY performed_at", heavy)
@@ -111,7 +118,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         **_reference(),
         **_audit(),
         **_jobs(heavy),
-        **_standings(heavy),
+        **_standings(heavy, other),
         **_relay(channels, namespaces),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
@@ -274,14 +281,14 @@ def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def _standings(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
+def _standings(user: UUID, other: UUID) -> dict[str, list[tuple[Any, ...]]]:
     file = "api/standings/queries.sql: "
     return {
         file + "leaderboard_page": [
             (viewer, board, "ALL_TIME", after, PAGE_MAX + 1)
             for viewer, board, after in ((None, "XP", 0), (user, "VOLUME", 0), (user, "STREAK", 90))
         ],
-        file + "add_rival": [(user, user, NOW, 10), (user, uuid7(), NOW, 10)],
+        file + "add_rival": [(user, other, NOW, 10), (user, uuid7(), NOW, 10)],
         file + "remove_rival": [(user, uuid7())],
         file + "rivals_of": [(user,)],
         file + "profiles": [([user],)],

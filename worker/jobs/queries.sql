@@ -72,13 +72,14 @@ SELECT (SELECT count(*) FROM marked) AS changed, (SELECT count(*) FROM looked) A
 -- name: score_rivals
 -- $1 user and $2 rival behind whom the batch begins, $3 rows that it looks at. No row = nobody is behind.
 WITH looked AS MATERIALIZED (
-  SELECT user_id, rival_id FROM rivals WHERE (user_id, rival_id) > ($1, $2) ORDER BY user_id, rival_id LIMIT $3
+  SELECT user_id, rival_id, my_start, their_start FROM rivals WHERE (user_id, rival_id) > ($1, $2)
+   ORDER BY user_id, rival_id LIMIT $3
 ), scored AS MATERIALIZED (
-  SELECT r.user_id, r.rival_id, greatest(0, coalesce(m.xp, 0) - r.my_start) AS mine,
-         greatest(0, coalesce(t.xp, 0) - r.their_start) AS theirs
-    FROM looked AS l JOIN rivals AS r USING (user_id, rival_id)
-    LEFT JOIN progress AS m ON m.user_id = r.user_id
-    LEFT JOIN progress AS t ON t.user_id = r.rival_id
+  SELECT l.user_id, l.rival_id, greatest(0, coalesce(m.xp, 0) - l.my_start) AS mine,
+         greatest(0, coalesce(t.xp, 0) - l.their_start) AS theirs
+    FROM looked AS l
+    LEFT JOIN progress AS m ON m.user_id = l.user_id
+    LEFT JOIN progress AS t ON t.user_id = l.rival_id
 ), changed AS (
   UPDATE rivals AS r SET my_score = s.mine, their_score = s.theirs FROM scored AS s
    WHERE r.user_id = s.user_id AND r.rival_id = s.rival_id AND (r.my_score, r.their_score) <> (s.mine, s.theirs)

@@ -7,7 +7,7 @@ from config.db.database import Transaction
 from config.db.queries import load_queries
 from worker.jobs.job import Batch, Turn
 
-RIVALS_LOOKED_AT: Final = 5_000  # pairs a batch
+RIVALS_LOOKED_AT: Final = 2_000  # pairs a batch
 
 _QUERIES: Final = load_queries(__file__)
 _SCORE_RIVALS: Final = _QUERIES["score_rivals"]
