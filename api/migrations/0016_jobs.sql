@@ -36,68 +36,92 @@ CREATE FUNCTION leaderboard_list(p_board text, p_period text) RETURNS integer LA
   SELECT 3 * array_position('{XP,VOLUME,STREAK}', p_board) + array_position('{WEEK,MONTH,ALL_TIME}', p_period) - 3
 $$;
 
--- Of each user who has a score in one of the lists: the scores, and the ranks, of which equal scores have the same one;
--- null = not in that list. A week is ISO's, a month the calendar's, both by the date in UTC; a training day belongs to
--- them by its own date. A streak counts with its days in the period, and only while it lasts.
-CREATE MATERIALIZED VIEW standings AS
+-- The scores of each user in the nine lists; null or 0 = not in it. A week is ISO's, a month the calendar's, both by the
+-- date in UTC; a training day belongs to them by its own date. A streak counts with its days in the period, and only
+-- while it lasts.
+CREATE VIEW reached AS
 WITH period AS MATERIALIZED (
   SELECT date_trunc('week', t)::date AS week, date_trunc('month', t)::date AS month,
          (date_trunc('week', t) + interval '1 week')::date AS week_end,
          (date_trunc('month', t) + interval '1 month')::date AS month_end
     FROM (SELECT now() AT TIME ZONE 'UTC' AS t) AS utc
-), recent AS (
-  SELECT d.user_id,
-         sum(d.xp) FILTER (WHERE d.local_date >= p.week AND d.local_date < p.week_end) AS xp_week,
-         sum(d.xp) FILTER (WHERE d.local_date >= p.month AND d.local_date < p.month_end) AS xp_month,
-         sum(d.volume) FILTER (WHERE d.local_date >= p.week AND d.local_date < p.week_end) AS volume_week,
-         sum(d.volume) FILTER (WHERE d.local_date >= p.month AND d.local_date < p.month_end) AS volume_month
-    FROM training_days AS d CROSS JOIN period AS p
-   WHERE d.local_date >= (SELECT least(week, month) FROM period)
-     AND d.local_date < (SELECT greatest(week_end, month_end) FROM period)
-   GROUP BY d.user_id
-), reached AS (
-  SELECT g.user_id, r.xp_week, r.xp_month, g.xp, r.volume_week, r.volume_month, g.volume, s.days,
-         least(s.days, g.streak_last - p.week + 1) AS days_week, least(s.days, g.streak_last - p.month + 1) AS days_month
-    FROM progress AS g
-    JOIN users AS u ON u.id = g.user_id
-    CROSS JOIN period AS p
-    LEFT JOIN recent AS r ON r.user_id = g.user_id
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN g.streak_over IS DISTINCT FROM g.streak_last THEN g.streak_days ELSE 0 END AS days) AS s
 )
-SELECT user_id,
-       ARRAY[xp_week, xp_month, xp, volume_week, volume_month, volume, days_week, days_month, days]::double precision[]
-         AS scores,
-       ARRAY[CASE WHEN xp_week > 0 THEN rank() OVER (ORDER BY xp_week DESC NULLS LAST) END,
-             CASE WHEN xp_month > 0 THEN rank() OVER (ORDER BY xp_month DESC NULLS LAST) END,
-             CASE WHEN xp > 0 THEN rank() OVER (ORDER BY xp DESC) END,
-             CASE WHEN volume_week > 0 THEN rank() OVER (ORDER BY volume_week DESC NULLS LAST) END,
-             CASE WHEN volume_month > 0 THEN rank() OVER (ORDER BY volume_month DESC NULLS LAST) END,
-             CASE WHEN volume > 0 THEN rank() OVER (ORDER BY volume DESC) END,
-             CASE WHEN days_week > 0 THEN rank() OVER (ORDER BY days_week DESC) END,
-             CASE WHEN days_month > 0 THEN rank() OVER (ORDER BY days_month DESC) END,
-             CASE WHEN days > 0 THEN rank() OVER (ORDER BY days DESC) END]::integer[] AS ranks
-  FROM reached
- WHERE xp > 0 OR xp_month > 0 OR xp_week > 0 OR volume > 0 OR days > 0;
-CREATE UNIQUE INDEX standings_user ON standings (user_id);
+SELECT g.user_id,
+       ARRAY[r.xp_week, r.xp_month, g.xp, r.volume_week, r.volume_month, g.volume,
+             least(s.days, g.streak_last - p.week + 1), least(s.days, g.streak_last - p.month + 1), s.days
+            ]::double precision[] AS scores
+  FROM progress AS g
+  JOIN users AS u ON u.id = g.user_id
+  CROSS JOIN period AS p
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN g.streak_over IS DISTINCT FROM g.streak_last THEN g.streak_days ELSE 0 END AS days) AS s
+  LEFT JOIN (
+    SELECT d.user_id,
+           sum(d.xp) FILTER (WHERE d.local_date >= p.week AND d.local_date < p.week_end) AS xp_week,
+           sum(d.xp) FILTER (WHERE d.local_date >= p.month AND d.local_date < p.month_end) AS xp_month,
+           sum(d.volume) FILTER (WHERE d.local_date >= p.week AND d.local_date < p.week_end) AS volume_week,
+           sum(d.volume) FILTER (WHERE d.local_date >= p.month AND d.local_date < p.month_end) AS volume_month
+      FROM training_days AS d CROSS JOIN period AS p
+     WHERE d.local_date >= (SELECT least(week, month) FROM period)
+       AND d.local_date < (SELECT greatest(week_end, month_end) FROM period)
+     GROUP BY d.user_id
+  ) AS r ON r.user_id = g.user_id;
 
--- The first hundred of each list; of equal scores whoever is longer with us stands first.
-CREATE MATERIALIZED VIEW leaderboard_top AS
-SELECT l.list, t.place, t.user_id, t.rank, t.score
-  FROM generate_series(1, 9) AS l (list)
- CROSS JOIN LATERAL (
-    SELECT row_number() OVER (ORDER BY s.ranks[l.list], s.user_id)::integer AS place, s.user_id,
-           s.ranks[l.list] AS rank, s.scores[l.list] AS score
-      FROM standings AS s WHERE s.ranks[l.list] <= 100 ORDER BY s.ranks[l.list], s.user_id LIMIT 100) AS t;
-CREATE UNIQUE INDEX leaderboard_top_place ON leaderboard_top (list, place);
+-- Each list cut into parts, the best first: part 0 is the first hundred, with who they are (of equal scores whoever is
+-- longer with us stands first), each other one 200 scores without anybody's id. `above`: how many stand before the part.
+-- So the rank of any score is one look into one part, and what moves rewrites parts and no row of a user.
+CREATE MATERIALIZED VIEW leaderboard AS
+WITH everybody AS MATERIALIZED (
+  SELECT user_id, scores FROM reached
+), sorted AS (
+  SELECT array_agg(scores[1] ORDER BY scores[1] DESC) FILTER (WHERE scores[1] > 0) AS s1,
+         array_agg(scores[2] ORDER BY scores[2] DESC) FILTER (WHERE scores[2] > 0) AS s2,
+         array_agg(scores[3] ORDER BY scores[3] DESC) FILTER (WHERE scores[3] > 0) AS s3,
+         array_agg(scores[4] ORDER BY scores[4] DESC) FILTER (WHERE scores[4] > 0) AS s4,
+         array_agg(scores[5] ORDER BY scores[5] DESC) FILTER (WHERE scores[5] > 0) AS s5,
+         array_agg(scores[6] ORDER BY scores[6] DESC) FILTER (WHERE scores[6] > 0) AS s6,
+         array_agg(scores[7] ORDER BY scores[7] DESC) FILTER (WHERE scores[7] > 0) AS s7,
+         array_agg(scores[8] ORDER BY scores[8] DESC) FILTER (WHERE scores[8] > 0) AS s8,
+         array_agg(scores[9] ORDER BY scores[9] DESC) FILTER (WHERE scores[9] > 0) AS s9
+    FROM everybody
+)
+SELECT l.list, p.part, a.above, l.scores[a.above + 1] AS top,
+       l.scores[a.above + 1 : CASE p.part WHEN 0 THEN 100 ELSE a.above + 200 END] AS scores,
+       CASE p.part WHEN 0 THEN ARRAY(
+         SELECT user_id FROM everybody WHERE everybody.scores[l.list] > 0
+          ORDER BY everybody.scores[l.list] DESC, user_id LIMIT 100) END AS users
+  FROM sorted
+ CROSS JOIN LATERAL (VALUES (1, s1), (2, s2), (3, s3), (4, s4), (5, s5), (6, s6), (7, s7), (8, s8), (9, s9))
+    AS l (list, scores)
+ CROSS JOIN LATERAL generate_series(0, (cardinality(l.scores) + 99) / 200) AS p (part)
+ CROSS JOIN LATERAL (SELECT CASE p.part WHEN 0 THEN 0 ELSE 200 * p.part - 100 END AS above) AS a
+ WHERE cardinality(l.scores) > a.above;
+CREATE UNIQUE INDEX leaderboard_part ON leaderboard (list, part);
+CREATE INDEX leaderboard_top ON leaderboard (list, top, part DESC);
 
--- Both anew, in the transaction of the job, while everybody reads what was there.
+-- The first hundred of a list; equal scores share a rank.
+CREATE FUNCTION leaderboard_top(p_list integer)
+RETURNS TABLE (place integer, rank integer, score double precision, user_id uuid)
+LANGUAGE sql STABLE SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT t.place::integer, rank() OVER (ORDER BY t.score DESC)::integer, t.score, t.user_id
+    FROM leaderboard AS l CROSS JOIN LATERAL unnest(l.scores, l.users) WITH ORDINALITY AS t (score, user_id, place)
+   WHERE l.list = p_list AND l.part = 0
+$$;
+
+-- The rank of a score in a list, as it was refreshed last.
+CREATE FUNCTION leaderboard_rank(p_list integer, p_score double precision) RETURNS integer
+LANGUAGE sql STABLE SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT 1 + coalesce((
+    SELECT l.above + (SELECT count(*)::integer FROM unnest(l.scores) AS s (score) WHERE s.score > p_score)
+      FROM leaderboard AS l WHERE l.list = p_list AND l.top > p_score ORDER BY l.top, l.part DESC LIMIT 1), 0)
+$$;
+
+-- In the transaction of the job, while everybody reads what was there.
 CREATE FUNCTION refresh_leaderboards() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET work_mem TO '32MB' SET jit TO off
+LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET work_mem TO '64MB' SET jit TO off
 AS $$
 BEGIN
-  REFRESH MATERIALIZED VIEW CONCURRENTLY public.standings;
-  REFRESH MATERIALIZED VIEW CONCURRENTLY public.leaderboard_top;
+  REFRESH MATERIALIZED VIEW CONCURRENTLY public.leaderboard;
 END $$;
 REVOKE ALL ON FUNCTION refresh_leaderboards() FROM PUBLIC;
 
@@ -109,19 +133,31 @@ $$;
 
 -- At most p_limit rows of a list behind the place p_after, and one of p_viewer's own rank, whose place is null; its rank
 -- is null where there is none. user_id is null where p_viewer (null = nobody) may not know who it is: what decides is
--- the audience of now, not that of the refresh.
+-- the audience of now, not that of the refresh. Whoever is not among the first hundred hears the rank of the score that
+-- they have now.
 CREATE FUNCTION leaderboard_page(p_viewer uuid, p_board text, p_period text, p_after integer, p_limit integer)
 RETURNS TABLE (place integer, rank integer, score double precision, user_id uuid, refreshed_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+  WITH named AS (
+    SELECT leaderboard_list(p_board, p_period) AS list
+  ), top AS MATERIALIZED (
+    SELECT t.* FROM named AS n CROSS JOIN LATERAL leaderboard_top(n.list) AS t
+  ), refreshed AS (
+    SELECT finished FROM job_runs WHERE job = 'leaderboards' AND finished IS NOT NULL ORDER BY slot DESC LIMIT 1
+  ), own AS (
+    SELECT n.list, coalesce((SELECT t.score FROM top AS t WHERE t.user_id = p_viewer),
+                            (SELECT r.scores[n.list] FROM reached AS r WHERE r.user_id = p_viewer)) AS score
+      FROM named AS n WHERE EXISTS (SELECT FROM refreshed)
+  )
   SELECT t.place, t.rank, t.score,
          CASE WHEN t.user_id = p_viewer OR (u.audience = 'everyone' AND not_blocked(p_viewer, t.user_id)) THEN u.id END,
          NULL::timestamptz
-    FROM leaderboard_top AS t LEFT JOIN users AS u ON u.id = t.user_id
-   WHERE t.list = leaderboard_list(p_board, p_period) AND t.place > p_after AND t.place <= p_after + least(p_limit, 101)
+    FROM top AS t LEFT JOIN users AS u ON u.id = t.user_id
+   WHERE t.place > p_after AND t.place <= p_after + least(p_limit, 101)
    UNION ALL
-  SELECT NULL, s.ranks[leaderboard_list(p_board, p_period)], s.scores[leaderboard_list(p_board, p_period)], p_viewer,
-         (SELECT finished FROM job_runs WHERE job = 'leaderboards' AND finished IS NOT NULL ORDER BY slot DESC LIMIT 1)
-    FROM (SELECT) AS one LEFT JOIN standings AS s ON s.user_id = p_viewer
+  SELECT NULL, CASE WHEN o.score > 0 THEN leaderboard_rank(o.list, o.score) END, o.score, p_viewer,
+         (SELECT finished FROM refreshed)
+    FROM (SELECT) AS one LEFT JOIN own AS o ON true
    ORDER BY place NULLS FIRST
 $$;
 REVOKE ALL ON FUNCTION leaderboard_page(uuid, text, text, integer, integer) FROM PUBLIC;

@@ -51,7 +51,7 @@ BEGIN
 
   -- The jobs.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON job_runs, leaderboard_snapshots TO %I', app);
-  EXECUTE format('GRANT SELECT ON progress, training_days, rivals, standings, leaderboard_top TO %I', app);
+  EXECUTE format('GRANT SELECT ON progress, training_days, rivals, leaderboard TO %I', app);
   EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', app);
   EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards() TO %I', app);

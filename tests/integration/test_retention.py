@@ -313,7 +313,7 @@ async def test_one_worker_drops_at_a_time(books: Ledger, database: Database) -> 
 
 
 async def test_the_run_log_and_weeks_go_in_their_turn(database: Database) -> None:
-    """Seen failing with days of the week that is kept."""
+    """Seen failing with weeks that go by when they were kept."""
     async with ledger(database.url) as books, connection(database.owner_url) as owner:
         for days in (0, JOB_RUNS_DAYS - 1, JOB_RUNS_DAYS + 1, 90):
             await owner.execute(

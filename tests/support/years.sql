@@ -31,7 +31,6 @@ INSERT INTO leaderboard_snapshots (week, board, place, rank, user_id, score, kep
 SELECT w::date, b, n, n, gen_random_uuid(), 1, w
   FROM generate_series(now() - interval '3 years', now() - interval '2 weeks', interval '7 days') AS w,
        unnest('{XP,VOLUME,STREAK}'::text[]) AS b, generate_series(1, 100) AS n;
-REFRESH MATERIALIZED VIEW standings;
-REFRESH MATERIALIZED VIEW leaderboard_top;
-ANALYZE progress, training_days, rivals, job_runs, leaderboard_snapshots, standings, leaderboard_top;
+REFRESH MATERIALIZED VIEW leaderboard;
+ANALYZE progress, training_days, rivals, job_runs, leaderboard_snapshots, leaderboard;
 ANALYZE stream_positions, feed_positions, feed_channels, outbox, leases, sessions;

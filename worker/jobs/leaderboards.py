@@ -1,4 +1,4 @@
-"""Refreshes the materialized views behind the leaderboards, and keeps the first hundred of each week.
+"""Refreshes the materialized view behind the leaderboards, and keeps the first hundred of each week.
 
 The running week is kept every day, so that no week is lost; the last one once more when it is over everywhere, since
 what was trained offline comes late.
@@ -18,7 +18,7 @@ _KEEP_WEEK: Final = _QUERIES["keep_week"]
 
 
 async def refresh(tx: Transaction, _: Turn) -> Batch:
-    """Both views, as one."""
+    """The view, concurrently."""
     await tx.execute(_REFRESH_LEADERBOARDS)
     return Batch(0)
 

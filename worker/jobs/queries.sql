@@ -113,8 +113,7 @@ WITH trained AS (
   INSERT INTO leaderboard_snapshots (week, board, place, rank, user_id, score, kept_at)
   SELECT $1, board, place, rank, user_id, score, now() FROM ranked WHERE place <= 100
   UNION ALL
-  SELECT $1, 'STREAK', place, rank, user_id, score, now() FROM leaderboard_top
-   WHERE list = leaderboard_list('STREAK', 'ALL_TIME')
+  SELECT $1, 'STREAK', place, rank, user_id, score, now() FROM leaderboard_top(leaderboard_list('STREAK', 'ALL_TIME'))
   RETURNING place
 )
 SELECT count(*) FROM kept;
