@@ -28,7 +28,7 @@ from worker.store import committed
 log = structlog.get_logger()
 
 JOBS_LOOK_S: Final = 1.0  # how often a worker looks which jobs are due, and ...
-JOBS_BUSY_S: Final = 2.0  # ... how long it leaves one alone that somebody else is at
+JOBS_LEAVE_S: Final = 2.0  # ... how long it leaves one alone that somebody else is at, or that failed
 JOB_SLOW_S: Final = 30.0  # a statement of a job that is logged as slow
 JOB_BATCH_S_MAX: Final = 300.0  # of a statement; a refresh of the views is one
 
@@ -83,12 +83,13 @@ class Runner:
 
     async def _do(self, job: Job, slot: datetime) -> None:
         try:
-            if await run_slot(self._settings, job, slot, self._worker) is Outcome.BUSY:
-                await asyncio.sleep(JOBS_BUSY_S)
+            leave = await run_slot(self._settings, job, slot, self._worker) is Outcome.BUSY
         except Exception as error:  # noqa: BLE001 - a defect of one job must not end the relay and the other jobs
             await self._failed(job, slot, error)
-        finally:
-            self._at_it.discard(job.name)
+            leave = True
+        if leave:
+            await asyncio.sleep(JOBS_LEAVE_S)
+        self._at_it.discard(job.name)
 
     async def _failed(self, job: Job, slot: datetime, error: Exception) -> None:
         metrics.JOB_FAILURES.labels(job.name).inc()

@@ -36,7 +36,7 @@ schedules = st.one_of(
 
 @given(schedules, times)
 def test_a_time_lies_between_its_newest_slot_and_the_next(schedule: Schedule, now: datetime) -> None:
-    """Seen failing with a remainder that is rounded towards zero: the newest slot of a day in 1960 was in the future."""
+    """Seen failing with a remainder that is rounded towards zero: that of a day in 1960 was in the future."""
     slot, following = schedule.newest(now), schedule.next(now)
     assert slot <= now < following
     assert following - slot == schedule.every
