@@ -46,6 +46,8 @@ from api.privacy.service import Privacy, Room
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
+from api.standings import schema as standings_schema
+from api.standings.service import Standings
 from api.web import page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
@@ -76,6 +78,7 @@ FEATURES: Final = (
     presence_schema.FEATURE,
     flags_schema.FEATURE,
     privacy_schema.FEATURE,
+    standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
@@ -154,6 +157,7 @@ class Api:
             Presence: lambda _: presence,
             Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
             Reference: lambda _: self._reference,
+            Standings: Standings,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 

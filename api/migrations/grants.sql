@@ -63,6 +63,10 @@ BEGIN
   EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
+  -- Leaderboards and rivals: others' rows are told by functions alone.
+  EXECUTE format('GRANT EXECUTE ON FUNCTION leaderboard_page(uuid, text, text, integer, integer),'
+                 ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
+
   -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
   EXECUTE format('GRANT SELECT ON personal_data, erasures TO %I', app);
@@ -97,4 +101,11 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
                  ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', worker);
+
+  -- The jobs.
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON job_runs, leaderboard_snapshots TO %I', worker);
+  EXECUTE format('GRANT SELECT ON progress, training_days, rivals, leaderboard TO %I', worker);
+  EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', worker);
+  EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', worker);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards() TO %I', worker);
 END $$;

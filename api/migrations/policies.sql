@@ -61,6 +61,10 @@ SELECT list.name, list.rule
   ('personal_data', 'none: written by migrations alone'),
   ('ended_sessions', 'none: ids of sessions of nobody'),
   ('erasures', 'none: users who are gone; written by functions alone'),
+  -- Standings and jobs.
+  ('rivals', mine),
+  ('leaderboard_snapshots', 'none: of the workers alone, names no user but by id'),
+  ('job_runs', 'none: of the workers'),
   -- Nobody's.
   ('installation', 'none: the epoch'),
   ('schema_migrations', 'none: what was applied'),

@@ -50,12 +50,14 @@ Result = TypeVar("Result")
 
 
 class Transaction:
-    """What the work of one transaction may do: run named statements. It neither commits nor rolls back."""
+    """What the work of one transaction may do: run named statements. It neither commits nor rolls back. One that takes
+    longer than `slow_s` is logged."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_slow_s")
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, slow_s: float = SLOW_QUERY_S) -> None:
         self._connection = connection
+        self._slow_s = slow_s
 
     async def fetch(self, query: Query, *args: Any) -> list[Any]:
         """All rows."""
@@ -95,7 +97,7 @@ class Transaction:
         finally:
             took_s = time.perf_counter() - started
             query.observe(took_s)
-            if took_s > SLOW_QUERY_S:
+            if took_s > self._slow_s:
                 log.warning("slow_query", query=query.name, ms=round(took_s * 1000))
 
 

@@ -302,7 +302,10 @@ async def test_a_database_that_is_away_is_asked_again_later(books: Ledger, datab
     parts = urlsplit(database.url)
     assert parts.hostname
     assert parts.port
-    async with Proxy(parts.hostname, parts.port).running() as proxy, ledger(database, url=proxy.url(database.url)) as away:
+    async with (
+        Proxy(parts.hostname, parts.port).running() as proxy,
+        ledger(database, url=proxy.url(database.url)) as away,
+    ):
         service = Entitlements(away.db, away.wake)
         proxy.cut_at(b"evt_1", "after")
         assert await service.take(bodies[0], NOW) == "repeated"

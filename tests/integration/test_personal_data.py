@@ -138,7 +138,7 @@ async def erased_by(db: Use, user: UUID, password_hash: str) -> store.Erased | N
 async def test_an_account_that_ends_while_its_workouts_are_logged_leaves_none_behind(database: Database) -> None:
     """Of each workout: either it was logged before, and is the pseudonym's, or there is no such user. Two deletions at
     once are one. Seen failing with READ COMMITTED for the deletion."""
-    async with ledger(database) as one, ledger(database.url) as other, connection(database.owner_url) as owner:
+    async with ledger(database) as one, ledger(database) as other, connection(database.owner_url) as owner:
         for n in range(TOGETHER):
             user = await one.user(credit=1_000, trial_days=n % 2)
             await log(one, user, "first")

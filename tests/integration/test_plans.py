@@ -28,6 +28,10 @@ from tests.support.ledger import connection
 from tests.support.plans import inline_statements, named_statements, pages_read
 from tests.support.stores import Database
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
+from worker.jobs.every import JOBS
+from worker.jobs.leaderboards import monday
+from worker.jobs.rivals import RIVALS_LOOKED_AT
+from worker.jobs.streaks import STREAKS_LOOKED_AT
 from worker.retention import RETENTION_ROWS
 from worker.store import RELAY_BATCH_BACKLOG, RELAY_OVERTAKING, RELAY_WALK
 
@@ -65,7 +69,13 @@ MORE: Final = {
     "worker/queries.sql: drop_expired_sessions": 5_000,  # RETENTION_ROWS of them, with their tokens
     "worker/queries.sql: drop_ended_sessions": 5_000,
     "worker/queries.sql: stream_from": 1_800,  # looks at FEED_STREAM_EVENTS_MAX positions, once for a Redis that is new
-    "worker/queries.sql: make_month": 2_500,  # makes a table, once a month: the catalog
+    "api/standings/queries.sql: leaderboard_page": 2_000,  # audience and blocks of 101 people; the catalog, once
+    "worker/jobs/queries.sql: end_streaks": 5_000,  # a batch: a thousand people here
+    "worker/jobs/queries.sql: score_rivals": 60_000,  # a batch: two people each, and the pair is written
+    "worker/jobs/queries.sql: refresh_leaderboards": 6_000,  # whole tables, and is meant to
+    "worker/queries.sql: drop_job_runs": 5_000,  # RETENTION_ROWS of them
+    "worker/queries.sql: drop_snapshots": 5_000,
+    "worker/jobs/queries.sql: make_month": 2_500,  # makes a table, once a month: the catalog
     "worker/queries.sql: newest_positions": 5_000,  # 50 rows of each of 100 channels
 }
 # Read whole tables, and are meant to: the auditor's; or tables that do not grow with use.
@@ -97,6 +107,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         " WHERE s.user_id = $1 AND s.revoked_at IS NULL AND t.generation = 1 ORDER BY s.id LIMIT 1",
         heavy,
     )
+    other = await app.fetchval("SELECT id FROM users WHERE name = 'User 2'")
     workouts = await app.fetch("SELECT id, performed_at FROM workouts WHERE user_id = $1 ORDER BY performed_at", heavy)
     channels = [row["channel"] for row in await app.fetch("SELECT channel FROM feed_channels LIMIT $1", RELAY_REFILLS)]
     namespaces = ["musclemap"] * len(channels)
@@ -116,7 +127,9 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         **_accounts(heavy, session, token),
         **_reference(),
         **_audit(),
-        **_privacy(heavy, account, await app.fetchval("SELECT id FROM users WHERE name = 'User 2'")),
+        **_privacy(heavy, account, other),
+        **_jobs(heavy),
+        **_standings(heavy, other),
         **_relay(channels, namespaces),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
@@ -327,10 +340,44 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
             ("musclemap", "community", FEED_STREAM_EVENTS, float(FEED_STREAM_S), FEED_STREAM_EVENTS_MAX)
         ],
         file + "outbox_depth": [(RELAY_DEPTH_MAX,)],
-        file + "bound_wait": [("2000",)],
-        file + "make_month": [("activity_events", months) for months in (0, 40)],
         file + "audits": [()],
         **_retention(file),
+    }
+
+
+def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    file = "worker/jobs/queries.sql: "
+    nobody = UUID(int=0)
+    run = ("streaks", NOW)
+    return {
+        file + "look": [(list(JOBS),)],
+        file + "bounds": [("300000",)],
+        file + "take_turn": [("streaks",)],
+        file + "begin_batch": [(*run, "me"), ("streaks", NOW - timedelta(days=9), "me")],
+        file + "end_batch": [(*run, 1, "x"), (*run, 1, None)],
+        file + "note_failure": [(*run, "me", "57014")],
+        file + "try_again": [(*run, 5.0)],
+        file + "end_streaks": [(nobody, STREAKS_LOOKED_AT), (user, STREAKS_LOOKED_AT)],
+        file + "score_rivals": [(nobody, nobody, RIVALS_LOOKED_AT), (user, user, RIVALS_LOOKED_AT)],
+        file + "refresh_leaderboards": [()],
+        file + "forget_week": [(NOW.date(),)],
+        file + "keep_week": [(monday(NOW),)],
+        file + "bound_wait": [("2000",)],
+        file + "make_month": [("activity_events", months) for months in (0, 40)],
+    }
+
+
+def _standings(user: UUID, other: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    file = "api/standings/queries.sql: "
+    return {
+        file + "leaderboard_page": [
+            (viewer, board, "ALL_TIME", after, PAGE_MAX + 1)
+            for viewer, board, after in ((None, "XP", 0), (user, "VOLUME", 0), (user, "STREAK", 90))
+        ],
+        file + "add_rival": [(user, other, NOW, 10), (user, uuid7(), NOW, 10)],
+        file + "remove_rival": [(user, uuid7())],
+        file + "rivals_of": [(user,)],
+        file + "profiles": [([user],)],
     }
 
 
@@ -348,6 +395,8 @@ def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
         file + "drop_ended_sessions": [(2, RETENTION_ROWS)],
         file + "drop_ended_sessions_of_nobody": [(2, RETENTION_ROWS)],
         file + "drop_proofs": [(RETENTION_ROWS,)],
+        file + "drop_job_runs": [(30, RETENTION_ROWS)],
+        file + "drop_snapshots": [(400, RETENTION_ROWS)],
         file + "oldest_kept": [()],
     }
 

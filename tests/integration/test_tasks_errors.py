@@ -26,10 +26,9 @@ import config.db.postgres
 import config.metrics
 import config.redis
 import worker.audit
-import worker.partitions
+import worker.jobs.runner
 import worker.publisher
 import worker.relay
-import worker.retention
 from api.app import Api
 from config import redis
 from config.db import postgres
@@ -45,6 +44,7 @@ from tests.support.gateway import until
 from tests.support.relay import append_event
 from tests.support.sabotage import SOME_STATES, STATES, Sabotage, sabotaged
 from tests.support.stores import ROOT, Database
+from worker.jobs.every import JOBS
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -122,8 +122,8 @@ async def of_worker(running: Running) -> None:
     running.lifetime.spawn("relay listen", relay.listen())
     running.lifetime.spawn("relay measure", relay.measure())
     running.lifetime.spawn("audits", worker.audit.watch_audits(running.pool))
-    running.lifetime.spawn("partitions", worker.partitions.keep_partitions(running.pool))
-    running.lifetime.spawn("retention", worker.retention.keep_terms(running.pool, running.settings))
+    jobs = worker.jobs.runner.Runner(running.pool, running.settings, JOBS)
+    running.lifetime.spawn("jobs", jobs.run())
     running.lifetime.spawn("relay", relay.run(running.lifetime.stopping))
 
 
@@ -192,7 +192,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "relay listen": Task(of_worker, redis=True),
     "relay measure": Task(of_worker, victims=[()], before=recorded),
     "audits": Task(of_worker, victims=[()]),
-    "retention": Task(of_worker, victims=[()]),
+    "jobs": Task(of_worker, victims=[(), ("job_runs",)], inside=("job *",)),
     "relay": Task(
         of_worker,
         redis=True,
@@ -218,8 +218,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         config.metrics: ("REDIS_LOOK_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
-        worker.partitions: ("PARTITIONS_EVERY_S", "PARTITIONS_AGAIN_S"),
-        worker.retention: ("RETENTION_EVERY_S", "RETENTION_AGAIN_S"),
+        worker.jobs.runner: ("JOBS_LOOK_S",),
         worker.publisher: ("RELAY_RETRY_S", "RELAY_IDLE_POLL_S"),
     }
     for module, names in short.items():
