@@ -14,7 +14,7 @@ import structlog
 from config.db.database import Transaction
 from config.db.postgres import ERRORS
 from config.db.queries import load_queries
-from config.limits import FEED_STREAM_EVENTS
+from config.limits import ENDED_KEPT_S, FEED_STREAM_EVENTS, REVOCATION_LATE_S
 from config.metrics import FAILURES
 from config.settings import Settings
 from worker import metrics
@@ -35,6 +35,7 @@ _DROP_EVENTS: Final = _QUERIES["drop_events"]
 _DROP_STREAMS: Final = _QUERIES["drop_streams"]
 _DROP_EXPIRED_SESSIONS: Final = _QUERIES["drop_expired_sessions"]
 _DROP_ENDED_SESSIONS: Final = _QUERIES["drop_ended_sessions"]
+_DROP_ENDED_READS: Final = _QUERIES["drop_ended_reads"]
 _OLDEST_KEPT: Final = _QUERIES["oldest_kept"]
 
 # Drops one batch in the transaction at hand: how many rows, or None where nothing is over its term.
@@ -108,9 +109,15 @@ async def _ended(tx: Transaction, settings: Settings) -> int | None:
     return dropped
 
 
+async def _ended_reads(tx: Transaction, _: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_ENDED_READS, ENDED_KEPT_S + REVOCATION_LATE_S * 2, RETENTION_ROWS)
+    return dropped
+
+
 CHORES: Final = (
     ("activity_events", _events),
     ("stream_positions", _streams),
     ("sessions", _expired),
     ("sessions", _ended),
+    ("ended_reads", _ended_reads),
 )

@@ -4,15 +4,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from api.accounts.rules import RefreshToken, User
+from api.accounts.rules import RefreshToken, User, audience_chosen, reading_ended
 from config.db.database import Database, Transaction
 from config.db.queries import load_queries
 from config.limits import (
+    CHANNELS_ENDED_MAX,
     REVOCATIONS_KEPT_S,
     REVOCATIONS_MAX,
     SESSIONS_ENDED_PER_USER_MAX,
     SESSIONS_PER_USER_MAX,
 )
+from rt.auth.revoked import Revocation
 
 EMAIL_CONSTRAINT: Final = "users_email"
 
@@ -31,6 +33,8 @@ _REISSUE_NEWEST: Final = _QUERIES["reissue_newest"]
 _ADVANCE_SESSION: Final = _QUERIES["advance_session"]
 _DROP_EXPIRED_TOKENS: Final = _QUERIES["drop_expired_tokens"]
 _END_SESSION: Final = _QUERIES["end_session"]
+_AUDIENCES_SINCE: Final = _QUERIES["audiences_since"]
+_READING_ENDED_SINCE: Final = _QUERIES["reading_ended_since"]
 _SESSIONS_ENDED_SINCE: Final = _QUERIES["sessions_ended_since"]
 
 
@@ -100,6 +104,18 @@ async def end_session(tx: Transaction, session_id: UUID, now: datetime, reason: 
 async def sessions_ended_since(db: Database, since: datetime) -> list[UUID]:
     """Sessions that were ended at `since` or later, for whatever reason; no more than gateways remember."""
     return [row["id"] for row in await db.fetch(_SESSIONS_ENDED_SINCE, since, REVOCATIONS_MAX)]
+
+
+async def audiences_since(db: Database, since: datetime) -> list[Revocation]:
+    """Audiences that were chosen at `since` or later, the newest of each user."""
+    rows = await db.fetch(_AUDIENCES_SINCE, since, REVOCATIONS_MAX)
+    return [audience_chosen(row["user_id"], row["audience"], row["at"]) for row in rows]
+
+
+async def reading_ended_since(db: Database, since: datetime) -> list[Revocation]:
+    """What somebody, or everybody, was kept from reading at `since` or later."""
+    rows = await db.fetch(_READING_ENDED_SINCE, since, CHANNELS_ENDED_MAX)
+    return [reading_ended(row["owner_id"], row["reader_id"], row["void_before"]) for row in rows]
 
 
 def _user(row: Any) -> User:

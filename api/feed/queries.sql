@@ -21,3 +21,12 @@ SELECT i.epoch, coalesce(c.last_offset, 0) AS head, p."offset", p.body, p.derive
        AND s."offset" >= greatest(least($3, c.last_offset + 1) - $4, c.dropped_through + 1)
   ) AS p ON true
  ORDER BY p."offset" DESC NULLS LAST;
+
+-- name: profile_page
+-- $1 viewer, $2 user, $3 offset before which the page begins or null, $4 number of rows. As `page`; no row where the viewer
+-- may not read it.
+SELECT epoch, head, "offset", body, derived FROM profile_feed($1, $2, $3, $4) ORDER BY "offset" DESC NULLS LAST;
+
+-- name: following_page
+-- $1 viewer, $2 event before which the page begins or null, $3 number of rows; newest first
+SELECT event_id, body, derived FROM following_feed($1, $2, $3) ORDER BY event_id DESC;

@@ -31,6 +31,18 @@ BEGIN
 
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, refresh_tokens TO %I', app);
 
+  -- People: who may see and change what of whom the functions decide.
+  EXECUTE format('GRANT EXECUTE ON FUNCTION relation(uuid, uuid), profiles_of(uuid, uuid[], timestamptz),'
+                 ' people_of(uuid, uuid, text, timestamptz, uuid, integer, timestamptz),'
+                 ' people_named(uuid, text, text, uuid, integer, timestamptz), channels_open_to(uuid, uuid[]),'
+                 ' profile_feed(uuid, uuid, bigint, integer), following_feed(uuid, uuid, integer),'
+                 ' follow_user(uuid, uuid, integer, integer, timestamptz, uuid),'
+                 ' unfollow_user(uuid, uuid, timestamptz), answer_follow(uuid, uuid, boolean, timestamptz),'
+                 ' block_user(uuid, uuid, integer, timestamptz), unblock_user(uuid, uuid, timestamptz),'
+                 ' set_audience(uuid, text, timestamptz), forget_people(uuid, timestamptz, integer),'
+                 ' reading_ended_since(timestamptz, integer), audiences_since(timestamptz, integer) TO %I', app);
+  EXECUTE format('GRANT SELECT, DELETE ON ended_reads TO %I', app);
+
   -- The relay.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO %I', app);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', app);

@@ -12,6 +12,9 @@ import pytest
 from config.ids import uuid7
 from config.limits import (
     AUDIT_WINDOWS_RECOUNTED,
+    BLOCKS_MAX,
+    CHANNELS_ENDED_MAX,
+    ENDED_KEPT_S,
     FEED_LIST_EVENTS,
     FEED_STREAM_EVENTS,
     FEED_STREAM_EVENTS_MAX,
@@ -145,6 +148,8 @@ def _accounts(user: UUID, session: UUID, token: bytes) -> dict[str, list[tuple[A
         file + "drop_expired_tokens": [(session, NOW)],
         file + "sessions_ended_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(days=2), REVOCATIONS_MAX)],
         file + "end_session": [(session, NOW, "logout")],
+        file + "audiences_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(minutes=3), REVOCATIONS_MAX)],
+        file + "reading_ended_since": [(NOW, CHANNELS_ENDED_MAX), (NOW - timedelta(minutes=3), CHANNELS_ENDED_MAX)],
     }
 
 
@@ -259,6 +264,7 @@ def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
         file + "drop_streams": [(90, FEED_STREAM_EVENTS, RETENTION_ROWS), (9_000, FEED_STREAM_EVENTS, RETENTION_ROWS)],
         file + "drop_expired_sessions": [(2, RETENTION_ROWS)],
         file + "drop_ended_sessions": [(2, RETENTION_ROWS)],
+        file + "drop_ended_reads": [(float(ENDED_KEPT_S), RETENTION_ROWS)],
         file + "oldest_kept": [()],
     }
 
