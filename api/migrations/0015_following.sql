@@ -160,6 +160,7 @@ RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_follower record;
   v_owner record;
+  v_data json;
 BEGIN
   SELECT u.name, u.audience INTO v_follower FROM users AS u WHERE u.id = p_follower;
   SELECT u.name, u.account_id INTO v_owner FROM users AS u WHERE u.id = p_owner;
@@ -170,10 +171,16 @@ BEGIN
   VALUES (p_follower, p_owner, p_type, p_now)
   ON CONFLICT (follower_id, owner_id, type) DO UPDATE SET told_at = excluded.told_at
    WHERE n.told_at <= excluded.told_at - interval '1 day';
-  IF FOUND THEN
-    PERFORM append_event(
-      p_event, p_now, 'musclemap', p_type, 1, v_owner.account_id, p_owner, v_owner.name, '{PRIVATE}',
-      json_build_object('v', 1, 'user', json_build_object('id', p_follower, 'name', v_follower.name)));
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  v_data := json_build_object('v', 1, 'user', json_build_object('id', p_follower, 'name', v_follower.name));
+  IF p_type = 'followed' THEN
+    PERFORM append_event(p_event, p_now, 'musclemap', 'followed', 1, v_owner.account_id, p_owner, v_owner.name,
+                         '{PRIVATE}', v_data);
+  ELSE
+    PERFORM append_event(p_event, p_now, 'musclemap', 'follow_requested', 1, v_owner.account_id, p_owner, v_owner.name,
+                         '{PRIVATE}', v_data);
   END IF;
 END $$;
 

@@ -9,6 +9,8 @@ from enum import Enum, auto
 from sys import intern
 from typing import Final, Literal
 
+from msgspec import structs
+
 from config.limits import (
     MESSAGES_PER_S,
     PING_AFTER_SILENCE_BACKGROUND_S,
@@ -375,7 +377,10 @@ class Session(Allowance):
             return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
         if facts.revoked.covers(access):
             return self.close(Closing.REVOKED)
-        self.access = access
+        chosen = strictest(
+            facts.revoked.audience_of(self.access), access.presence_audience
+        )  # an old one widens nothing
+        self.access = structs.replace(access, presence_audience=chosen)
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
         answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))
         return (*self.on_audience(facts), answer)

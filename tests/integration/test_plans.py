@@ -12,7 +12,6 @@ import pytest
 from config.ids import uuid7
 from config.limits import (
     AUDIT_WINDOWS_RECOUNTED,
-    BLOCKS_MAX,
     CHANNELS_ENDED_MAX,
     ENDED_KEPT_S,
     FEED_LIST_EVENTS,

@@ -86,7 +86,21 @@ def renditions() -> dict[ChannelKind, bytes]:
     return {one.channel.kind: one.body for one in translate(row, UUID("6f9619ff-8b86-4d01-b42d-00cf4fc964ff"))}
 
 
+def of_followers() -> list[bytes]:
+    """What somebody hears of those who follow, or ask to."""
+    row = {
+        "id": "0199a1c2-7d00-7000-8000-000000000003",
+        "v": 1,
+        "created_at": "2026-11-21T10:11:12.345678Z",
+        "user": {"id": USER, "name": "Ann"},
+        "visibility": ["PRIVATE"],
+        "data": {"v": 1, "user": {"id": "0199a1c2-7d00-7000-8000-00000000ef01", "name": "Bob"}},
+    }
+    return [translate(row | {"type": one}, UUID(int=0))[0].body for one in ("followed", "follow_requested")]
+
+
 HEARD = renditions()
+FOLLOWERS = of_followers()
 COMMUNITY = HEARD[ChannelKind.COMMUNITY]
 
 
@@ -125,6 +139,7 @@ def sent() -> list[tuple[str, Any]]:
         ("event", bus.event_frame("community", 43, COMMUNITY)),
         ("event", bus.event_frame(f"user:{USER}", 7, HEARD[ChannelKind.USER])),
         ("event", bus.event_frame(PROFILE, 42, HEARD[ChannelKind.PROFILE])),
+        *(("event", bus.event_frame(f"user:{USER}", 8, body)) for body in FOLLOWERS),
         ("digest", digest("community", 44, [bus.event_frame("community", n, COMMUNITY) for n in (44, 45)])),
         *(("presence", bus.decode_presence(bus.encode_presence(USER, s, 1_795_255_872_345)))
           for s in ("online", "training", "offline")),
@@ -241,6 +256,6 @@ def recorded_types() -> set[tuple[str, int]]:
 def test_each_type_of_event_that_the_product_records_has_a_schema_of_its_data() -> None:
     """Seen failing with a second append_event in the SQL of a workout (`level_up`), and with an outbox.Event of another
     type in Python."""
-    heard = {(body["type"], body["v"]) for body in map(orjson.loads, HEARD.values())}
+    heard = {(body["type"], body["v"]) for body in map(orjson.loads, (*HEARD.values(), *FOLLOWERS))}
     assert recorded_types() <= documented_types()
     assert heard == documented_types()
