@@ -240,7 +240,8 @@ SELECT nullif(count(*), 0) FROM gone;
 WITH gone AS (
   DELETE FROM ended_reads WHERE (owner_id, reader_id) IN (
     SELECT owner_id, reader_id FROM ended_reads WHERE ended_at < clock_timestamp() - make_interval(secs => $1)
-     ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     ORDER BY ended_at LIMIT $2)
+    AND ended_at < clock_timestamp() - make_interval(secs => $1)  -- also where it was written again meanwhile
   RETURNING owner_id
 )
 SELECT nullif(count(*), 0) FROM gone;

@@ -176,6 +176,7 @@ WITH made AS (
   INSERT INTO follows (follower_id, followee_id, state, since) SELECT $1::uuid, id, 'following', $2 FROM made
 )
 INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
-SELECT 'musclemap', 'profile:' || id, e, x.event_id, $2, json_build_object('id', x.event_id, 'data', json_build_object())
+SELECT 'musclemap', 'profile:' || id, e, x.event_id, $2,
+       json_build_object('id', x.event_id, 'data', json_build_object())
   FROM made, generate_series(1, 5) AS e, LATERAL (SELECT gen_random_uuid() AS event_id WHERE e > 0) AS x
 """
