@@ -17,6 +17,7 @@ def test_profiles_alone_in_the_one_spelling_of_an_id() -> None:
     """Seen failing with UUID() alone: an upper-case id would have been another channel of the same person."""
     others = ["community", f"user:{ANN}", "app:poll:votes", "profile:", "profile:x", f"profile:{str(ANN).upper()}", ""]
     assert owners_of([*others, f"profile:{ANN}", f"profile:{ANN}"]) == {ANN: f"profile:{ANN}"}
+    assert owners_of([f"profile:{str(ANN).upper()}"]) == {}
     assert owners_of(["profile:x"] * CHANNEL_TOKENS_MAX) == {}
     with pytest.raises(BadInput):
         owners_of(["profile:x"] * (CHANNEL_TOKENS_MAX + 1))
