@@ -33,6 +33,8 @@ from api.feed.service import Feeds
 from api.graphql.context import Makers
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
+from api.highfives import schema as highfives_schema
+from api.highfives.service import HighFives
 from api.migrate import migrations
 from api.outbox import Wake
 from api.presence import schema as presence_schema
@@ -68,6 +70,7 @@ FEATURES: Final = (
     feed_schema.FEATURE,
     community_schema.FEATURE,
     channels_schema.FEATURE,
+    highfives_schema.FEATURE,
     presence_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
@@ -134,6 +137,7 @@ class Api:
             Credits: Credits,
             Entitlements: Entitlements,
             Feeds: Feeds,
+            HighFives: lambda db: HighFives(db, self._wake),
             Presence: lambda _: presence,
             Reference: lambda _: self._reference,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),

@@ -53,7 +53,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".data"), description="Embedded stores and the development signing key live here")
 
     database_url: SecretStr = Field(
-        SecretStr(""), description="PostgreSQL for the application's role; empty for `make run`: embedded"
+        SecretStr(""), description="PostgreSQL for the API's role; empty for `make run`: embedded"
+    )
+    worker_database_url: SecretStr = Field(
+        SecretStr(""),
+        description="PostgreSQL for the worker's role, which is not the API's; for worker, audits and `make migrate`",
     )
     database_owner_url: SecretStr = Field(
         SecretStr(""),

@@ -33,12 +33,12 @@ def main() -> None:
     words = parser.parse_args()
     settings = load()
     if words.command == "audit":
-        settings.require("database_url")
+        settings.require("worker_database_url")
         configure_logging("audit", settings.log_level)
         sys.exit(asyncio.run(audit_once(settings, whole=words.whole)))
     if words.whole or words.since:
         parser.error("--since and --whole belong to audit")
-    settings.require("database_url", "redis_url")
+    settings.require("worker_database_url", "redis_url")
     listener = listen(settings.worker_host, settings.worker_port, "WORKER_PORT")
 
     async def work(lifetime: Lifetime) -> None:
@@ -49,7 +49,7 @@ def main() -> None:
 
 async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime) -> None:
     """Until `lifetime.stopping`; then the relay finishes its batch and gives its lease back."""
-    pool = postgres.make_pool(settings)
+    pool = postgres.make_pool(settings, settings.worker_database_url)
     client = redis.connect(settings.redis_url.get_secret_value())
     server = make_server(application(settings, pool, client, lifetime), settings)
     relay = Relay(pool, client)

@@ -33,6 +33,7 @@ _RETAIN: Final = _QUERIES["retain"]
 _WINDOWS_BEFORE: Final = _QUERIES["windows_before"]
 _DROP_EVENTS: Final = _QUERIES["drop_events"]
 _DROP_STREAMS: Final = _QUERIES["drop_streams"]
+_DROP_HIGH_FIVES: Final = _QUERIES["drop_high_fives"]
 _DROP_EXPIRED_SESSIONS: Final = _QUERIES["drop_expired_sessions"]
 _DROP_ENDED_SESSIONS: Final = _QUERIES["drop_ended_sessions"]
 _DROP_ENDED_READS: Final = _QUERIES["drop_ended_reads"]
@@ -99,6 +100,11 @@ async def _streams(tx: Transaction, settings: Settings) -> int | None:
     return dropped
 
 
+async def _high_fives(tx: Transaction, settings: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_HIGH_FIVES, settings.keep_community_days, RETENTION_ROWS)
+    return dropped
+
+
 async def _expired(tx: Transaction, settings: Settings) -> int | None:
     dropped: int | None = await tx.fetchval(_DROP_EXPIRED_SESSIONS, settings.keep_sessions_days, RETENTION_ROWS)
     return dropped
@@ -117,6 +123,7 @@ async def _ended_reads(tx: Transaction, _: Settings) -> int | None:
 CHORES: Final = (
     ("activity_events", _events),
     ("stream_positions", _streams),
+    ("high_fives", _high_fives),  # of the streams that were dropped before
     ("sessions", _expired),
     ("sessions", _ended),
     ("ended_reads", _ended_reads),

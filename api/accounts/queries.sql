@@ -13,7 +13,7 @@ SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at
 -- name: user_by_email
 -- $1 email in lower case
 SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, password_hash
-  FROM users WHERE lower(email) = $1;
+  FROM user_of_email($1);
 
 -- name: insert_session
 -- $1 id, $2 user, $3 now, $4 end
@@ -41,12 +41,9 @@ DELETE FROM sessions
 INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
 
 -- name: lock_refresh_token
--- $1 hash. The session's row is locked: who rotates or ends it comes one after the other.
-SELECT t.session_id, s.user_id, t.generation, s.generation AS newest, t.expires_at,
-       s.revoked_at IS NOT NULL AS session_ended
-  FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id
- WHERE t.token_hash = $1
-   FOR UPDATE OF s;
+-- $1 hash. The session's row is locked: who rotates or ends it comes one after the other. The transaction is the token's
+-- user's from here on.
+SELECT session_id, user_id, generation, newest, expires_at, session_ended FROM use_refresh_token($1);
 
 -- name: mark_rotated
 -- $1 hash, $2 now
@@ -62,7 +59,7 @@ DELETE FROM refresh_tokens WHERE session_id = $1 AND expires_at < $2;
 
 -- name: sessions_ended_since
 -- $1 since, $2 how many at most; the newest first. By the index sessions_revoked.
-SELECT id FROM sessions WHERE revoked_at >= $1 ORDER BY revoked_at DESC LIMIT $2;
+SELECT id FROM sessions_ended_since($1, $2) AS id;
 
 -- name: audiences_since
 -- $1 since, $2 how many at most; the newest first.

@@ -1,6 +1,6 @@
 -- Who follows whom: what each may see of the other, and the functions that write what belongs to two people.
 --
--- Each of these runs as the owner and decides by itself: who asks is p_viewer. `seen` is the one place where it is said
+-- Each of these runs as the owner and decides by itself. Who asks is p_viewer, which must be the transaction's. `seen` is the one place where it is said
 -- what a relation and an audience allow; api/community/rules.py says the same, and a test holds the two together.
 
 ALTER TABLE follow_counts
@@ -63,6 +63,14 @@ BEGIN
     (SELECT state FROM follows WHERE follower_id = p_viewer AND followee_id = p_owner));
 END $$;
 
+-- Refuses to answer for anybody but who asks.
+CREATE FUNCTION ask_as(p_viewer uuid) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF viewer() IS DISTINCT FROM p_viewer THEN
+    RAISE EXCEPTION 'this transaction is another user''s' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+END $$;
+
 -- The profiles of p_ids whose header the viewer may see, at p_now. The current streak is the newest run of dates, where
 -- it reaches today or yesterday.
 CREATE FUNCTION profiles_of(p_viewer uuid, p_ids uuid[], p_now timestamptz) RETURNS TABLE (
@@ -70,6 +78,7 @@ CREATE FUNCTION profiles_of(p_viewer uuid, p_ids uuid[], p_now timestamptz) RETU
   follows_me boolean, details boolean, feed boolean, listed boolean
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
 BEGIN
+  PERFORM ask_as(p_viewer);
   RETURN QUERY
   SELECT u.id, u.name, coalesce(p.xp, 0), coalesce(p.level, 1),
          CASE WHEN p.streak_last >= (p_now AT TIME ZONE u.time_zone)::date - 1 THEN p.streak_days ELSE 0 END,
@@ -193,7 +202,7 @@ BEGIN
     RAISE EXCEPTION 'this needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
-  PERFORM set_config('musclemap.user_id', p_viewer::text, true), set_config('enable_seqscan', 'off', true);
+  PERFORM become(p_viewer), set_config('enable_seqscan', 'off', true);
   IF NOT EXISTS (SELECT FROM users WHERE id = p_viewer) THEN
     RETURN 'gone';
   END IF;
@@ -353,6 +362,7 @@ DECLARE
   v_row record;
   v_rows integer := 0;
 BEGIN
+  PERFORM become(p_user);
   IF NOT EXISTS (SELECT FROM ended_reads WHERE owner_id = p_user AND reader_id = p_user AND ended_at = p_now) THEN
     PERFORM end_reading(p_user, p_user, p_now);
   END IF;

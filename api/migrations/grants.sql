@@ -1,27 +1,37 @@
--- What the application's role may do, and nothing else. Applied whole at each `make migrate`, after the numbered
--- files, in one transaction. The role's name is the setting musclemap.app_role; it owns nothing.
+-- What the two roles of the product may do, and nothing else: that of the API, and that of the worker. Applied whole at
+-- each `make migrate`, after the numbered files, in one transaction. The roles' names are the settings musclemap.app_role
+-- and musclemap.worker_role; they own nothing. Which rows: policies.sql.
 
 DO $$
 DECLARE
   app text := current_setting('musclemap.app_role');
+  worker text := current_setting('musclemap.worker_role');
   owned regprocedure;
+  role text;
 BEGIN
   -- What runs as the owner is for whom it is granted to. PostgreSQL gives a function to everybody, and a restore makes
   -- them all anew.
   FOR owned IN SELECT oid FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', owned);
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, %I, %I', owned, app, worker);
+  END LOOP;
+  FOREACH role IN ARRAY ARRAY[app, worker] LOOP
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
+    EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM %I', role);
+    EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role);
+    -- Written by migrations alone.
+    EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles TO %I',
+                   role);
   END LOOP;
 
-  EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', app);
-  EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM %I', app);
-  EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', app);
+  -- --- The API.
 
-  -- Written by migrations alone.
-  EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles TO %I', app);
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, refresh_tokens TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION user_of_email(text), use_refresh_token(bytea),'
+                 ' sessions_ended_since(timestamptz, integer) TO %I', app);
 
   -- The books: read here, written by post_credits and open_account alone. To lock a balance takes the right to update
   -- some column of it.
-  EXECUTE format('GRANT SELECT ON accounts, credit_balances, ledger_transactions, ledger_entries TO %I', app);
+  EXECUTE format('GRANT SELECT ON credit_balances, ledger_transactions, ledger_entries TO %I', app);
   EXECUTE format('GRANT UPDATE (updated_at) ON credit_balances TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz),'
                  ' post_credits(uuid, uuid, text, bigint, text, uuid, timestamptz) TO %I', app);
@@ -29,10 +39,21 @@ BEGIN
   -- Added to, never changed.
   EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
 
-  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, refresh_tokens TO %I', app);
+  -- An event is put out, and read again when it is numbered.
+  EXECUTE format('GRANT INSERT ON outbox TO %I', app);
+  EXECUTE format('GRANT SELECT ON feed_channels, feed_positions TO %I', app);
+  -- Of a stream's positions not the way from an anonymous event to its owner.
+  EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body)'
+                 ' ON stream_positions TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION may_read_channel(text), feed_page(text, text, bigint, integer) TO %I', app);
+
+  -- High fives: how many, and one's own; nothing by which an owner could be found.
+  EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
+  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
   -- People: who may see and change what of whom the functions decide.
-  EXECUTE format('GRANT EXECUTE ON FUNCTION relation(uuid, uuid), profiles_of(uuid, uuid[], timestamptz),'
+  EXECUTE format('GRANT EXECUTE ON FUNCTION profiles_of(uuid, uuid[], timestamptz),'
                  ' people_of(uuid, uuid, text, timestamptz, uuid, integer, timestamptz),'
                  ' people_named(uuid, text, text, uuid, integer, timestamptz), channels_open_to(uuid, uuid[]),'
                  ' profile_feed(uuid, uuid, bigint, integer), following_feed(uuid, uuid, integer),'
@@ -41,19 +62,26 @@ BEGIN
                  ' block_user(uuid, uuid, integer, timestamptz), unblock_user(uuid, uuid, timestamptz),'
                  ' set_audience(uuid, text, timestamptz), forget_people(uuid, timestamptz, integer),'
                  ' reading_ended_since(timestamptz, integer), audiences_since(timestamptz, integer) TO %I', app);
-  EXECUTE format('GRANT SELECT, DELETE ON ended_reads TO %I', app);
+
+  -- --- The worker.
 
   -- The relay.
-  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO %I', app);
-  EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', app);
-  EXECUTE format('GRANT SELECT, INSERT ON feed_positions, stream_positions TO %I', app);
+  EXECUTE format('GRANT SELECT, UPDATE, DELETE ON outbox TO %I', worker);
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', worker);
+  EXECUTE format('GRANT SELECT, INSERT ON feed_positions, stream_positions TO %I', worker);
 
-  -- The auditor.
-  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', app);
+  -- The auditor. No address, and no hash of a password.
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', worker);
+  EXECUTE format('GRANT SELECT ON accounts, credit_balances, ledger_transactions, ledger_entries, workouts,'
+                 ' workout_exercises, workout_muscles, activity_events TO %I', worker);
+  EXECUTE format('GRANT SELECT (id, account_id, name, tier, audience, time_zone, created_at) ON users TO %I', worker);
 
-  -- Partitions, and what is dropped by time: how much is not theirs to say, the functions bound it.
-  EXECUTE format('GRANT SELECT ON retention TO %I', app);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_event_partitions(date, integer), make_month(text, date),'
+  -- Partitions, and what is dropped by time: how much is not theirs to say, the functions bound it. To skip what others
+  -- have locked takes the right to update some column of it.
+  EXECUTE format('GRANT SELECT ON retention TO %I', worker);
+  EXECUTE format('GRANT SELECT, DELETE, UPDATE (revoked_at) ON sessions TO %I', worker);
+  EXECUTE format('GRANT SELECT, DELETE ON ended_reads TO %I', worker);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
-                 ' drop_streams(integer, bigint, integer) TO %I', app);
+                 ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', worker);
 END $$;

@@ -16,7 +16,7 @@ from tests.support.stores import Database
 async def test_lists_of_thousands_are_paged_without_a_hole_or_a_repeat(database: Database) -> None:
     """Half of the rows at one time, some of people whom the viewer may not see. Seen failing with a key of the time
     alone."""
-    async with people(database.url) as here, connection(database.owner_url) as owner:
+    async with people(database) as here, connection(database.owner_url) as owner:
         star, viewer = await here.add("Star"), await here.add("Viewer")
         await owner.execute(FANS, star, NOW)
         await owner.execute(
@@ -66,7 +66,7 @@ SELECT id, $1::uuid, 'following', $2 - CASE WHEN n % 2 = 0 THEN interval '0' ELS
 async def test_search_finds_words_by_their_beginning(database: Database) -> None:
     """Seen failing with LIKE (`%` found everybody), with names compared as they are typed, and with a name of two such
     words found twice."""
-    async with people(database.url) as here:
+    async with people(database) as here:
         ann = await here.add("Ann Lee-Smith")
         for name in ("anna ANNSEN", "Joann", "Zoë Über", "100% Bob_x", "back\\slash", "O'Neil"):
             await here.add(name)
@@ -99,7 +99,7 @@ async def test_search_finds_words_by_their_beginning(database: Database) -> None
 
 
 async def test_a_search_is_paged(database: Database) -> None:
-    async with people(database.url) as here, connection(database.owner_url) as owner:
+    async with people(database) as here, connection(database.owner_url) as owner:
         star = await here.add("Star")
         await owner.execute(FANS, star, NOW)
         read: list[Profile] = []

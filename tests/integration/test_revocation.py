@@ -63,7 +63,7 @@ async def test_signing_out_reaches_every_gateway_whatever_happens_to_redis(
     # Whatever ends a session in PostgreSQL: a password change, an administrator.
     async with socket(second) as talk:
         await talk.ask("connect", token=eve.token)
-        connection = await asyncpg.connect(database.url)
+        connection = await asyncpg.connect(database.superuser_url)
         ended = "UPDATE sessions SET revoked_at = now(), revoked_reason = 'password' WHERE user_id = $1"
         await connection.execute(ended, uuid.UUID(eve.id))
         await connection.close()

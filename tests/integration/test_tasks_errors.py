@@ -40,7 +40,7 @@ from tests.support.erring_redis import ERRORS, SOME_ERRORS, ErringRedis
 from tests.support.extent import some_or_all
 from tests.support.gateway import until
 from tests.support.relay import append_event
-from tests.support.sabotage import SOME_STATES, STATES, sabotaged
+from tests.support.sabotage import SOME_STATES, STATES, Sabotage, sabotaged
 from tests.support.stores import ROOT, Database
 
 pytestmark = [
@@ -203,6 +203,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config.metrics, "observe_pool", lambda *_: None)  # one a process
 
 
+def role_of(store: Database | Sabotage, name: str) -> str:
+    """The address of the store for the role that the task has."""
+    return store.worker_url if TASKS[name].start is of_worker else store.url
+
+
 @asynccontextmanager
 async def alone(
     name: str, database: Database, database_url: str, redis_url: str, feeds: FeedStore, folder: Path
@@ -272,7 +277,7 @@ async def test_errors_of_redis(
     async with (
         feeds,
         ErringRedis(redis_url).running() as store,
-        alone(name, database, database.url, store.url, FeedStore(feeds), tmp_path) as running,
+        alone(name, database, role_of(database, name), store.url, FeedStore(feeds), tmp_path) as running,
     ):
         well = TASKS[name].well
         await goes_on(running, lambda: store.served, well)
@@ -296,7 +301,7 @@ async def test_states_of_postgresql(
     async with (
         redis.connect(redis_url) as feeds,
         sabotaged(database) as store,
-        alone(name, database, store.url, redis_url, FeedStore(feeds), tmp_path) as running,
+        alone(name, database, role_of(store, name), redis_url, FeedStore(feeds), tmp_path) as running,
     ):
         well = TASKS[name].well
         await goes_on(running, lambda: store.served, well)

@@ -1,21 +1,22 @@
 """People who follow each other: the services over a real database, and a plain model of what they should come to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from api.accounts.revocations import Revocations
-from api.channels.service import Channels
 from api.community.rules import Relation
 from api.community.service import Community, Presences
 from api.feed.service import Feeds
-from config.db.database import Transaction
+from config.db.database import Database, Transaction
 from config.ids import uuid7
 from config.redis import connect
 from rt.wire.audience import Audience
 from tests.support.ledger import NOW, Ledger, ledger, query
+from tests.support.stores import Database as MadeDatabase
 
 _ADD = query(
     "INSERT INTO users (id, account_id, email, name, password_hash, audience, created_at, updated_at)"
@@ -24,17 +25,27 @@ _ADD = query(
 _OPEN = query("SELECT open_account($1, $2, 0, $3)")
 
 
+class Asking:
+    """The use cases of one service, each over the database as its first argument sees it."""
+
+    def __init__(self, make: Callable[[Database], Any], db: Database) -> None:
+        self._make = make
+        self._db = db
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def ask(viewer: UUID | None, *args: Any, **more: Any) -> Any:
+            return getattr(self._make(self._db.of(viewer)), name)(viewer, *args, **more)
+
+        return ask
+
+
 @dataclass(frozen=True)
 class People:
-    """One process's view of them."""
+    """One process's view of them. `community` and `feeds` have the methods of Community and Feeds."""
 
     books: Ledger
-    community: Community
-    channels: Channels | None = None
-
-    @property
-    def feeds(self) -> Feeds:
-        return Feeds(self.books.db)
+    community: Any
+    feeds: Any
 
     async def add(self, name: str = "Ann", audience: str = "everyone") -> UUID:
         """A new user."""
@@ -44,7 +55,7 @@ class People:
             await tx.execute(_OPEN, account, uuid7(), NOW)
             await tx.execute(_ADD, user, account, f"{user}@example.org", name, audience, NOW)
 
-        await self.books.db.write(work)
+        await self.books.db.of(user).write(work)
         return user
 
     async def audience(self, user: UUID, audience: str, now: datetime = NOW) -> None:
@@ -53,14 +64,18 @@ class People:
 
 
 @asynccontextmanager
-async def people(url: str, redis_url: str = "redis://127.0.0.1:1") -> AsyncIterator[People]:
-    """As the application's role; without a Redis nobody hears of what ends, and nobody is here."""
-    redis = connect(redis_url)
+async def people(database: MadeDatabase) -> AsyncIterator[People]:
+    """As the API's role; without a Redis nobody hears of what ends, and nobody is here."""
+    redis = connect("redis://127.0.0.1:1")
     try:
-        async with ledger(url) as books:
+        async with ledger(database) as books:
             revocations = Revocations(books.db, redis)
             presences = Presences(redis, books.settings.presence_partitions)
-            yield People(books, Community(books.db, presences, revocations, books.wake))
+
+            def community(db: Database) -> Community:
+                return Community(db, presences, revocations, books.wake)
+
+            yield People(books, Asking(community, books.db), Asking(Feeds, books.db))
     finally:
         await redis.aclose()
 

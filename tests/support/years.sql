@@ -30,4 +30,23 @@ INSERT INTO ended_reads (owner_id, reader_id, void_before, ended_at)
 SELECT (SELECT id FROM users WHERE name = 'User 1'), gen_random_uuid(), 1700000000 + n, now() - n * interval '1 second'
   FROM generate_series(0, 20000) AS n;
 UPDATE users SET audience_at = now() - interval '1 day' WHERE name LIKE '%3';
-ANALYZE follows, follow_counts, blocks, follow_notices, ended_reads, users, name_tails, stream_positions, feed_positions, feed_channels, outbox, leases, sessions;
+ANALYZE follows, follow_counts, blocks, follow_notices, ended_reads, users, name_tails;
+-- High fives: a hundred for each of the newest of the community's and of somebody's, 20,000 for one, a year of a sender.
+INSERT INTO high_fives (rendition_id, sender_id, notice_id, share, sent_at)
+SELECT e.event_id, gen_random_uuid(), gen_random_uuid(), 0, now() FROM (
+  (SELECT event_id FROM stream_positions WHERE channel = 'community' ORDER BY "offset" DESC LIMIT 300)
+  UNION ALL
+  (SELECT event_id FROM feed_positions WHERE channel = 'user:' || (SELECT id FROM users WHERE name = 'User 1')
+    ORDER BY "offset" DESC LIMIT 300)) AS e, generate_series(1, 100);
+INSERT INTO high_fives (rendition_id, sender_id, notice_id, share, sent_at)
+SELECT (SELECT event_id FROM stream_positions WHERE channel = 'community' ORDER BY "offset" DESC LIMIT 1),
+       gen_random_uuid(), gen_random_uuid(), 0, now() FROM generate_series(1, 20000);
+INSERT INTO high_fives (rendition_id, sender_id, notice_id, share, sent_at)
+SELECT gen_random_uuid(), (SELECT id FROM users WHERE name = 'User 1'), gen_random_uuid(), 0, now() - interval '1 year'
+  FROM generate_series(1, 20000);
+INSERT INTO high_five_counts (rendition_id, share, high_fives, numbered_at)
+SELECT h.rendition_id, s, CASE s WHEN 0 THEN h.count ELSE 0 END, now() - (h.count % 2) * interval '1 year'
+  FROM (SELECT rendition_id, count(*) AS count FROM high_fives GROUP BY 1) AS h, generate_series(0, 7) AS s;
+INSERT INTO high_five_notices (event_id, sender_id, told) SELECT rendition_id, sender_id, true FROM high_fives;
+ANALYZE high_fives, high_five_counts, high_five_notices;
+ANALYZE stream_positions, feed_positions, feed_channels, outbox, leases, sessions;

@@ -137,6 +137,17 @@ WITH broken AS MATERIALIZED (
 SELECT channel || ' ' || "offset" AS subject, format('refers to %s of the owner', source) AS detail
   FROM broken LIMIT $1;
 
+-- name: wrong_high_fives
+-- Counted otherwise than there are.
+SELECT coalesce(c.rendition_id, h.rendition_id)::text AS subject,
+       format('share %s: %s counted, %s sent', coalesce(c.share, h.share), coalesce(c.high_fives, 0), coalesce(h.sent, 0))
+         AS detail
+  FROM high_five_counts AS c
+  FULL JOIN (SELECT rendition_id, share, count(*) AS sent FROM high_fives GROUP BY rendition_id, share) AS h
+    ON h.rendition_id = c.rendition_id AND h.share = c.share
+ WHERE coalesce(c.high_fives, 0) <> coalesce(h.sent, 0)
+ LIMIT $1;
+
 -- name: dropped_too_much
 -- Something that a term had not reached, a person's feed, or the newest of a stream.
 SELECT what AS subject, format('dropped through %s at %s, by a term of %s days', through, at, days) AS detail

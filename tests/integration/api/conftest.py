@@ -102,10 +102,10 @@ class Running:
         return Account(client, user.email, str(user.id), self.signer.access_token(user, session, now), token)
 
     def sql(self, statement: str, *args: Any) -> list[Any]:
-        """Runs a statement as the application's role."""
+        """Runs a statement on all rows, whoever's they are."""
 
         async def run() -> list[Any]:
-            connection = await asyncpg.connect(self.database.url)
+            connection = await asyncpg.connect(self.database.superuser_url)
             try:
                 rows: list[Any] = await connection.fetch(statement, *args)
                 return rows
@@ -123,7 +123,7 @@ def served(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iter
     those by which the gateways of other tests know whom to let in.
     """
     database = stores.make_database()
-    env = {**stores.environment(), "DATABASE_URL": database.url, "DATABASE_OWNER_URL": database.owner_url}
+    env = {**stores.environment(), **database.urls}
     fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings={"ALLOWED_ORIGINS": "https://app.example"})
     try:
         fleet.api.launch()

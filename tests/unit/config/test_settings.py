@@ -76,7 +76,15 @@ def test_a_proxy_is_trusted_by_its_address(word: str) -> None:
         Settings(trusted_proxies=f"127.0.0.1,{word}")
 
 
-SECRETS = ("database_url", "database_owner_url", "redis_url", "jwt_private_key", "ticket_secret", "map_secret")
+SECRETS = (
+    "database_url",
+    "database_owner_url",
+    "worker_database_url",
+    "redis_url",
+    "jwt_private_key",
+    "ticket_secret",
+    "map_secret",
+)
 
 
 def test_every_secret_has_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

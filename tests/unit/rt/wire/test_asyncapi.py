@@ -33,6 +33,7 @@ from tests.support.asyncapi import (
     payload_schema,
     resolved,
 )
+from tests.support.community import EVENTS
 from tests.support.stores import ROOT
 from worker.translate import translate
 
@@ -86,21 +87,21 @@ def renditions() -> dict[ChannelKind, bytes]:
     return {one.channel.kind: one.body for one in translate(row, UUID("6f9619ff-8b86-4d01-b42d-00cf4fc964ff"))}
 
 
-def of_followers() -> list[bytes]:
-    """What somebody hears of those who follow, or ask to."""
-    row = {
-        "id": "0199a1c2-7d00-7000-8000-000000000003",
-        "v": 1,
-        "created_at": "2026-11-21T10:11:12.345678Z",
-        "user": {"id": USER, "name": "Ann"},
-        "visibility": ["PRIVATE"],
-        "data": {"v": 1, "user": {"id": "0199a1c2-7d00-7000-8000-00000000ef01", "name": "Bob"}},
-    }
-    return [translate(row | {"type": one}, UUID(int=0))[0].body for one in ("followed", "follow_requested")]
+def others() -> list[bytes]:
+    """An event of each type and visibility but that workout, as those hear it who do."""
+    rows = (
+        {
+            "id": str(UUID(int=number)), "v": 1, "type": kind, "created_at": "2026-11-21T10:11:12Z",
+            "user": {"id": USER, "name": "Ann"}, "visibility": visibility, "data": event,
+        }
+        for number, (kind, cases) in enumerate(EVENTS.items())
+        for visibility, event in cases
+    )  # fmt: skip
+    return [one.body for row in rows for one in translate(row, UUID(int=99))]
 
 
 HEARD = renditions()
-FOLLOWERS = of_followers()
+OTHERS = others()
 COMMUNITY = HEARD[ChannelKind.COMMUNITY]
 
 
@@ -139,7 +140,7 @@ def sent() -> list[tuple[str, Any]]:
         ("event", bus.event_frame("community", 43, COMMUNITY)),
         ("event", bus.event_frame(f"user:{USER}", 7, HEARD[ChannelKind.USER])),
         ("event", bus.event_frame(PROFILE, 42, HEARD[ChannelKind.PROFILE])),
-        *(("event", bus.event_frame(f"user:{USER}", 8, body)) for body in FOLLOWERS),
+        *(("event", bus.event_frame(PROFILE, 43, body)) for body in OTHERS),
         ("digest", digest("community", 44, [bus.event_frame("community", n, COMMUNITY) for n in (44, 45)])),
         *(("presence", bus.decode_presence(bus.encode_presence(USER, s, 1_795_255_872_345)))
           for s in ("online", "training", "offline")),
@@ -256,6 +257,6 @@ def recorded_types() -> set[tuple[str, int]]:
 def test_each_type_of_event_that_the_product_records_has_a_schema_of_its_data() -> None:
     """Seen failing with a second append_event in the SQL of a workout (`level_up`), and with an outbox.Event of another
     type in Python."""
-    heard = {(body["type"], body["v"]) for body in map(orjson.loads, (*HEARD.values(), *FOLLOWERS))}
+    heard = {(body["type"], body["v"]) for body in map(orjson.loads, (*HEARD.values(), *OTHERS))}
     assert recorded_types() <= documented_types()
     assert heard == documented_types()

@@ -27,6 +27,7 @@ DECLARE
   v_rows integer;
   v_found integer := 0;
 BEGIN
+  PERFORM ask_as(p_viewer);
   IF NOT coalesce((SELECT o.details FROM profiles_of(p_viewer, ARRAY[p_owner], p_now) AS o), false) THEN
     RETURN;
   END IF;
@@ -104,6 +105,7 @@ DECLARE
   v_ids uuid[];
   v_tails text[];
 BEGIN
+  PERFORM ask_as(p_viewer);
   IF v_prefix = '' THEN
     RETURN;
   END IF;
@@ -131,6 +133,7 @@ CREATE FUNCTION channels_open_to(p_viewer uuid, p_owners uuid[])
 RETURNS TABLE (owner_id uuid, void_before bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
 BEGIN
+  PERFORM ask_as(p_viewer);
   RETURN QUERY
   SELECT p.id, coalesce((SELECT max(e.void_before) FROM ended_reads AS e
                           WHERE e.owner_id = p.id AND e.reader_id IN (p_viewer, p.id)), 0)
@@ -144,6 +147,7 @@ CREATE FUNCTION profile_feed(p_viewer uuid, p_owner uuid, p_before bigint, p_lim
 RETURNS TABLE (epoch text, head bigint, "offset" bigint, body json, derived boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
 BEGIN
+  PERFORM ask_as(p_viewer);
   IF NOT coalesce((SELECT o.feed FROM profiles_of(p_viewer, ARRAY[p_owner], now()) AS o), false) THEN
     RETURN;
   END IF;
@@ -171,6 +175,7 @@ DECLARE
   v_owners uuid[] := '{}';
   v_head record;
 BEGIN
+  PERFORM ask_as(p_viewer);
   FOR v_head IN
     SELECT f.followee_id AS owner, h.id FROM follows AS f CROSS JOIN LATERAL (
       SELECT p.event_id AS id FROM feed_positions AS p
