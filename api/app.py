@@ -22,6 +22,10 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.channels import schema as channels_schema
+from api.channels.service import Channels
+from api.community import schema as community_schema
+from api.community.service import Community, Presences
 from api.credits import schema as credits_schema
 from api.credits.service import Credits
 from api.entitlements import routes as entitlements_routes
@@ -74,6 +78,8 @@ FEATURES: Final = (
     entitlements_schema.FEATURE,
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
+    community_schema.FEATURE,
+    channels_schema.FEATURE,
     highfives_schema.FEATURE,
     presence_schema.FEATURE,
     flags_schema.FEATURE,
@@ -149,6 +155,8 @@ class Api:
         room = Room()
         return {
             Accounts: lambda db: self._accounts(settings, db),
+            Channels: lambda db: Channels(db, self._signer),
+            Community: lambda db: self._community(settings, db),
             Credits: Credits,
             Entitlements: lambda db: Entitlements(db, self._wake),
             Feeds: Feeds,
@@ -163,6 +171,10 @@ class Api:
 
     def _accounts(self, settings: Settings, db: Database) -> Accounts:
         return Accounts(db, self._revocations, self._signer, self._passwords, settings)
+
+    def _community(self, settings: Settings, db: Database) -> Community:
+        presences = Presences(self._redis, settings.presence_partitions)
+        return Community(db, presences, self._revocations, self._wake)
 
     async def _keep_reference(self) -> None:
         while True:

@@ -71,6 +71,8 @@ CANARY_EVERY_S: Final = 2
 CANARY_WAIT_S: Final = 2  # a canary that is not heard by then: the subscription is replaced
 FACTS_EVERY_S: Final = (1, 5)  # while something is missing, and else
 REVOCATIONS_MAX: Final = 100_000
+CHANNELS_ENDED_MAX: Final = 50_000  # readers who lost a channel; beyond them all tokens of that time are void
+ENDED_KEPT_S: Final = CHANNEL_TOKEN_S_MAX + CLOCK_LEEWAY_S  # ... by when no token that they void is left
 REVOCATIONS_KEPT_S: Final = 37 * 3600  # a socket of 12 h that a token of 24 h opened in its last minute, and clocks
 
 # --- one gateway process
@@ -161,6 +163,10 @@ GRAPHQL_DOCUMENT_ERRORS_MAX: Final = 5  # found in a document: each prints the w
 GRAPHQL_ERROR_CHARS_MAX: Final = 300  # of one message: it repeats what the client wrote
 PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
+FOLLOWING_MAX: Final = 5_000  # by one user, requests included: a merged feed looks at each of them
+FOLLOW_REQUESTS_MAX: Final = 500  # of one user, that nobody has answered yet
+BLOCKS_MAX: Final = 10_000  # by one user
+CHANNEL_TOKENS_MAX: Final = 100  # in one request: 0.1 ms of signing each
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 200
 HIGH_FIVES_PER_HOUR_MAX: Final = 500  # of one sender, repeats counted: each new one tells somebody
 HIGH_FIVE_SHARES: Final = 8  # of the senders of one event: in a process one of each writes at a time

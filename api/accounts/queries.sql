@@ -65,6 +65,14 @@ DELETE FROM refresh_tokens WHERE session_id = $1 AND expires_at < $2;
 -- $1 since, $2 how many at most; the newest first. By the index sessions_revoked.
 SELECT id FROM sessions_ended_since($1, $2) AS id;
 
+-- name: audiences_since
+-- $1 since, $2 how many at most; the newest first.
+SELECT user_id, audience, at FROM audiences_since($1, $2);
+
+-- name: reading_ended_since
+-- $1 since, $2 how many at most; the newest first.
+SELECT owner_id, reader_id, void_before FROM reading_ended_since($1, $2);
+
 -- name: end_session
 -- $1 id, $2 now, $3 reason. Returns the id where it was still open.
 UPDATE sessions SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL RETURNING id;

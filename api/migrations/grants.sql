@@ -63,6 +63,17 @@ BEGIN
   EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
+  -- People: who may see and change what of whom the functions decide.
+  EXECUTE format('GRANT EXECUTE ON FUNCTION profiles_of(uuid, uuid[], timestamptz),'
+                 ' people_of(uuid, uuid, text, timestamptz, uuid, integer, timestamptz),'
+                 ' people_named(uuid, text, text, uuid, integer, timestamptz), channels_open_to(uuid, uuid[]),'
+                 ' profile_feed(uuid, uuid, bigint, integer), following_feed(uuid, uuid, integer),'
+                 ' follow_user(uuid, uuid, integer, integer, timestamptz, uuid),'
+                 ' unfollow_user(uuid, uuid, timestamptz), answer_follow(uuid, uuid, boolean, timestamptz),'
+                 ' block_user(uuid, uuid, integer, timestamptz), unblock_user(uuid, uuid, timestamptz),'
+                 ' set_audience(uuid, text, timestamptz), forget_people(uuid, timestamptz, integer),'
+                 ' reading_ended_since(timestamptz, integer), audiences_since(timestamptz, integer) TO %I', app);
+
   -- Leaderboards and rivals: others' rows are told by functions alone.
   EXECUTE format('GRANT EXECUTE ON FUNCTION leaderboard_page(uuid, text, text, integer, integer),'
                  ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
@@ -98,6 +109,7 @@ BEGIN
   EXECUTE format('GRANT SELECT, DELETE, UPDATE (revoked_at) ON sessions TO %I', worker);
   EXECUTE format('GRANT SELECT, DELETE ON ended_sessions TO %I', worker);
   EXECUTE format('GRANT SELECT (id, expires_at), DELETE, UPDATE (tries) ON proofs TO %I', worker);
+  EXECUTE format('GRANT SELECT, DELETE ON ended_reads TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
                  ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', worker);

@@ -13,6 +13,9 @@ from api.privacy.rules import SECTIONS
 from config.ids import uuid7
 from config.limits import (
     AUDIT_WINDOWS_RECOUNTED,
+    BLOCKS_MAX,
+    CHANNELS_ENDED_MAX,
+    ENDED_KEPT_S,
     FEED_LIST_EVENTS,
     FEED_STREAM_EVENTS,
     FEED_STREAM_EVENTS_MAX,
@@ -50,6 +53,14 @@ MORE: Final = {
     "worker/books/audit_window.sql: wrong_purchase": 1_000,  # some ten for each of the window's sessions
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
     "api/accounts/queries.sql: displace_sessions": 2_500,  # ends 92 sessions, each in four indexes
+    "api/channels/queries.sql: open_to": 2_000,  # a dozen looks for each of 100 owners: who they are to the viewer
+    "api/community/queries.sql: profiles": 1_500,  # the same of 101 people, ...
+    "api/community/queries.sql: people": 2_000,
+    "api/community/queries.sql: named": 2_500,
+    "api/community/queries.sql: follow": 800,  # the catalog, by the functions' first call in a session
+    "api/feed/queries.sql: profile_page": 800,
+    "api/feed/queries.sql: following_page": 5_000,  # 3.3 for each of a thousand who are followed
+    "worker/queries.sql: drop_ended_reads": 2_500,  # RETENTION_ROWS of them
     "worker/books/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
     "worker/books/audit_window.sql: unknown_outbox_row": 2_000,  # the outbox whole
     "worker/books/audit_window.sql: feed_with_holes": 1_500,  # what came since the window, here four days
@@ -126,6 +137,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
     return {
         **_accounts(heavy, session, token),
         **_reference(),
+        **_people(heavy, await app.fetch("SELECT id, name FROM users WHERE id <> $1 ORDER BY id", heavy)),
         **_audit(),
         **_privacy(heavy, account, other),
         **_jobs(heavy),
@@ -188,6 +200,8 @@ def _accounts(user: UUID, session: UUID, token: bytes) -> dict[str, list[tuple[A
         file + "drop_expired_tokens": [(session, NOW)],
         file + "sessions_ended_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(days=2), REVOCATIONS_MAX)],
         file + "end_session": [(session, NOW, "logout")],
+        file + "audiences_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(minutes=3), REVOCATIONS_MAX)],
+        file + "reading_ended_since": [(NOW, CHANNELS_ENDED_MAX), (NOW - timedelta(minutes=3), CHANNELS_ENDED_MAX)],
         file + "password_hash": [(user,), (uuid7(),)],
         file + "ask_proof": [
             (uuid7(), "join", "new@example.org", "Ann", "", NOW, LATER, NOW - HOUR, 3, 1_000),
@@ -243,6 +257,41 @@ def _admin(user: UUID, account: UUID) -> dict[str, list[tuple[Any, ...]]]:
         file + "add_flag_version": [("challenges", 0, True, None, nobody, nobody, NOW)],
         file + "point_flag": [("challenges", 1, NOW)],
         file + "note_action": [(uuid7(), NOW, "root", "grant", account, "{}", None)],
+    }
+
+
+def _people(heavy: UUID, others: list[Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """A user with a thousand followers, who follows as many; and one with none."""
+    file = "api/community/queries.sql: "
+    ids = [row["id"] for row in others]
+    other = next(row["id"] for row in others if row["name"] == "User 55")
+    far = NOW - timedelta(days=1)
+    return {
+        file + "profiles": [(None, [heavy], NOW), (heavy, ids[: PAGE_MAX + 1], NOW), (uuid7(), [heavy], NOW)],
+        file + "people": [
+            (heavy, heavy, what, at, ids[500] if at else None, PAGE_MAX + 1, NOW)
+            for what in ("followers", "following", "requests")
+            for at in (None, far)
+        ],
+        file + "named": [
+            (heavy, text, tail, ids[0] if tail else None, PAGE_MAX + 1, NOW)
+            for text, tail in (("user", None), ("u", "user 5"), ("nobody", None), ("9", None))
+        ],
+        file + "follow": [(heavy, other, 5_000, 500, NOW, uuid7()), (other, ids[7], 5_000, 500, NOW, uuid7())],
+        file + "unfollow": [(heavy, other, NOW), (other, heavy, NOW)],
+        file + "answer": [(heavy, other, accept, NOW) for accept in (True, False)],
+        file + "block": [(heavy, other, BLOCKS_MAX, NOW)],
+        file + "unblock": [(other, ids[9], NOW)],
+        file + "set_audience": [(heavy, "nobody", NOW), (heavy, "everyone", NOW)],
+        "api/channels/queries.sql: open_to": [(heavy, ids[:PAGE_MAX]), (other, ids[:PAGE_MAX])],
+        "api/feed/queries.sql: profile_page": [
+            (viewer, heavy, at, PAGE_MAX + 1) for viewer in (heavy, ids[3]) for at in (None, 2_500, 10)
+        ],
+        "api/feed/queries.sql: following_page": [
+            (viewer, before, PAGE_MAX + 1)
+            for viewer in (heavy, other, uuid7())
+            for before in (None, lowest_id(NOW - timedelta(days=200)), lowest_id(NOW - timedelta(days=4_000)))
+        ],
     }
 
 
@@ -397,6 +446,7 @@ def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
         file + "drop_proofs": [(RETENTION_ROWS,)],
         file + "drop_job_runs": [(30, RETENTION_ROWS)],
         file + "drop_snapshots": [(400, RETENTION_ROWS)],
+        file + "drop_ended_reads": [(float(ENDED_KEPT_S), RETENTION_ROWS)],
         file + "oldest_kept": [()],
     }
 

@@ -12,9 +12,14 @@ from api.graphql.schema import Feature, build
 # Of the contract (api.md), what is served today.
 CONTRACT = {
     "Query": "me exercises muscles equipment workout myWorkouts communityFeed dashboard creditBalance creditLedger "
-    "entitlements presenceStats presenceMap nowTraining",
-    "Mutation": "logWorkout exportMyData deleteMyAccount",
+    "entitlements presenceStats presenceMap nowTraining user profiles followers following followRequests profileFeed "
+    "followingFeed channelToken channelTokens",
+    "Mutation": "logWorkout exportMyData deleteMyAccount follow unfollow acceptFollow declineFollow block unblock "
+    "setAudience",
     "DataExport": "createdAt data",
+    "Profile": "id name level xp streak followers following followState followsMe presence",
+    "ProfilePresence": "state lastSeen",
+    "ChannelToken": "channel token expiresAt",
     "LogWorkoutPayload": "workout charged existing balance",
     "Workout": "id performedAt note totalTu muscles exercises",
     "MuscleActivation": "muscle trainingUnits",
