@@ -20,6 +20,8 @@ from api.accounts.passwords import Passwords
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.challenges import schema as challenges_schema
+from api.challenges.service import Challenges
 from api.credits import schema as credits_schema
 from api.credits.service import Credits
 from api.entitlements import schema as entitlements_schema
@@ -33,6 +35,8 @@ from api.migrate import migrations
 from api.outbox import Wake
 from api.presence import schema as presence_schema
 from api.presence.service import Presence
+from api.progress import schema as progress_schema
+from api.progress.service import Progress, TimeZones
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
@@ -60,6 +64,8 @@ FEATURES: Final = (
     reference_schema.FEATURE,
     credits_schema.FEATURE,
     entitlements_schema.FEATURE,
+    progress_schema.FEATURE,
+    challenges_schema.FEATURE,
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
     presence_schema.FEATURE,
@@ -120,13 +126,15 @@ class Api:
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
-        presence = Presence(self._redis, self._reference)
+        presence, zones = Presence(self._redis, self._reference), TimeZones()
         return {
             Accounts: lambda db: self._accounts(settings, db),
+            Challenges: lambda db: Challenges(db, self._reference, self._wake),
             Credits: Credits,
             Entitlements: Entitlements,
             Feeds: Feeds,
             Presence: lambda _: presence,
+            Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }

@@ -93,7 +93,9 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> str:
         await _ensure_role(connection, role, password)
         applied = await _apply(connection, migrations(folder))
         await ddl.patiently(connection, lambda: _grant(connection, role))
-        await ddl.patiently(connection, lambda: store.upsert(connection, data.load()))
+        known = data.load()
+        await ddl.patiently(connection, lambda: store.upsert(connection, known))
+        await ddl.patiently(connection, lambda: store.upsert_goals(connection, data.load_goals(known)))
     except ddl.LockedError:
         raise MigrationError(f"a table was in use for {DDL_TRIES_S} s: try again when that is over") from None
     except asyncpg.InsufficientPrivilegeError as error:

@@ -7,13 +7,15 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $7);
 
 -- name: user_by_id
 -- $1 id
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at
-  FROM users WHERE id = $1;
+SELECT u.id, u.account_id, u.email, u.name, u.roles, u.tier, u.audience, u.time_zone, u.archetype_id, u.created_at,
+       coalesce(p.xp, 0) AS xp, coalesce(p.level, 1) AS level
+  FROM users AS u LEFT JOIN progress AS p ON p.user_id = u.id WHERE u.id = $1;
 
 -- name: user_by_email
 -- $1 email in lower case
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, password_hash
-  FROM users WHERE lower(email) = $1;
+SELECT u.id, u.account_id, u.email, u.name, u.roles, u.tier, u.audience, u.time_zone, u.archetype_id, u.created_at,
+       coalesce(p.xp, 0) AS xp, coalesce(p.level, 1) AS level, u.password_hash
+  FROM users AS u LEFT JOIN progress AS p ON p.user_id = u.id WHERE lower(u.email) = $1;
 
 -- name: insert_session
 -- $1 id, $2 user, $3 now, $4 end

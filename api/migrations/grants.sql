@@ -17,7 +17,8 @@ BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', app);
 
   -- Written by migrations alone.
-  EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles TO %I', app);
+  EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles,'
+                 ' archetypes, achievements, challenges TO %I', app);
 
   -- The books: read here, written by post_credits and open_account alone. To lock a balance takes the right to update
   -- some column of it.
@@ -25,6 +26,16 @@ BEGIN
   EXECUTE format('GRANT UPDATE (updated_at) ON credit_balances TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz),'
                  ' post_credits(uuid, uuid, text, bigint, text, uuid, timestamptz) TO %I', app);
+
+  -- What is earned: read here, written by the functions that earn it.
+  EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
+                 ' user_challenges, earned_achievements TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION'
+                 ' earn(uuid, uuid, timestamptz, timestamptz, date, double precision, uuid[], double precision[], uuid[],'
+                 ' double precision[], double precision[], integer[], integer),'
+                 ' set_time_zone(uuid, text, timestamptz, integer, uuid),'
+                 ' join_challenge(uuid, timestamptz, uuid, date, double precision, double precision, integer, uuid),'
+                 ' assign_daily_challenges(timestamptz, timestamptz, uuid, integer) TO %I', app);
 
   -- Added to, never changed.
   EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);

@@ -1,3 +1,14 @@
 -- Who may see and write which row: row level security, in one place. Applied at each `make migrate` after the grants.
 -- `viewer()` is who asks (0012_community.sql). The owner's functions and the worker, each a role, see all; what they may
 -- do at all the grants say. A table with a user's rows that is not listed fails tests/integration/test_row_security.py.
+--   progress | user_id = viewer()
+--   training_days | user_id = viewer()
+--   user_time_zones | user_id = viewer()
+--   streak_runs | user_id = viewer()
+--   exercise_bests | user_id = viewer()
+--   milestones | user_id = viewer()
+--   user_challenges | user_id = viewer()
+--   earned_achievements | user_id = viewer()
+--   archetypes | none: reference data
+--   achievements | none: reference data
+--   challenges | none: reference data

@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from api.workouts.rules import Set, StoredWorkout, Workout
+from api.reference.goals import DAILY, Goal
+from api.workouts.rules import Set, StoredWorkout, Workout, heaviest
 from config.db.database import Database
 from config.db.queries import load_queries
 
@@ -29,6 +30,10 @@ class Stored(msgspec.Struct, frozen=True):
     charged: int | None
     credits: int | None
     version: int | None
+    xp: int | None
+    level: int | None
+    leveled_up: bool | None
+    milestones: Sequence[str] | None  # data of their events, JSON
 
 
 async def log_workout(
@@ -43,9 +48,13 @@ async def log_workout(
     transaction_id: UUID,
     event_id: UUID,
     price: int,
+    pool: Sequence[Goal],
+    amounts: Sequence[float],
     now: datetime,
 ) -> Stored:
-    """Logs `workout` in one transaction, and its event for those of `visibility`. Raises RetryLater."""
+    """Logs `workout` in one transaction, and its event for those of `visibility`; it adds `amounts` to the challenges
+    of `pool`. Raises RetryLater."""
+    weights = heaviest(workout.exercises)
     row = await db.call(
         _LOG_WORKOUT,
         user_id,
@@ -68,6 +77,13 @@ async def log_workout(
         [one.muscle.id for one in workout.muscles],
         [one.training_units for one in workout.muscles],
         orjson.dumps(event_data).decode(),
+        list(weights),
+        list(weights.values()),
+        [one.id for one in pool],
+        amounts,
+        [one.target for one in pool],
+        [one.reward_xp for one in pool],
+        sum(one.kind == DAILY for one in pool),
         lane=user_id,
         twins=_TWINS,
     )
