@@ -9,7 +9,7 @@ from api.graphql.schema import feature
 from api.pages import Page
 from api.workouts.rules import Workout
 from api.workouts.service import LoggedWorkout, SyncedWorkout, Workouts
-from config.errors import ApiError, NotFound
+from config.errors import NotFound
 
 
 async def _log_workout(_: Any, info: Info, **arguments: Any) -> LoggedWorkout:
@@ -19,10 +19,6 @@ async def _log_workout(_: Any, info: Info, **arguments: Any) -> LoggedWorkout:
 
 async def _sync_workouts(_: Any, info: Info, inputs: list[Mapping[str, Any]]) -> list[SyncedWorkout]:
     return await service_of(info, Workouts).sync(viewer_id(info), inputs, context_of(info).now)
-
-
-def _status_code(error: ApiError, _: Info) -> int:
-    return error.status
 
 
 async def _workout(_: Any, info: Info, **arguments: Any) -> Workout:
@@ -43,6 +39,5 @@ FEATURE = feature(
     {
         "Query": {"workout": _workout, "myWorkouts": _my_workouts},
         "Mutation": {"logWorkout": _log_workout, "syncWorkouts": _sync_workouts},
-        "SyncError": {"statusCode": _status_code},
     },
 )

@@ -59,6 +59,14 @@ class LoggedWorkout(msgspec.Struct, frozen=True):
     earned: Earned
 
 
+class SyncError(msgspec.Struct, frozen=True):
+    """An error as a value: why one workout of many was refused."""
+
+    code: str
+    message: str
+    status_code: int
+
+
 class SyncedWorkout(msgspec.Struct, frozen=True):
     """The outcome of one input of syncWorkouts. `status` as GraphQL's SyncStatus."""
 
@@ -66,7 +74,7 @@ class SyncedWorkout(msgspec.Struct, frozen=True):
     status: str
     workout: Workout | None
     charged: int
-    error: ApiError | None
+    error: SyncError | None
 
 
 class Workouts:
@@ -142,7 +150,8 @@ class Workouts:
             except Unauthenticated:
                 raise
             except ApiError as refusal:
-                outcomes[place] = SyncedWorkout(key, "REFUSED", None, 0, refusal)
+                error = SyncError(refusal.code, refusal.message, refusal.status)
+                outcomes[place] = SyncedWorkout(key, "REFUSED", None, 0, error)
             else:
                 status = "EXISTING" if done.existing else "CREATED"
                 outcomes[place] = SyncedWorkout(key, status, done.workout, done.charged, None)

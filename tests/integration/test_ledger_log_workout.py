@@ -20,7 +20,6 @@ from tests.support.stores import Database
 from worker.books.audit import audit
 from worker.translate import translate
 
-
 LOGGED = "outbox WHERE event ->> 'type' = 'workout_completed'"  # beside what a workout earns
 
 

@@ -1,4 +1,4 @@
-"""What workouts come to, plainly: a model that looks at all of a user's history at once, and so knows no order of arrival.
+"""What workouts come to, plainly: a model that looks at all of a user's history at once, and knows no order of arrival.
 
 It shares no code with the product but the pool of challenges and what a workout adds to each.
 """

@@ -11,7 +11,8 @@ from api.graphql.schema import Feature, build
 
 # Of the contract (api.md), what is served today.
 CONTRACT = {
-    "Query": "me exercises muscles equipment archetypes achievements streak challenges workout myWorkouts communityFeed dashboard creditBalance creditLedger "
+    "Query": "me exercises muscles equipment archetypes achievements streak challenges "
+    "workout myWorkouts communityFeed dashboard creditBalance creditLedger "
     "entitlements presenceStats presenceMap nowTraining",
     "Mutation": "logWorkout syncWorkouts joinChallenge setTimeZone setArchetype",
     "LogWorkoutPayload": "workout charged existing balance earned",
