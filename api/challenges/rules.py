@@ -6,14 +6,14 @@ week are the same for everybody.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
 
-from api.reference.goals import COMMUNITY, DAILY, Goal
+from api.reference.goals import COMMUNITY, DAILY, Goal, Goals
 from api.reference.rules import NAMESPACE, PRIME_MOVER_MIN, Exercise
 from config.errors import NotFound
 
@@ -47,6 +47,15 @@ class Done(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...]
     units: Mapping[str, float]
     total_units: float
+
+
+class Slots(msgspec.Struct, frozen=True):
+    """Challenges that a workout may move, and by how much: three DAILY ones for each of three dates from `first` on, on
+    one of which it falls in any time zone, then the COMMUNITY ones that it helps."""
+
+    first: date
+    goals: tuple[Goal, ...]
+    amounts: tuple[float, ...]
 
 
 class Calendar(msgspec.Struct, frozen=True):
@@ -120,6 +129,15 @@ def weekly(pool: Sequence[Goal], monday: date) -> list[Goal]:
     week = (monday - _FIRST_MONDAY).days // 7
     size = min(COMMUNITY_AT_ONCE, len(pool))
     return [pool[(week * size + n) % len(pool)] for n in range(size)]
+
+
+def slots(known: Goals, user_id: UUID, performed_at: datetime, done: Done) -> Slots:
+    """What a workout that was performed then may move, wherever the user's dates begin."""
+    first = performed_at.astimezone(UTC).date() - timedelta(days=1)
+    dailies = [goal for n in range(3) for goal in daily(known.daily, user_id, first + timedelta(days=n))]
+    added = amounts(dailies, done)
+    helped = [(goal, amount) for goal in known.community if (amount := in_steps(_amount(goal, done))) > 0]
+    return Slots(first, (*dailies, *(goal for goal, _ in helped)), (*added, *(amount for _, amount in helped)))
 
 
 def amounts(pool: Iterable[Goal], done: Done) -> list[float]:

@@ -231,19 +231,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   UNION ALL SELECT 'streak', unnest('{7,30,100,365}'::integer[])
 $$;
 
--- --- What a user has reached is written here alone: p_is in place of p_was, both of one user whose balance is locked.
--- Returns the milestones that are new (data of their events); p_records: exercises and weights that are records.
+-- --- What comes of having p_is instead of p_was: achievements, and milestones, the data of whose events it returns.
+-- p_exercises and p_weights are records.
 CREATE OR REPLACE FUNCTION reach(p_was progress, p_is progress, p_now timestamptz, p_exercises uuid[], p_weights double precision[])
 RETURNS json[] LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   v_told json[];
 BEGIN
-  UPDATE public.progress AS p
-     SET xp = p_is.xp, level = p_is.level, workouts = p_is.workouts, volume = p_is.volume,
-         streak_longest = p_is.streak_longest, streak_days = p_is.streak_days, streak_first = p_is.streak_first,
-         streak_last = p_is.streak_last, exercises = p_is.exercises, heaviest_kg = p_is.heaviest_kg,
-         challenges = p_is.challenges, joined_through = p_is.joined_through, updated_at = p_now
-   WHERE p.user_id = p_is.user_id;
   INSERT INTO public.earned_achievements (user_id, achievement_id, earned_at)
   SELECT p_is.user_id, a.id, p_now
     FROM (VALUES ('workouts', p_was.workouts::double precision, p_is.workouts::double precision),
@@ -324,6 +318,9 @@ BEGIN
       FROM add_to_runs(p_user, v_date, 0, v_is.streak_first, v_is.streak_last, v_is.streak_days) AS r;
     v_is.streak_longest := greatest(v_is.streak_longest, v_reached);
   END LOOP;
+  UPDATE progress AS p
+     SET streak_first = v_is.streak_first, streak_last = v_is.streak_last, streak_days = v_is.streak_days,
+         streak_longest = v_is.streak_longest, updated_at = p_now WHERE p.user_id = p_user;
   PERFORM tell_earned(p_user, v_user.account_id, v_user.name, p_event, p_now, false, NULL,
                       reach(v_was, v_is, p_now, NULL, NULL), NULL);
   RETURN 'set';

@@ -5,21 +5,21 @@
 
 -- What a workout of p_date earns, once it is stored: `xp` with the rewards of challenges, `level` now, data of the events
 -- of milestones and completed challenges. p_lifted: its exercises, each once, with the most weight of each or 0.
--- p_challenges: the pool, of which the first p_daily are DAILY by their ids, and what the workout adds to each.
+-- p_challenges and what the workout adds to each: three DAILY ones for each of the three dates from p_first on, then those
+-- of the week. p_marks: thresholds of achievements for workouts and volume; null = unknown here.
 CREATE OR REPLACE FUNCTION earn(
   p_user uuid, p_workout uuid, p_now timestamptz, p_performed_at timestamptz, p_date date, p_total_tu double precision,
-  p_lifted uuid[], p_weights double precision[], p_challenges uuid[], p_amounts double precision[],
-  p_targets double precision[], p_rewards integer[], p_daily integer,
+  p_lifted uuid[], p_weights double precision[], p_first date, p_challenges uuid[], p_amounts double precision[],
+  p_targets double precision[], p_rewards integer[], p_workout_marks double precision[], p_volume_marks double precision[],
   OUT xp integer, OUT level integer, OUT leveled_up boolean, OUT milestones json[], OUT completed json[]
 ) LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   v_was public.progress;
   v_is public.progress;
   v_worth integer := public.workout_xp(p_total_tu);
-  v_day record;
-  v_best record;
-  v_done record;
-  v_reached integer;
+  v_volume double precision := public.in_steps(p_total_tu);
+  v_slot integer := 3 * (p_date - p_first);  -- its date's are the three behind it
+  v_won record;
 BEGIN
   SELECT p.* INTO v_was FROM public.progress AS p WHERE p.user_id = p_user;
   IF NOT FOUND THEN  -- stored before progress was kept, and not counted yet
@@ -27,23 +27,14 @@ BEGIN
     SELECT p.* INTO STRICT v_was FROM public.progress AS p WHERE p.user_id = p_user;
   END IF;
   v_is := v_was;
-  v_is.workouts := v_was.workouts + 1;
-  v_is.volume := v_was.volume + public.in_steps(p_total_tu);
 
-  INSERT INTO public.training_days AS d (user_id, local_date, workouts, xp, worth, volume)
-  VALUES (p_user, p_date, 1, v_worth, v_worth, public.in_steps(p_total_tu))
-  ON CONFLICT (user_id, local_date) DO UPDATE
-  SET workouts = d.workouts + 1, worth = d.worth + excluded.worth, xp = least(600, d.worth + excluded.worth),
-      volume = d.volume + excluded.volume
-  RETURNING d.workouts, d.xp - least(600, d.worth - v_worth) AS gained INTO v_day;
-  IF v_day.workouts = 1 THEN
-    SELECT r.p_first, r.p_last, r.p_days, r.reached
-      INTO v_is.streak_first, v_is.streak_last, v_is.streak_days, v_reached
-      FROM public.add_to_runs(p_user, p_date, 1, v_was.streak_first, v_was.streak_last, v_was.streak_days) AS r;
-    v_is.streak_longest := greatest(v_was.streak_longest, v_reached);
-  END IF;
-
-  WITH better AS (
+  WITH day AS (
+    INSERT INTO public.training_days AS d (user_id, local_date, workouts, xp, worth, volume)
+    VALUES (p_user, p_date, 1, v_worth, v_worth, v_volume)
+    ON CONFLICT (user_id, local_date) DO UPDATE
+    SET workouts = d.workouts + 1, worth = d.worth + v_worth, xp = least(600, d.worth + v_worth), volume = d.volume + v_volume
+    RETURNING d.workouts, d.xp - least(600, d.worth - v_worth) AS gained
+  ), better AS (
     INSERT INTO public.exercise_bests AS b (user_id, exercise_id, weight_kg, performed_at, workout_id)
     SELECT p_user, l.exercise_id, l.weight_kg, p_performed_at, p_workout
       FROM unnest(p_lifted, p_weights) AS l (exercise_id, weight_kg)
@@ -54,69 +45,78 @@ BEGIN
        OR (excluded.weight_kg = b.weight_kg
            AND (excluded.performed_at, excluded.workout_id) < (b.performed_at, b.workout_id))
     RETURNING b.exercise_id, b.weight_kg, b.previous_kg
-  )
-  SELECT count(*) FILTER (WHERE previous_kg IS NULL) AS fresh, max(weight_kg) AS heaviest,
-         (array_agg(exercise_id ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg))[:5] AS records,
-         (array_agg(weight_kg ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg))[:5] AS weights
-    INTO v_best FROM better;
-  v_is.exercises := v_was.exercises + v_best.fresh;
-  v_is.heaviest_kg := greatest(v_was.heaviest_kg, v_best.heaviest);
-
-  SELECT d.xp, d.completed INTO v_done
-    FROM public.advance_challenges(p_user, p_workout, p_now, p_date, p_challenges, p_amounts, p_targets, p_rewards, p_daily,
-                                   v_was.joined_through) AS d;
-  v_is.challenges := v_was.challenges + coalesce(cardinality(v_done.completed), 0);
-  xp := v_day.gained + v_done.xp;
-  v_is.xp := v_was.xp + xp;
-  v_is.level := public.level_of(v_is.xp);
-  level := v_is.level;
-  leveled_up := v_is.level > v_was.level;
-  completed := v_done.completed;
-  milestones := public.reach(v_was, v_is, p_now, v_best.records, v_best.weights);
-END $$;
-
--- Adds a workout to the DAILY challenges of its date and to what is joined of its week. `xp`: of those that are completed
--- by it, whose events have the data `completed`.
-CREATE OR REPLACE FUNCTION advance_challenges(
-  p_user uuid, p_workout uuid, p_now timestamptz, p_date date, p_challenges uuid[], p_amounts double precision[],
-  p_targets double precision[], p_rewards integer[], p_daily integer, p_joined_through date,
-  OUT xp integer, OUT completed json[]
-) LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-  v_done uuid[];
-  v_joined uuid[];
-BEGIN
-  xp := 0;
-  WITH moved AS (
-    INSERT INTO public.user_challenges AS c (user_id, starts_on, challenge_id, progress, target, reward_xp, completed_at, completed_by)
+  ), moved AS (
+    INSERT INTO public.user_challenges AS c (user_id, starts_on, challenge_id, progress, target, reward_xp, completed_at,
+                                             completed_by)
     SELECT p_user, p_date, p_challenges[n], p_amounts[n], p_targets[n], p_rewards[n],
            CASE WHEN p_amounts[n] >= p_targets[n] THEN p_now END, CASE WHEN p_amounts[n] >= p_targets[n] THEN p_workout END
-      FROM unnest(public.daily_places(p_user, p_date, p_daily)) AS n WHERE p_amounts[n] > 0
+      FROM generate_series(v_slot + 1, v_slot + 3) AS n WHERE p_amounts[n] > 0
     ON CONFLICT (user_id, starts_on, challenge_id) DO UPDATE
     SET progress = c.progress + excluded.progress,
         completed_at = coalesce(c.completed_at, CASE WHEN c.progress + excluded.progress >= c.target THEN p_now END),
         completed_by = coalesce(c.completed_by, CASE WHEN c.progress + excluded.progress >= c.target THEN p_workout END)
     RETURNING c.challenge_id, c.reward_xp, c.completed_by
   )
-  SELECT array_agg(challenge_id), coalesce(sum(reward_xp), 0) INTO v_done, xp FROM moved WHERE completed_by = p_workout;
-  IF p_date <= p_joined_through THEN
-    WITH moved AS (
-      UPDATE public.user_challenges AS c
-         SET progress = c.progress + a.amount,
-             completed_at = coalesce(c.completed_at, CASE WHEN c.progress + a.amount >= c.target THEN p_now END),
-             completed_by = coalesce(c.completed_by, CASE WHEN c.progress + a.amount >= c.target THEN p_workout END)
-        FROM unnest(p_challenges, p_amounts) AS a (id, amount)
-       WHERE c.user_id = p_user AND c.starts_on = date_trunc('week', p_date)::date AND c.challenge_id = a.id
-         AND c.joined_at IS NOT NULL AND a.amount > 0
-      RETURNING c.challenge_id, c.reward_xp, c.completed_by
-    )
-    SELECT array_agg(challenge_id), xp + coalesce(sum(reward_xp), 0) INTO v_joined, xp FROM moved WHERE completed_by = p_workout;
-    v_done := v_done || v_joined;
+  SELECT day.workouts, day.gained, b.fresh, b.heaviest, b.records, b.weights, m.reward, m.done INTO v_won
+    FROM day,
+         (SELECT count(*) FILTER (WHERE previous_kg IS NULL) AS fresh, max(weight_kg) AS heaviest,
+                 array_agg(exercise_id ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg) AS records,
+                 array_agg(weight_kg ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg) AS weights
+            FROM better) AS b,
+         (SELECT coalesce(sum(reward_xp), 0) AS reward, array_agg(challenge_id) AS done FROM moved
+           WHERE completed_by = p_workout) AS m;
+  IF p_date <= v_was.joined_through THEN
+    SELECT v_won.reward + a.xp, v_won.done || a.done INTO v_won.reward, v_won.done
+      FROM public.advance_joined(p_user, p_workout, p_now, p_date, p_challenges, p_amounts) AS a;
   END IF;
-  IF v_done IS NOT NULL THEN
-    completed := public.challenge_data(v_done);
+  v_is.workouts := v_was.workouts + 1;
+  v_is.volume := v_was.volume + v_volume;
+  v_is.exercises := v_was.exercises + v_won.fresh;
+  v_is.heaviest_kg := greatest(v_was.heaviest_kg, v_won.heaviest);
+  v_is.challenges := v_was.challenges + coalesce(cardinality(v_won.done), 0);
+  IF v_won.workouts = 1 THEN
+    SELECT r.p_first, r.p_last, r.p_days, greatest(v_was.streak_longest, r.reached)
+      INTO v_is.streak_first, v_is.streak_last, v_is.streak_days, v_is.streak_longest
+      FROM public.add_to_runs(p_user, p_date, 1, v_was.streak_first, v_was.streak_last, v_was.streak_days) AS r;
+  END IF;
+  xp := v_won.gained + v_won.reward;
+  v_is.xp := v_was.xp + xp;
+  v_is.level := public.level_of(v_is.xp);
+  level := v_is.level;
+  leveled_up := v_is.level > v_was.level;
+  UPDATE public.progress AS p
+     SET xp = v_is.xp, level = v_is.level, workouts = v_is.workouts, volume = v_is.volume, exercises = v_is.exercises,
+         heaviest_kg = v_is.heaviest_kg, challenges = v_is.challenges, streak_longest = v_is.streak_longest,
+         streak_days = v_is.streak_days, streak_first = v_is.streak_first, streak_last = v_is.streak_last,
+         updated_at = p_now
+   WHERE p.user_id = p_user;
+  IF leveled_up OR v_won.fresh > 0 OR v_won.records IS NOT NULL OR v_won.done IS NOT NULL OR v_won.workouts = 1
+     OR v_is.workouts = ANY ('{1,10,50,100,365,1000}') OR p_workout_marks IS NULL
+     OR width_bucket(v_was.workouts, p_workout_marks) < width_bucket(v_is.workouts, p_workout_marks)
+     OR width_bucket(v_was.volume, p_volume_marks) < width_bucket(v_is.volume, p_volume_marks)
+  THEN
+    milestones := public.reach(v_was, v_is, p_now, v_won.records[:5], v_won.weights[:5]);
+    completed := public.challenge_data(v_won.done);
   END IF;
 END $$;
+
+-- Adds a workout to the COMMUNITY challenges of its week that the user has joined. `xp`: of those that it completes, `done`.
+CREATE OR REPLACE FUNCTION advance_joined(
+  p_user uuid, p_workout uuid, p_now timestamptz, p_date date, p_challenges uuid[], p_amounts double precision[],
+  OUT xp integer, OUT done uuid[]
+) LANGUAGE sql SECURITY DEFINER AS $$
+  WITH moved AS (
+    UPDATE public.user_challenges AS c
+       SET progress = c.progress + a.amount,
+           completed_at = coalesce(c.completed_at, CASE WHEN c.progress + a.amount >= c.target THEN p_now END),
+           completed_by = coalesce(c.completed_by, CASE WHEN c.progress + a.amount >= c.target THEN p_workout END)
+      FROM unnest(p_challenges[10:], p_amounts[10:]) AS a (id, amount)
+     WHERE c.user_id = p_user AND c.starts_on = date_trunc('week', p_date)::date AND c.challenge_id = a.id
+       AND c.joined_at IS NOT NULL AND a.amount > 0
+    RETURNING c.challenge_id, c.reward_xp, c.completed_by
+  )
+  SELECT coalesce(sum(reward_xp), 0)::integer, array_agg(challenge_id) FROM moved WHERE completed_by = p_workout
+$$;
 
 CREATE OR REPLACE FUNCTION challenge_data(p_challenges uuid[]) RETURNS json[] LANGUAGE sql STABLE AS $$
   SELECT array_agg(json_build_object('v', 1, 'challenge', c.slug, 'name', c.name, 'kind', c.kind, 'reward_xp', c.reward_xp)
@@ -231,8 +231,8 @@ CREATE OR REPLACE FUNCTION log_workout(
   p_workout uuid, p_transaction uuid, p_event uuid,
   p_performed_at timestamptz, p_note text, p_visibility text[], p_total_tu double precision,
   p_exercises uuid[], p_sets text[], p_muscles uuid[], p_units double precision[], p_data json,
-  p_lifted uuid[], p_weights double precision[], p_challenges uuid[], p_amounts double precision[],
-  p_targets double precision[], p_rewards integer[], p_daily integer,
+  p_lifted uuid[], p_weights double precision[], p_first date, p_challenges uuid[], p_amounts double precision[],
+  p_targets double precision[], p_rewards integer[], p_workout_marks double precision[], p_volume_marks double precision[],
   OUT outcome text, OUT workout_id uuid, OUT charged bigint, OUT credits bigint, OUT version bigint,
   OUT xp integer, OUT level integer, OUT leveled_up boolean, OUT milestones json[]
 ) LANGUAGE plpgsql AS $$
@@ -244,8 +244,10 @@ BEGIN
     RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
-  -- For row security; and for the plans, to the end of the transaction, those of all functions below included.
-  PERFORM set_config('musclemap.user_id', p_user::text, true), set_config('enable_seqscan', 'off', true);
+  -- For row security; and for the plans, to the end of the transaction, those of all functions below included: by indexes,
+  -- and made once a session, where PostgreSQL would find it worth while to plan anew for the length of each array.
+  PERFORM set_config('musclemap.user_id', p_user::text, true), set_config('enable_seqscan', 'off', true),
+          set_config('plan_cache_mode', 'force_generic_plan', true);
   SELECT * INTO v_stored
     FROM store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
                        p_visibility, p_total_tu, p_exercises, p_sets, p_muscles, p_units);
@@ -265,8 +267,8 @@ BEGIN
   PERFORM append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_stored.account_id, p_user, v_stored.name,
                        p_visibility, p_data);
   SELECT e.xp, e.level, e.leveled_up, e.milestones, e.completed INTO xp, level, leveled_up, milestones, v_completed
-    FROM earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_challenges,
-              p_amounts, p_targets, p_rewards, p_daily) AS e;
+    FROM earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
+              p_challenges, p_amounts, p_targets, p_rewards, p_workout_marks, p_volume_marks) AS e;
   IF leveled_up OR milestones IS NOT NULL OR v_completed IS NOT NULL THEN
     PERFORM tell_earned(p_user, v_stored.account_id, v_stored.name, p_event, p_now, 'PUBLIC_PROFILE' = ANY (p_visibility),
                         CASE WHEN leveled_up THEN level END, milestones, v_completed);
@@ -290,7 +292,8 @@ CREATE OR REPLACE FUNCTION log_workout(
     FROM log_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_event, p_performed_at, p_note,
                      p_visibility, p_total_tu, p_exercises, p_sets, p_muscles, p_units, p_data,
                      ARRAY(SELECT exercise_id FROM lifted ORDER BY exercise_id),
-                     ARRAY(SELECT weight_kg FROM lifted ORDER BY exercise_id), '{}', '{}', '{}', '{}', 0) AS w
+                     ARRAY(SELECT weight_kg FROM lifted ORDER BY exercise_id), p_performed_at::date, '{}', '{}', '{}', '{}',
+                     NULL, NULL) AS w
 $$;
 
 -- --- Challenges beside workouts.
@@ -329,6 +332,9 @@ BEGIN
     v_is.xp := v_was.xp + p_reward;
     v_is.level := level_of(v_is.xp);
   END IF;
+  UPDATE progress AS p
+     SET joined_through = v_is.joined_through, challenges = v_is.challenges, xp = v_is.xp, level = v_is.level,
+         updated_at = p_now WHERE p.user_id = p_user;
   PERFORM reach(v_was, v_is, p_now, NULL, NULL);
   PERFORM tell_earned(p_user, v_user.account_id, v_user.name, p_event, p_now, false,
                       CASE WHEN v_is.level > v_was.level THEN v_is.level END, NULL,

@@ -31,8 +31,8 @@ BEGIN
   EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
                  ' user_challenges, earned_achievements TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION'
-                 ' earn(uuid, uuid, timestamptz, timestamptz, date, double precision, uuid[], double precision[], uuid[],'
-                 ' double precision[], double precision[], integer[], integer),'
+                 ' earn(uuid, uuid, timestamptz, timestamptz, date, double precision, uuid[], double precision[], date,'
+                 ' uuid[], double precision[], double precision[], integer[], double precision[], double precision[]),'
                  ' set_time_zone(uuid, text, timestamptz, integer, uuid),'
                  ' join_challenge(uuid, timestamptz, uuid, date, double precision, double precision, integer, uuid),'
                  ' assign_daily_challenges(timestamptz, timestamptz, uuid, integer) TO %I', app);

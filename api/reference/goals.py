@@ -65,22 +65,23 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """The whole set: archetypes by name, achievements by metric and threshold, challenges by id, the DAILY ones first.
+    """The whole set: archetypes by name, achievements by metric and threshold, challenges by kind, each by their ids.
 
-    The place of a DAILY one among them is what `daily_places` in SQL speaks of.
+    The place of a DAILY one is what `daily_places` in SQL speaks of.
     """
 
     archetypes: tuple[Archetype, ...] = ()
     achievements: tuple[Achievement, ...] = ()
-    challenges: tuple[Goal, ...] = ()
+    daily: tuple[Goal, ...] = ()
+    community: tuple[Goal, ...] = ()
 
     @property
-    def daily(self) -> tuple[Goal, ...]:
-        return tuple(one for one in self.challenges if one.kind == DAILY)
+    def challenges(self) -> tuple[Goal, ...]:
+        return self.daily + self.community
 
-    @property
-    def community(self) -> tuple[Goal, ...]:
-        return tuple(one for one in self.challenges if one.kind == COMMUNITY)
+    def marks(self, metric: str) -> list[float]:
+        """The thresholds of a metric, ascending."""
+        return [one.threshold for one in self.achievements if one.metric == metric]
 
 
 def goal_id(kind: str, slug: str) -> UUID:
@@ -103,11 +104,14 @@ def build_goals(
         "exercise": known.slugs,
     }
     muscles = {one.slug: one for one in known.muscles}
-    return assemble_goals(
+    goals = assemble_goals(
         [_archetype(slug, fields, muscles) for slug, fields in archetypes.items()],
         [_achievement(slug, fields) for slug, fields in achievements.items()],
         [_challenge(slug, fields, slugs) for slug, fields in challenges.items()],
     )
+    if len(goals.daily) < DAILY_AT_ONCE:
+        raise ReferenceDataError(f"challenges: {DAILY_AT_ONCE} that are {DAILY}, at least")
+    return goals
 
 
 def assemble_goals(archetypes: list[Archetype], achievements: list[Achievement], challenges: list[Goal]) -> Goals:
@@ -115,7 +119,10 @@ def assemble_goals(archetypes: list[Archetype], achievements: list[Achievement],
     return Goals(
         tuple(sorted(archetypes, key=lambda one: one.name)),
         tuple(sorted(achievements, key=lambda one: (one.metric, one.threshold, one.slug))),
-        tuple(sorted(challenges, key=lambda one: (one.kind != DAILY, one.id))),
+        *(
+            tuple(sorted((one for one in challenges if one.kind == kind), key=lambda one: one.id))
+            for kind in (DAILY, COMMUNITY)
+        ),
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 import orjson
 import structlog
 
-from api.challenges.rules import amounts
+from api.challenges.rules import slots
 from api.credits.rules import Balance
 from api.outbox import Wake
 from api.pages import Page, make_page, page_size
@@ -100,7 +100,6 @@ class Workouts:
         draft = check_input(raw, reference.exercise, now)
         muscles = training_units(draft.exercises)
         workout = Workout(uuid7(), draft.performed_at, draft.note, total_units(muscles), muscles, draft.exercises)
-        pool = reference.goals.challenges
         stored = await store.log_workout(
             self._db,
             user_id=user_id,
@@ -112,8 +111,8 @@ class Workouts:
             transaction_id=uuid7(),
             event_id=uuid7(),
             price=self._price,
-            pool=pool,
-            amounts=amounts(pool, as_done(workout)),
+            slots=slots(reference.goals, user_id, workout.performed_at, as_done(workout)),
+            marks=(reference.goals.marks("workouts"), reference.goals.marks("volume")),
             now=now,
         )
         match stored:

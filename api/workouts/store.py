@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from api.reference.goals import DAILY, Goal
+from api.challenges.rules import Slots
 from api.workouts.rules import Set, StoredWorkout, Workout, heaviest
 from config.db.database import Database
 from config.db.queries import load_queries
@@ -48,12 +48,12 @@ async def log_workout(
     transaction_id: UUID,
     event_id: UUID,
     price: int,
-    pool: Sequence[Goal],
-    amounts: Sequence[float],
+    slots: Slots,
+    marks: tuple[Sequence[float], Sequence[float]],
     now: datetime,
 ) -> Stored:
-    """Logs `workout` in one transaction, and its event for those of `visibility`; it adds `amounts` to the challenges
-    of `pool`. Raises RetryLater."""
+    """Logs `workout` in one transaction, and its event for those of `visibility`; it moves the challenges of
+    `slots`. `marks`: thresholds of achievements for workouts and for volume. Raises RetryLater."""
     weights = heaviest(workout.exercises)
     row = await db.call(
         _LOG_WORKOUT,
@@ -79,11 +79,12 @@ async def log_workout(
         orjson.dumps(event_data).decode(),
         list(weights),
         list(weights.values()),
-        [one.id for one in pool],
-        amounts,
-        [one.target for one in pool],
-        [one.reward_xp for one in pool],
-        sum(one.kind == DAILY for one in pool),
+        slots.first,
+        [one.id for one in slots.goals],
+        slots.amounts,
+        [one.target for one in slots.goals],
+        [one.reward_xp for one in slots.goals],
+        *marks,
         lane=user_id,
         twins=_TWINS,
     )

@@ -54,9 +54,13 @@ def test_ids_never_change() -> None:
 )
 def test_an_entry_that_cannot_be_is_named(kind: int, changes: dict[str, Any], reason: str) -> None:
     """Failed for `muscles` that repeat, and for NaN."""
-    sets: list[dict[str, Any]] = [{"a": ARCHETYPE}, {"b": ACHIEVEMENT}, {"c": CHALLENGE}]
-    build_goals(*sets, DATA)
-    ((slug, fields),) = sets[kind].items()
-    sets[kind] = {slug: fields | changes}
+    sets: list[dict[str, Any]] = [
+        {"a": ARCHETYPE},
+        {"b": ACHIEVEMENT},
+        {"c": CHALLENGE, "d": CHALLENGE, "e": CHALLENGE},
+    ]
+    build_goals(sets[0], sets[1], sets[2], DATA)
+    slug, fields = next(iter(sets[kind].items()))
+    sets[kind] = sets[kind] | {slug: fields | changes}
     with pytest.raises(ReferenceDataError, match=reason):
-        build_goals(*sets, DATA)
+        build_goals(sets[0], sets[1], sets[2], DATA)
