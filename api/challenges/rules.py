@@ -134,40 +134,37 @@ def weekly(pool: Sequence[Goal], monday: date) -> list[Goal]:
 def slots(known: Goals, user_id: UUID, performed_at: datetime, done: Done) -> Slots:
     """What a workout that was performed then may move, wherever the user's dates begin."""
     first = performed_at.astimezone(UTC).date() - timedelta(days=1)
-    dailies = [goal for n in range(3) for goal in daily(known.daily, user_id, first + timedelta(days=n))]
-    added = amounts(dailies, done)
-    helped = [(goal, amount) for goal in known.community if (amount := in_steps(_amount(goal, done))) > 0]
-    return Slots(first, (*dailies, *(goal for goal, _ in helped)), (*added, *(amount for _, amount in helped)))
+    goals = [goal for n in range(3) for goal in daily(known.daily, user_id, first + timedelta(days=n))]
+    added = amounts(goals, done)
+    for goal, amount in zip(known.community, amounts(known.community, done), strict=True):
+        if amount > 0:
+            goals.append(goal)
+            added.append(amount)
+    return Slots(first, tuple(goals), tuple(added))
 
 
-def amounts(pool: Iterable[Goal], done: Done) -> list[float]:
-    """What a workout adds to each challenge of the pool, 0 where it does not help."""
-    return [in_steps(_amount(goal, done)) for goal in pool]
+def amounts(goals: Iterable[Goal], done: Done) -> list[float]:
+    """What a workout adds to each challenge, 0 where it does not help."""
+    totals = _totals(done)
+    return [in_steps(totals.get((goal.metric, goal.part, goal.of), 0)) for goal in goals]
 
 
-def _amount(goal: Goal, done: Done) -> float:
-    if goal.metric == "units":
-        return done.units.get(goal.of, 0.0) if goal.part else done.total_units
-    parts = [part for part in done.parts if _counts(goal, part.exercise)]
-    match goal.metric:
-        case "sets":
-            return sum(part.sets for part in parts)
-        case "reps":
-            return sum(part.reps for part in parts)
-        case "load":
-            return sum(part.load for part in parts)
-    return 1 if parts else 0
-
-
-def _counts(goal: Goal, exercise: Exercise) -> bool:
-    match goal.part:
-        case "muscle":
-            return any(one.muscle.slug == goal.of and one.percent >= PRIME_MOVER_MIN for one in exercise.muscles)
-        case "equipment":
-            return exercise.equipment is not None and exercise.equipment.slug == goal.of
-        case "exercise":
-            return exercise.slug == goal.of
-    return True
+def _totals(done: Done) -> dict[tuple[str, str, str], float]:
+    """What was done, by metric and what it is counted of."""
+    totals: dict[tuple[str, str, str], float] = {("units", "", ""): done.total_units}
+    for slug, units in done.units.items():
+        totals["units", "muscle", slug] = units
+    for part in done.parts:
+        exercise = part.exercise
+        of = [("", ""), ("exercise", exercise.slug)]
+        if exercise.equipment is not None:
+            of.append(("equipment", exercise.equipment.slug))
+        of += [("muscle", one.muscle.slug) for one in exercise.muscles if one.percent >= PRIME_MOVER_MIN]
+        for kind, slug in of:
+            totals["workouts", kind, slug] = 1
+            for metric, amount in (("sets", part.sets), ("reps", part.reps), ("load", part.load)):
+                totals[metric, kind, slug] = totals.get((metric, kind, slug), 0) + amount
+    return totals
 
 
 def instance_id(goal: Goal, starts_on: date) -> UUID:

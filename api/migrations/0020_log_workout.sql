@@ -238,7 +238,8 @@ CREATE OR REPLACE FUNCTION log_workout(
 ) LANGUAGE plpgsql AS $$
 DECLARE
   v_stored record;
-  v_completed json[];
+  v_posted record;
+  v_earned record;
 BEGIN
   IF current_setting('transaction_isolation') <> 'serializable' THEN
     RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
@@ -248,9 +249,8 @@ BEGIN
   -- and made once a session, where PostgreSQL would find it worth while to plan anew for the length of each array.
   PERFORM set_config('musclemap.user_id', p_user::text, true), set_config('enable_seqscan', 'off', true),
           set_config('plan_cache_mode', 'force_generic_plan', true);
-  SELECT * INTO v_stored
-    FROM store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
-                       p_visibility, p_total_tu, p_exercises, p_sets, p_muscles, p_units);
+  v_stored := store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
+                            p_visibility, p_total_tu, p_exercises, p_sets, p_muscles, p_units);
   outcome := v_stored.outcome;
   workout_id := v_stored.workout_id;
   charged := v_stored.charged;
@@ -261,17 +261,21 @@ BEGIN
     RETURN;
   END IF;
   IF charged > 0 THEN
-    SELECT p.credits, p.version INTO credits, version
-      FROM post_credits(p_transaction, v_stored.account_id, 'workouts', -charged, 'workout', p_workout, p_now) AS p;
+    v_posted := post_credits(p_transaction, v_stored.account_id, 'workouts', -charged, 'workout', p_workout, p_now);
+    credits := v_posted.credits;
+    version := v_posted.version;
   END IF;
   PERFORM append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_stored.account_id, p_user, v_stored.name,
                        p_visibility, p_data);
-  SELECT e.xp, e.level, e.leveled_up, e.milestones, e.completed INTO xp, level, leveled_up, milestones, v_completed
-    FROM earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
-              p_challenges, p_amounts, p_targets, p_rewards, p_workout_marks, p_volume_marks) AS e;
-  IF leveled_up OR milestones IS NOT NULL OR v_completed IS NOT NULL THEN
+  v_earned := earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
+                   p_challenges, p_amounts, p_targets, p_rewards, p_workout_marks, p_volume_marks);
+  xp := v_earned.xp;
+  level := v_earned.level;
+  leveled_up := v_earned.leveled_up;
+  milestones := v_earned.milestones;
+  IF leveled_up OR milestones IS NOT NULL OR v_earned.completed IS NOT NULL THEN
     PERFORM tell_earned(p_user, v_stored.account_id, v_stored.name, p_event, p_now, 'PUBLIC_PROFILE' = ANY (p_visibility),
-                        CASE WHEN leveled_up THEN level END, milestones, v_completed);
+                        CASE WHEN leveled_up THEN level END, milestones, v_earned.completed);
   END IF;
 END $$;
 

@@ -96,6 +96,9 @@ async def run(settings: Settings) -> list[dict[str, Any]]:
         reference = Reference()
         await reference.load(pool)
         raw = _input(reference)
+        first = _workouts(Database(pool), reference, settings)
+        for user_id in map(_user, range(CLIENTS * USERS_EACH)):  # what only a first workout brings is no steady state
+            await first.log(user_id, raw, str(uuid7()), datetime.now(UTC))
         for _ in range(ROUNDS):
             for side in (ours, theirs):
                 alive = len(host.family(server))
@@ -144,9 +147,17 @@ def _input(reference: Reference) -> dict[str, Any]:
     return {"performedAt": datetime.now(UTC), "note": "after work", "exercises": chosen}
 
 
-async def _service(db: Database, reference: Reference, settings: Settings, raw: dict[str, Any]) -> int:
+def _user(number: int) -> UUID:
+    return UUID(f"00000000-0000-7000-9000-{number + 1:012x}")
+
+
+def _workouts(db: Database, reference: Reference, settings: Settings) -> Workouts:
     wake = Wake(connect_redis(settings.redis_url.get_secret_value() or "redis://127.0.0.1"))  # set, never sent
-    workouts = Workouts(db, reference, wake, settings.workout_cost)
+    return Workouts(db, reference, wake, settings.workout_cost)
+
+
+async def _service(db: Database, reference: Reference, settings: Settings, raw: dict[str, Any]) -> int:
+    workouts = _workouts(db, reference, settings)
     done = 0
     end = time.monotonic() + ROUND_S
 
@@ -154,7 +165,7 @@ async def _service(db: Database, reference: Reference, settings: Settings, raw: 
         nonlocal done
         turn = 0
         while time.monotonic() < end:
-            user_id = UUID(f"00000000-0000-7000-9000-{number * USERS_EACH + turn % USERS_EACH + 1:012x}")
+            user_id = _user(number * USERS_EACH + turn % USERS_EACH)
             await workouts.log(user_id, raw, str(uuid7()), datetime.now(UTC))
             done += 1
             turn += 1
