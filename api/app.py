@@ -22,6 +22,8 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.challenges import schema as challenges_schema
+from api.challenges.service import Challenges
 from api.channels import schema as channels_schema
 from api.channels.service import Channels
 from api.community import schema as community_schema
@@ -47,6 +49,8 @@ from api.presence.service import Presence
 from api.privacy import schema as privacy_schema
 from api.privacy.erasures import Erasures
 from api.privacy.service import Privacy, Room
+from api.progress import schema as progress_schema
+from api.progress.service import Progress, TimeZones
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
@@ -76,6 +80,8 @@ FEATURES: Final = (
     reference_schema.FEATURE,
     credits_schema.FEATURE,
     entitlements_schema.FEATURE,
+    progress_schema.FEATURE,
+    challenges_schema.FEATURE,
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
     community_schema.FEATURE,
@@ -151,10 +157,10 @@ class Api:
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
-        presence = Presence(self._redis, self._reference)
-        room = Room()
+        presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
         return {
             Accounts: lambda db: self._accounts(settings, db),
+            Challenges: lambda db: Challenges(db, self._reference, self._wake),
             Channels: lambda db: Channels(db, self._signer),
             Community: lambda db: self._community(settings, db),
             Credits: Credits,
@@ -164,6 +170,7 @@ class Api:
             Flags: lambda _: self._flags,
             Presence: lambda _: presence,
             Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
+            Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
             Standings: Standings,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),

@@ -50,6 +50,8 @@ class User(msgspec.Struct, frozen=True):
     tier: str
     audience: str
     created_at: datetime
+    time_zone: str = "UTC"
+    archetype_id: UUID | None = None
     xp: int = 0
     level: int = 1
     subscribed_until: datetime | None = None

@@ -194,6 +194,8 @@ def _user(row: Any) -> User:
         tier=row["tier"],
         audience=row["audience"],
         created_at=row["created_at"],
+        time_zone=row["time_zone"],
+        archetype_id=row["archetype_id"],
         xp=row["xp"],
         level=row["level"],
         subscribed_until=row["subscribed_until"],

@@ -51,6 +51,9 @@ MORE: Final = {
     "api/admin.sql: grant_credits": 1_600,  # and so do these two
     "api/entitlements/queries.sql: take_checkout": 1_000,
     "worker/books/audit_window.sql: wrong_purchase": 1_000,  # some ten for each of the window's sessions
+    "api/workouts/queries.sql: log_workout": 1_000,  # ... and so does that of these
+    "api/challenges/queries.sql: join": 600,
+    "api/challenges/queries.sql: workouts_of_week": 1_000,  # with the parts of each workout of a week, here 95
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
     "api/accounts/queries.sql: displace_sessions": 2_500,  # ends 92 sessions, each in four indexes
     "api/channels/queries.sql: open_to": 2_000,  # a dozen looks for each of 100 owners: who they are to the viewer
@@ -143,6 +146,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         **_jobs(heavy),
         **_standings(heavy, other),
         **_relay(channels, namespaces),
+        **_earning(heavy),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
         "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],
@@ -305,7 +309,15 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
         file + "upsert_exercises": [(nothing,) * 4],
         file + "upsert_activations": [(nothing,) * 3],
         file + "delete_other_activations": [(nothing,) * 2],
-        **{file + f"all_{name}": [()] for name in ("muscles", "equipment", "exercises", "activations")},
+        file + "upsert_archetypes": [(nothing,) * 6],
+        file + "upsert_achievements": [(nothing,) * 6],
+        file + "upsert_challenges": [(nothing,) * 10],
+        file + "retire_challenges": [([uuid7()],)],
+        file + "give_achievements": [()],
+        **{
+            file + f"all_{name}": [()]
+            for name in ("muscles", "equipment", "exercises", "activations", "archetypes", "achievements", "challenges")
+        },
     }
 
 
@@ -349,7 +361,25 @@ def _workout(user: UUID) -> tuple[Any, ...]:
         [uuid7()],
         [1.0],
         "{}",
+        *([uuid7()], [60.0], NOW.date(), [uuid7() for _ in range(12)], [1.0] * 12, [5.0] * 12, [10] * 12, [1.0], [1.0]),
     )
+
+
+def _earning(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """Of a user with a workout on each day of a year."""
+    progress, challenges = "api/progress/queries.sql: ", "api/challenges/queries.sql: "
+    monday = NOW.date() - timedelta(days=NOW.weekday() + 7)
+    return {
+        progress + "streak": [(user, NOW), (uuid7(), NOW)],
+        progress + "achievements": [(user,)],
+        progress + "time_zones": [()],
+        progress + "set_time_zone": [(user, "Asia/Tokyo", NOW, 10, uuid7())],
+        progress + "set_archetype": [(user, uuid7(), NOW)],
+        challenges + "board": [(user, NOW)],
+        challenges + "lock_user": [(user, NOW)],
+        challenges + "workouts_of_week": [(user, monday, 1_000)],
+        challenges + "join": [(user, NOW, uuid7(), monday, 1.0, 5.0, 10, uuid7())],
+    }
 
 
 def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[Any, ...]]]:
