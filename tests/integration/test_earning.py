@@ -105,12 +105,12 @@ async def test_the_order_of_arrival_changes_no_result(books: Ledger) -> None:
         model = Model(user, books.reference.goals.challenges)
         steps: list[tuple[float, int, Any]] = []
         for minute, zone in sorted(changes):
-            steps.append((minute, 0, zone))
+            steps.append((float(minute), 0, zone))
         for n, (minute, exercise, reps, kg) in enumerate(done):
             arrives = chance.uniform(minute, 16 * 24 * 60) if chance.random() < 0.7 else float(minute)
             steps.append((arrives, n + 1, workout(books, START + timedelta(minutes=minute), exercise, reps, kg)))
-        for minute, n, step in sorted(steps, key=lambda one: one[:2]):
-            at = START + timedelta(minutes=minute)
+        for when, n, step in sorted(steps, key=lambda one: one[:2]):
+            at = START + timedelta(minutes=when)
             if isinstance(step, str):
                 await progress.set_time_zone(user, step, at)
                 if model.zones[-1][1] != step:
@@ -198,9 +198,8 @@ async def test_what_a_workout_causes_is_never_more_visible(books: Ledger) -> Non
         user = await books.user(credit=0, trial_days=30)
         for n in range(10):
             raw = workout(books, END - timedelta(days=n % 2, hours=n), reps=300, kg=20.0 + n)
-            await books.workouts_of(user).log(
-                user, raw | ({"visibility": visibility} if visibility else {}), f"k{n}", END
-            )
+            chosen = {"visibility": visibility} if visibility else {}
+            await books.workouts_of(user).log(user, raw | chosen, f"k{n}", END)
         rows = await books.db.fetch(query(EVENTS.sql + " WHERE event #>> '{user,id}' = $1"), str(user))
         public = visibility is None or "PUBLIC_PROFILE" in visibility
         expected = {
@@ -221,7 +220,10 @@ async def test_many_at_once_earn_once(books: Ledger, database: Database) -> None
     inputs = [workout(books, END - timedelta(days=n % 7, hours=n), reps=100, kg=20.0 + n) for n in range(12)]
     async with ledger(database) as elsewhere:
         await asyncio.gather(
-            *((books, elsewhere)[n % 2].workouts.log(user, inputs[n // 3], f"k{n // 3}", END) for n in range(36))
+            *(
+                (books, elsewhere)[n % 2].workouts_of(user).log(user, inputs[n // 3], f"k{n // 3}", END)
+                for n in range(36)
+            )
         )
     model = Model(user, books.reference.goals.challenges, trained=[trained(books, one) for one in inputs])
     summary = model.summary()
