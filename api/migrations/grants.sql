@@ -36,11 +36,12 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz),'
                  ' post_credits(uuid, uuid, text, bigint, text, uuid, timestamptz) TO %I', app);
 
-  -- Added to, never changed.
-  EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
+  -- Written by its function alone.
+  EXECUTE format('GRANT SELECT ON workouts, workout_exercises, workout_muscles TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION log_workout TO %I', app);
 
-  -- An event is put out, and read again when it is numbered.
-  EXECUTE format('GRANT INSERT ON outbox TO %I', app);
+  -- An event is put out, never changed, and read again when it is numbered.
+  EXECUTE format('GRANT INSERT ON activity_events, outbox TO %I', app);
   EXECUTE format('GRANT SELECT ON feed_channels, feed_positions, stream_positions TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION may_read_channel(text), feed_page(text, text, bigint, integer) TO %I', app);
 
