@@ -51,17 +51,19 @@ BEGIN
   EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
                  ' user_challenges, earned_achievements TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION'
-                 ' earn(uuid, uuid, timestamptz, timestamptz, date, double precision, uuid[], double precision[], date,'
-                 ' uuid[], double precision[], double precision[], integer[], double precision[], double precision[]),'
                  ' set_time_zone(uuid, text, timestamptz, integer, uuid),'
                  ' join_challenge(uuid, timestamptz, uuid, date, double precision, double precision, integer, uuid)'
                  ' TO %I', app);
 
-  -- Added to, never changed.
-  EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
+  -- Written by its function alone.
+  EXECUTE format('GRANT SELECT ON workouts, workout_exercises, workout_muscles TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION log_workout(uuid, text, bytea, timestamptz, bigint, uuid, uuid, uuid,'
+                 ' timestamptz, text, text[], double precision, uuid[], text[], uuid[], double precision[], json, uuid[],'
+                 ' double precision[], date, uuid[], double precision[], double precision[], integer[],'
+                 ' double precision[], double precision[]) TO %I', app);
 
-  -- An event is put out, and read again when it is numbered.
-  EXECUTE format('GRANT INSERT ON outbox TO %I', app);
+  -- An event is put out, never changed, and read again when it is numbered.
+  EXECUTE format('GRANT INSERT ON activity_events, outbox TO %I', app);
   EXECUTE format('GRANT SELECT ON feed_channels, feed_positions TO %I', app);
   -- Of a stream's positions not the way from an anonymous event to its owner.
   EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body)'
