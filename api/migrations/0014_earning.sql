@@ -1,5 +1,5 @@
 -- outside a transaction
--- What workouts earn: XP, level, streaks, records, milestones, challenges, achievements; 0020 has what writes it. Each
+-- What workouts earn: XP, level, streaks, records, milestones, challenges, achievements; 0023 has what writes it. Each
 -- statement bears being run again.
 --
 -- Nothing here reads the history. Under SERIALIZABLE a look into an index locks its page against all who insert there, so
@@ -283,6 +283,7 @@ DECLARE
   v_date date;
   v_reached integer;
 BEGIN
+  PERFORM become(p_user);
   SELECT u.account_id, u.name, u.time_zone, u.zone_since INTO v_user
     FROM users AS u JOIN credit_balances AS b ON b.account_id = u.account_id WHERE u.id = p_user FOR UPDATE OF b;
   IF NOT FOUND THEN
@@ -357,6 +358,7 @@ DECLARE
   v_is progress;
   v_done boolean := p_progress >= p_target;
 BEGIN
+  PERFORM become(p_user);
   SELECT u.account_id, u.name INTO STRICT v_user FROM users AS u WHERE u.id = p_user;
   SELECT p.* INTO v_was FROM progress AS p WHERE p.user_id = p_user;
   IF NOT FOUND THEN

@@ -13,6 +13,7 @@ import structlog
 
 from api.challenges.rules import slots
 from api.credits.rules import Balance
+from api.idempotency import check_key
 from api.outbox import Wake
 from api.pages import Page, make_page, page_size
 from api.progress.rules import Earned, milestone_label
@@ -24,7 +25,6 @@ from api.workouts.rules import (
     Workout,
     as_done,
     check_input,
-    check_key,
     check_sync,
     event_data,
     input_hash,

@@ -13,8 +13,15 @@ from api.graphql.schema import Feature, build
 CONTRACT = {
     "Query": "me exercises muscles equipment archetypes achievements streak challenges "
     "workout myWorkouts communityFeed dashboard creditBalance creditLedger "
-    "entitlements presenceStats presenceMap nowTraining",
-    "Mutation": "logWorkout syncWorkouts joinChallenge setTimeZone setArchetype",
+    "entitlements presenceStats presenceMap nowTraining user profiles followers following followRequests profileFeed "
+    "followingFeed channelToken channelTokens",
+    "Mutation": "logWorkout syncWorkouts joinChallenge setTimeZone setArchetype "
+    "exportMyData deleteMyAccount follow unfollow acceptFollow declineFollow block unblock "
+    "setAudience",
+    "DataExport": "createdAt data",
+    "Profile": "id name level xp streak followers following followState followsMe presence",
+    "ProfilePresence": "state lastSeen",
+    "ChannelToken": "channel token expiresAt",
     "LogWorkoutPayload": "workout charged existing balance earned",
     "Earned": "xp level leveledUp milestones",
     "SyncWorkoutResult": "idempotencyKey status workout charged error",

@@ -20,6 +20,7 @@ DECLARE
   v_volume double precision := public.in_steps(p_total_tu);
   v_won record;
 BEGIN
+  PERFORM public.become(p_user);
   SELECT p.* INTO v_was FROM public.progress AS p WHERE p.user_id = p_user;
   IF NOT FOUND THEN  -- stored before progress was kept, and not counted yet
     PERFORM public.recount_progress(ARRAY[p_user], p_workout);
@@ -261,9 +262,9 @@ BEGIN
     RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
-  -- For row security; and for the plans, to the end of the transaction, those of all functions below included: by indexes,
+  -- For the plans, to the end of the transaction, those of all functions below included: by indexes,
   -- and made once a session, where PostgreSQL would find it worth while to plan anew for the length of each array.
-  PERFORM set_config('musclemap.user_id', p_user::text, true), set_config('enable_seqscan', 'off', true),
+  PERFORM become(p_user), set_config('enable_seqscan', 'off', true),
           set_config('plan_cache_mode', 'force_generic_plan', true);
   v_stored := store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
                             p_visibility, p_total_tu, p_exercises, p_sets, p_muscles, p_units);
@@ -366,4 +367,11 @@ BEGIN
     COMMIT;
   END LOOP;
 END $$;
+INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VALUES
+  ('streak_runs', 'user_id', 'deleted', NULL, 'counted from what is exported'),
+  ('exercise_bests', 'user_id', 'deleted', NULL, 'counted from what is exported'),
+  ('milestones', 'user_id', 'deleted', NULL, 'events tell them'),
+  ('user_challenges', 'user_id', 'deleted', NULL, 'counted from what is exported'),
+  ('earned_achievements', 'user_id', 'deleted', NULL, 'progress reaches them')
+ON CONFLICT DO NOTHING;
 CALL count_everybody(200);
