@@ -108,6 +108,7 @@ BEGIN
 
   -- The auditor. No address, and no hash of a password.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', worker);
+  EXECUTE format('GRANT SELECT ON streak_runs, exercise_bests, user_challenges, milestones TO %I', worker);
   EXECUTE format('GRANT SELECT ON accounts, credit_balances, ledger_transactions, ledger_entries, workouts,'
                  ' workout_exercises, workout_muscles, activity_events TO %I', worker);
   EXECUTE format('GRANT SELECT ON high_fives, high_five_counts, credit_claims, purchases, payment_refunds,'
@@ -134,5 +135,6 @@ BEGIN
                  worker);
   EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', worker);
   EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', worker);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards() TO %I', worker);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards(),'
+                 ' assign_daily_challenges(timestamptz, timestamptz, uuid, integer) TO %I', worker);
 END $$;

@@ -51,7 +51,7 @@ MORE: Final = {
     "api/admin.sql: grant_credits": 1_600,  # and so do these two
     "api/entitlements/queries.sql: take_checkout": 1_000,
     "worker/books/audit_window.sql: wrong_purchase": 1_000,  # some ten for each of the window's sessions
-    "api/workouts/queries.sql: log_workout": 1_000,  # ... and so does that of these
+    "api/workouts/queries.sql: log_workout": 1_000,  # the first call of its functions in a session reads the catalog
     "api/challenges/queries.sql: join": 600,
     "api/challenges/queries.sql: workouts_of_week": 1_000,  # with the parts of each workout of a week, here 95
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
