@@ -26,10 +26,13 @@ from api.community import schema as community_schema
 from api.community.service import Community, Presences
 from api.credits import schema as credits_schema
 from api.credits.service import Credits
+from api.entitlements import routes as entitlements_routes
 from api.entitlements import schema as entitlements_schema
 from api.entitlements.service import Entitlements
 from api.feed import schema as feed_schema
 from api.feed.service import Feeds
+from api.flags import schema as flags_schema
+from api.flags.service import Flags
 from api.graphql.context import Makers
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
@@ -72,6 +75,7 @@ FEATURES: Final = (
     channels_schema.FEATURE,
     highfives_schema.FEATURE,
     presence_schema.FEATURE,
+    flags_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
@@ -95,6 +99,7 @@ class Api:
         self._revocations = Revocations(self._db, self._redis)
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
+        self._flags = Flags(self._db, self._redis)
         graphql = GraphQLEndpoint(
             build(FEATURES),
             self._db,
@@ -105,6 +110,7 @@ class Api:
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
             *account_routes.routes(self._accounts(settings, self._db), self._signer, authenticate, settings),
+            *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
         ]
@@ -117,6 +123,8 @@ class Api:
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
         lifetime.spawn("relay_wake", self._wake.run())
+        lifetime.spawn("flags", self._flags.run())
+        lifetime.spawn("flags_heard", self._flags.listen())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
@@ -135,9 +143,10 @@ class Api:
             Channels: lambda db: Channels(db, self._signer),
             Community: lambda db: self._community(settings, db),
             Credits: Credits,
-            Entitlements: Entitlements,
+            Entitlements: lambda db: Entitlements(db, self._wake),
             Feeds: Feeds,
             HighFives: lambda db: HighFives(db, self._wake),
+            Flags: lambda _: self._flags,
             Presence: lambda _: presence,
             Reference: lambda _: self._reference,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),

@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     welcome_credits: int = Field(100, ge=0, le=1_000_000, description="Credits that a new account is given")
     workout_cost: int = Field(25, ge=0, le=1_000_000, description="Credits that a workout costs after the trial")
 
+    stripe_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signing secrets of the Stripe webhook, comma-separated while one replaces another; empty: none",
+    )
+
     keep_community_days: int = Field(
         90,
         ge=1,
@@ -247,6 +252,12 @@ class Settings(BaseSettings):
     def feed_rates(self) -> dict[str, float]:
         """FEED_RATE as a mapping; raises ValueError where a rate is no number."""
         return {name: float(rate) for name, _, rate in (word.rpartition("=") for word in self.feed_rate)}
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """STRIPE_WEBHOOK_SECRET as the secrets that it lists."""
+        given = self.stripe_webhook_secret.get_secret_value().split(",")
+        return tuple(secret.strip() for secret in given if secret.strip())
 
     @property
     def hidden_places(self) -> tuple[str | tuple[float, float, float], ...]:

@@ -56,6 +56,8 @@ FEATURE_FILES_ALWAYS: Final = frozenset({"__init__.py", "schema.graphql", "schem
 FEATURE_FILES: Final = FEATURE_FILES_ALWAYS | {"store.py", "queries.sql", "routes.py"}
 FEATURE_MORE: Final[dict[str, frozenset[str]]] = {
     "accounts": frozenset({"access.py", "names.py", "passwords.py", "revocations.py", "revoke.lua", "tokens.py"}),
+    "entitlements": frozenset({"facts.py", "signatures.py"}),
+    "flags": frozenset({"provider.py"}),
     "reference": frozenset({"data.py", "data"}),
 }
 LOADS_QUERIES: Final = re.compile(r"^_[A-Z]+: Final = load_queries\(__file__(?:, \"\w+\.sql\")?\)$")

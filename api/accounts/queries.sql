@@ -7,12 +7,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $7);
 
 -- name: user_by_id
 -- $1 id
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at
+SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, subscribed_until
   FROM users WHERE id = $1;
 
 -- name: user_by_email
 -- $1 email in lower case
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, password_hash
+SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, subscribed_until, password_hash
   FROM user_of_email($1);
 
 -- name: insert_session

@@ -36,6 +36,17 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz),'
                  ' post_credits(uuid, uuid, text, bigint, text, uuid, timestamptz) TO %I', app);
 
+  -- Payments: written by the functions that take what the payment provider says. Grants, roles and flags are the owner's
+  -- (api/admin.py): no request can give any.
+  EXECUTE format('GRANT SELECT ON credit_claims, purchases, payment_customers, subscriptions, flags, flag_versions TO %I',
+                 app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION'
+                 ' take_checkout(text, text, timestamptz, timestamptz, text, uuid, text, bigint, text),'
+                 ' take_refund(text, text, timestamptz, timestamptz, text, text, bigint, bigint),'
+                 ' take_subscription(text, text, timestamptz, timestamptz, text, uuid, text, smallint, text,'
+                 ' timestamptz, boolean),'
+                 ' take_invoice(text, text, timestamptz, timestamptz, text, timestamptz) TO %I', app);
+
   -- Added to, never changed.
   EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
 
@@ -74,7 +85,10 @@ BEGIN
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', worker);
   EXECUTE format('GRANT SELECT ON accounts, credit_balances, ledger_transactions, ledger_entries, workouts,'
                  ' workout_exercises, workout_muscles, activity_events TO %I', worker);
-  EXECUTE format('GRANT SELECT (id, account_id, name, tier, audience, time_zone, created_at) ON users TO %I', worker);
+  EXECUTE format('GRANT SELECT ON high_fives, high_five_counts, credit_claims, purchases, payment_refunds,'
+                 ' payment_customers, subscriptions TO %I', worker);
+  EXECUTE format('GRANT SELECT (id, action, account_id, arguments) ON admin_actions TO %I', worker);
+  EXECUTE format('GRANT SELECT (id, account_id, name, tier, audience, time_zone, subscribed_until, created_at) ON users TO %I', worker);
 
   -- Partitions, and what is dropped by time: how much is not theirs to say, the functions bound it. To skip what others
   -- have locked takes the right to update some column of it.

@@ -45,6 +45,16 @@ SELECT list.name, list.rule
   ('high_five_counts', 'none: of renditions, for whoever reads them'),
   ('high_five_notices', 'none: read and written by functions of the owner alone'),
   ('high_five_senders', 'none: read and written by functions of the owner alone'),
+  -- Payments.
+  ('credit_claims', 'account_id = ' || my_account),
+  ('purchases', 'account_id = ' || my_account),
+  ('payment_customers', 'account_id = ' || my_account),
+  ('subscriptions', 'account_id = ' || my_account),
+  ('payment_events', 'none: ids and times of the payment provider''s events'),
+  ('payment_refunds', 'none: sums of a payment, which names nobody'),
+  ('admin_actions', 'none: the owners; the auditor reads which grants there were'),
+  ('flags', 'none: of nobody; users are named in flag_versions by a hash'),
+  ('flag_versions', 'none: of nobody; users are named by a hash'),
   -- Nobody's.
   ('installation', 'none: the epoch'),
   ('schema_migrations', 'none: what was applied'),

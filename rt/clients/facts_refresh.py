@@ -1,4 +1,4 @@
-"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, what was taken back.
+"""What a gateway must know and cannot make: keys, the epoch, exercises, flags, the ticket secret, what was taken back.
 
 Polled from Redis, quickly while something is missing. While Redis is away everything stays as it was last known.
 What was taken back comes twice: at once over the bus, and by the poll from the sets that the API keeps, for what the
@@ -31,11 +31,13 @@ from rt.wire.bus import (
     ENDED_KEY,
     EPOCH_KEY,
     EXERCISES_KEY,
+    FLAGS_KEY,
     JWKS_KEY,
     REVOKED_KEY,
     REVOKED_THROUGH,
     TICKET_SECRET_KEY,
 )
+from rt.wire.flags import FEED_DIGEST, decode_flags
 
 log = structlog.get_logger()
 
@@ -92,9 +94,11 @@ class FactsRefresh:
         pipe.get(TICKET_SECRET_KEY)
         pipe.zscore(ENDED_KEY, REVOKED_THROUGH)
         pipe.zrangebyscore(ENDED_KEY, ended_since, "+inf", start=0, num=CHANNELS_ENDED_MAX, withscores=True)
-        epoch, jwks, exercises, through, revoked, secret, ended_through, ended = await pipe.execute()
+        pipe.get(FLAGS_KEY)
+        epoch, jwks, exercises, through, revoked, secret, ended_through, ended, flags = await pipe.execute()
         self._take_epoch(epoch)
         self._take_keys(jwks, waited)
+        self._take_flags(flags or b"")
         if exercises:
             self._gateway.facts.exercises = frozenset(slug.decode() for slug in exercises)
         for member, score in (*revoked, *ended):
@@ -109,6 +113,7 @@ class FactsRefresh:
 
     def on_control(self, payload: bytes) -> None:
         """A message for every gateway; what is not understood is ignored."""
+        self._take_flags(payload)
         for one in of_message(payload, time.time()):
             self._remember(one)
         self.apply_revocations()
@@ -126,6 +131,12 @@ class FactsRefresh:
     def _remember(self, one: Revocation) -> None:
         if self._gateway.facts.revoked.add(one):
             self._new.setdefault(one.kind, set()).add(one.name)
+
+    def _take_flags(self, payload: bytes) -> None:
+        """What is not told stays as it is."""
+        on = decode_flags(payload)
+        if on is not None and FEED_DIGEST in on:
+            self._gateway.hub.tell_digests(on[FEED_DIGEST])
 
     def _take_epoch(self, epoch: bytes | None) -> None:
         if epoch is None:

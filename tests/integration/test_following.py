@@ -149,6 +149,7 @@ async def test_a_block_hides_each_from_the_other_and_gives_nothing_back(database
         await community.follow(ann, bob, NOW)
         await community.follow(bob, ann, NOW)
         assert await community.block(ann, bob, NOW)
+        assert await owner.fetchval("SELECT count(*) FROM follows") == 0
         assert await community.block(ann, bob, NOW)
         for viewer, other in ((ann, bob), (bob, ann)):
             assert await refused(community.profile(viewer, other, NOW)) is NotFound

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from tests.integration.test_payments_audit import PAYMENT_DEFECTS
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
 from worker.books.audit import CHECKS, audit
@@ -184,7 +185,8 @@ async def test_the_auditor_finds_every_planted_defect(books: Ledger, database: D
             found = {finding.check for finding in await _findings(superuser)}
             await planted.rollback()
             assert found == expected, name
-    assert set(CHECKS) == set().union(*(expected for _, expected in DEFECTS.values()))
+    shown = set().union(*(expected for _, expected in (*DEFECTS.values(), *PAYMENT_DEFECTS.values())))
+    assert set(CHECKS) == shown
 
 
 async def _findings(superuser: asyncpg.Connection) -> list[asyncpg.Record]:

@@ -69,13 +69,13 @@ async def test_what_is_heard_of_a_workout_is_as_the_document_says(books: Ledger)
 async def test_trial_and_subscription_are_free_and_credits_are_charged_after(books: Ledger) -> None:
     user = await books.user(credit=30, trial_days=1)
     assert (await books.log(user, "in the trial")).charged == 0
-    assert (await Entitlements(books.of(user)).of_user(user, NOW)).reason == "TRIAL"
-    assert (await Entitlements(books.of(user)).of_user(user, NOW + timedelta(days=1))).reason == "CREDITS"
+    assert (await Entitlements(books.of(user), books.wake).of_user(user, NOW)).reason == "TRIAL"
+    assert (await Entitlements(books.of(user), books.wake).of_user(user, NOW + timedelta(days=1))).reason == "CREDITS"
 
     subscribe = query("UPDATE users SET trial_ends_at = NULL, subscribed_until = $2 WHERE id = $1")
     await books.of(user).write(lambda tx: tx.execute(subscribe, user, NOW + timedelta(days=1)))
     assert (await books.log(user, "subscribed")).charged == 0
-    assert (await Entitlements(books.of(user)).of_user(user, NOW)).reason == "SUBSCRIPTION"
+    assert (await Entitlements(books.of(user), books.wake).of_user(user, NOW)).reason == "SUBSCRIPTION"
 
     await books.of(user).write(lambda tx: tx.execute(subscribe, user, NOW))
     done = await books.log(user, "over")

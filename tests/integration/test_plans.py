@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from api.flags.rules import DEFAULTS
 from config.ids import uuid7
 from config.limits import (
     AUDIT_WINDOWS_RECOUNTED,
@@ -42,6 +43,9 @@ MORE: Final = {
     "api/credits/queries.sql: open_account": 700,  # the first call of its functions in a session reads the catalog
     "api/highfives/queries.sql: send_high_five": 700,
     "api/highfives/queries.sql: tallies": 1_600,  # of each of 101 events eight shares, and the viewer's own
+    "api/admin.sql: grant_credits": 1_600,  # and so do these two
+    "api/entitlements/queries.sql: take_checkout": 1_000,
+    "worker/books/audit_window.sql: wrong_purchase": 1_000,  # some ten for each of the window's sessions
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
     "api/accounts/queries.sql: displace_sessions": 2_500,  # ends 92 sessions, each in four indexes
     "api/channels/queries.sql: open_to": 2_000,  # a dozen looks for each of 100 owners: who they are to the viewer
@@ -122,6 +126,9 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         "api/credits/queries.sql: balance": [(heavy,)],
         "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],
         "api/entitlements/queries.sql: entitlements": [(heavy, NOW)],
+        "api/flags/queries.sql: flags": [(list(DEFAULTS),)],
+        **_payments(heavy),
+        **_admin(heavy, account),
         "api/feed/queries.sql: page": positions,
         **await _high_fives(app, heavy),
         "api/readiness.sql: newest_migration": [()],
@@ -209,6 +216,38 @@ def _people(heavy: UUID, others: list[Any]) -> dict[str, list[tuple[Any, ...]]]:
             for viewer in (heavy, other, uuid7())
             for before in (None, lowest_id(NOW - timedelta(days=200)), lowest_id(NOW - timedelta(days=4_000)))
         ],
+    }
+
+
+def _payments(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """Of somebody with some hundred purchases, and of what nobody has heard of."""
+    file = "api/entitlements/queries.sql: take_"
+    told = ("evt_new", "a type", NOW, NOW)
+    return {
+        file + "checkout": [
+            (*told, "cs_new", user, "cus_1", 100, "pi_new"),
+            (*told, "cs_7", user, "cus_7", 200, "pi_7"),
+            (*told, "cs_new", uuid7(), None, None, None),
+        ],
+        file + "refund": [(*told, "ch_7", "pi_7", 1_000, 1_000), (*told, "ch_new", "pi_new", 1_000, 1)],
+        file + "subscription": [(*told, "sub_7", user, "cus_7", 1, "active", LATER, True)],
+        file + "invoice": [(*told, "sub_7", LATER), (*told, "sub_new", LATER)],
+    }
+
+
+def _admin(user: UUID, account: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    file = "api/admin.sql: "
+    nobody: list[Any] = []
+    return {
+        file + "person_by_id": [(user,), (uuid7(),)],
+        file + "person_by_email": [("u1@example.org",)],
+        file + "act_for": [(str(user),)],
+        file + "grant_credits": [(uuid7(), account, 5, NOW)],
+        file + "set_roles": [(user, ["user"], NOW)],
+        file + "flag": [("challenges",)],
+        file + "add_flag_version": [("challenges", 0, True, None, nobody, nobody, NOW)],
+        file + "point_flag": [("challenges", 1, NOW)],
+        file + "note_action": [(uuid7(), NOW, "root", "grant", account, "{}", None)],
     }
 
 

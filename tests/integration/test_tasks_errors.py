@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 import api.accounts.revocations
 import api.app
+import api.flags.service
 import config.db.postgres
 import config.metrics
 import config.redis
@@ -165,6 +166,8 @@ TASKS: Final[Mapping[str, Task]] = {
     "relay_wake": Task(of_api, redis=True),
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
+    "flags": Task(of_api, redis=True, victims=[()]),
+    "flags_heard": Task(of_api, redis=True),
     "redis_metrics": Task(of_api, redis=True),
     "redis metrics": Task(of_worker, redis=True),
     "relay listen": Task(of_worker, redis=True),
@@ -190,6 +193,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     short = {
         api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
+        api.flags.service: ("FLAGS_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),

@@ -49,4 +49,26 @@ SELECT h.rendition_id, s, CASE s WHEN 0 THEN h.count ELSE 0 END, now() - (h.coun
   FROM (SELECT rendition_id, count(*) AS count FROM high_fives GROUP BY 1) AS h, generate_series(0, 7) AS s;
 INSERT INTO high_five_notices (event_id, sender_id, told) SELECT rendition_id, sender_id, true FROM high_fives;
 ANALYZE high_fives, high_five_counts, high_five_notices;
+INSERT INTO payment_events (id, type, created, received_at)
+SELECT 'evt_' || n, 'checkout.session.completed', now(), now() FROM generate_series(1, 20000) AS n;
+INSERT INTO purchases (session, account_id, credits, payment, created, event_id, updated_at)
+SELECT 'cs_' || n, account_id, 100, 'pi_' || n, now(), 'evt_' || n, now() - n * interval '1 minute'
+  FROM generate_series(1, 20000) AS n JOIN (SELECT row_number() OVER () AS k, account_id FROM users) AS u
+    ON u.k = 1 + n % 200;
+INSERT INTO payment_refunds (charge, payment, amount, refunded, created, event_id, updated_at)
+SELECT 'ch_' || n, 'pi_' || n, 1000, 500, now(), 'evt_' || n, now() - n * interval '1 minute'
+  FROM generate_series(1, 20000, 7) AS n;
+INSERT INTO credit_claims (account_id, reason, source, wanted, booked, steps, updated_at)
+SELECT account_id, 'purchase', session, credits, credits, 1, updated_at FROM purchases
+UNION ALL
+SELECT account_id, 'refund', session, -50, -50, 1, r.updated_at FROM purchases JOIN payment_refunds AS r USING (payment);
+INSERT INTO payment_customers (customer, account_id, created, event_id, updated_at)
+SELECT 'cus_' || k, account_id, now(), 'evt_' || k, now() - k * interval '1 minute'
+  FROM (SELECT row_number() OVER () AS k, account_id FROM users) AS u;
+INSERT INTO subscriptions (id, customer, status, until, created, rank, event_id, updated_at)
+SELECT 'sub_' || n, 'cus_' || 1 + n % 900, 'active', now(), now(), 1, 'evt_' || n, now() - n * interval '1 minute'
+  FROM generate_series(1, 5000) AS n;
+INSERT INTO admin_actions (id, at, actor, action, account_id, arguments)
+SELECT gen_random_uuid(), now(), 'root', 'grant', account_id, '{"credits": 5}' FROM users;
+ANALYZE payment_events, purchases, payment_refunds, credit_claims, payment_customers, subscriptions, admin_actions;
 ANALYZE stream_positions, feed_positions, feed_channels, outbox, leases, sessions;

@@ -20,6 +20,7 @@ from api.accounts.tokens import Signer, load_signer, new_refresh_token
 from config.embedded.ports import HOST
 from config.ids import uuid7
 from config.settings import Settings
+from tests.support.payments import SECRET
 from tests.support.processes import Fleet, Service
 from tests.support.stores import Database, TestStores
 
@@ -124,7 +125,8 @@ def served(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """
     database = stores.make_database()
     env = {**stores.environment(), **database.urls}
-    fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings={"ALLOWED_ORIGINS": "https://app.example"})
+    chosen = {"ALLOWED_ORIGINS": "https://app.example", "STRIPE_WEBHOOK_SECRET": f"whsec_of_before, {SECRET}"}
+    fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings=chosen)
     try:
         fleet.api.launch()
         asyncio.run(fleet.api.wait_ready())

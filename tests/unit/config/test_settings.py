@@ -84,6 +84,7 @@ SECRETS = (
     "jwt_private_key",
     "ticket_secret",
     "map_secret",
+    "stripe_webhook_secret",
 )
 
 
