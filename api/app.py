@@ -24,13 +24,18 @@ from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
 from api.credits import schema as credits_schema
 from api.credits.service import Credits
+from api.entitlements import routes as entitlements_routes
 from api.entitlements import schema as entitlements_schema
 from api.entitlements.service import Entitlements
 from api.feed import schema as feed_schema
 from api.feed.service import Feeds
+from api.flags import schema as flags_schema
+from api.flags.service import Flags
 from api.graphql.context import Makers
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
+from api.highfives import schema as highfives_schema
+from api.highfives.service import HighFives
 from api.migrate import migrations
 from api.outbox import Wake
 from api.presence import schema as presence_schema
@@ -41,6 +46,8 @@ from api.privacy.service import Privacy, Room
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
+from api.standings import schema as standings_schema
+from api.standings.service import Standings
 from api.web import page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
@@ -67,8 +74,11 @@ FEATURES: Final = (
     entitlements_schema.FEATURE,
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
+    highfives_schema.FEATURE,
     presence_schema.FEATURE,
+    flags_schema.FEATURE,
     privacy_schema.FEATURE,
+    standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
@@ -92,6 +102,7 @@ class Api:
         self._revocations = Revocations(self._db, self._redis)
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
+        self._flags = Flags(self._db, self._redis)
         self._mailer = Mailer(self._db, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
@@ -105,6 +116,7 @@ class Api:
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
             *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
+            *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
         ]
@@ -117,6 +129,8 @@ class Api:
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
         lifetime.spawn("relay_wake", self._wake.run())
+        lifetime.spawn("flags", self._flags.run())
+        lifetime.spawn("flags_heard", self._flags.listen())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())
@@ -136,11 +150,14 @@ class Api:
         return {
             Accounts: lambda db: self._accounts(settings, db),
             Credits: Credits,
-            Entitlements: Entitlements,
+            Entitlements: lambda db: Entitlements(db, self._wake),
             Feeds: Feeds,
+            HighFives: lambda db: HighFives(db, self._wake),
+            Flags: lambda _: self._flags,
             Presence: lambda _: presence,
             Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
             Reference: lambda _: self._reference,
+            Standings: Standings,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 

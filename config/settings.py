@@ -57,7 +57,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".data"), description="Embedded stores and the development signing key live here")
 
     database_url: SecretStr = Field(
-        SecretStr(""), description="PostgreSQL for the application's role; empty for `make run`: embedded"
+        SecretStr(""), description="PostgreSQL for the API's role; empty for `make run`: embedded"
+    )
+    worker_database_url: SecretStr = Field(
+        SecretStr(""),
+        description="PostgreSQL for the worker's role, which is not the API's; for worker, audits and `make migrate`",
     )
     database_owner_url: SecretStr = Field(
         SecretStr(""),
@@ -143,6 +147,11 @@ class Settings(BaseSettings):
     trial_days: int = Field(14, ge=0, le=3650, description="Unlimited use of a new account, days")
     welcome_credits: int = Field(100, ge=0, le=1_000_000, description="Credits that a new account is given")
     workout_cost: int = Field(25, ge=0, le=1_000_000, description="Credits that a workout costs after the trial")
+
+    stripe_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signing secrets of the Stripe webhook, comma-separated while one replaces another; empty: none",
+    )
 
     keep_community_days: int = Field(
         90,
@@ -275,6 +284,12 @@ class Settings(BaseSettings):
     def feed_rates(self) -> dict[str, float]:
         """FEED_RATE as a mapping; raises ValueError where a rate is no number."""
         return {name: float(rate) for name, _, rate in (word.rpartition("=") for word in self.feed_rate)}
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """STRIPE_WEBHOOK_SECRET as the secrets that it lists."""
+        given = self.stripe_webhook_secret.get_secret_value().split(",")
+        return tuple(secret.strip() for secret in given if secret.strip())
 
     @property
     def hidden_places(self) -> tuple[str | tuple[float, float, float], ...]:

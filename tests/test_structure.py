@@ -59,6 +59,8 @@ FEATURE_MORE: Final[dict[str, frozenset[str]]] = {
         {"access.py", "mailer.py", "mails.py", "names.py", "passwords.py", "proofs.py"}
         | {"revocations.py", "revoke.lua", "tokens.py"}
     ),
+    "entitlements": frozenset({"facts.py", "signatures.py"}),
+    "flags": frozenset({"provider.py"}),
     "privacy": frozenset({"erasures.py"}),
     "reference": frozenset({"data.py", "data"}),
 }

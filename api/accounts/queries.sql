@@ -7,13 +7,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $7);
 
 -- name: user_by_id
 -- $1 id
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at
+SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, subscribed_until
   FROM users WHERE id = $1;
 
 -- name: user_by_email
 -- $1 email in lower case
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, password_hash
-  FROM users WHERE lower(email) = $1;
+SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, subscribed_until, password_hash
+  FROM user_of_email($1);
 
 -- name: password_hash
 -- $1 id
@@ -45,12 +45,9 @@ DELETE FROM sessions
 INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
 
 -- name: lock_refresh_token
--- $1 hash. The session's row is locked: who rotates or ends it comes one after the other.
-SELECT t.session_id, s.user_id, t.generation, s.generation AS newest, t.expires_at,
-       s.revoked_at IS NOT NULL AS session_ended
-  FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id
- WHERE t.token_hash = $1
-   FOR UPDATE OF s;
+-- $1 hash. The session's row is locked: who rotates or ends it comes one after the other. The transaction is the token's
+-- user's from here on.
+SELECT session_id, user_id, generation, newest, expires_at, session_ended FROM use_refresh_token($1);
 
 -- name: mark_rotated
 -- $1 hash, $2 now
@@ -65,12 +62,8 @@ UPDATE sessions SET generation = $2, expires_at = $3 WHERE id = $1;
 DELETE FROM refresh_tokens WHERE session_id = $1 AND expires_at < $2;
 
 -- name: sessions_ended_since
--- $1 since, $2 how many at most; the newest first. Those of deleted users have no row of their own any more.
-SELECT id FROM (
-  (SELECT id, revoked_at AS at FROM sessions WHERE revoked_at >= $1 ORDER BY revoked_at DESC LIMIT $2)
-  UNION ALL
-  (SELECT id, ended_at FROM ended_sessions WHERE ended_at >= $1 ORDER BY ended_at DESC LIMIT $2)
-) AS ended ORDER BY at DESC LIMIT $2;
+-- $1 since, $2 how many at most; the newest first. By the index sessions_revoked.
+SELECT id FROM sessions_ended_since($1, $2) AS id;
 
 -- name: end_session
 -- $1 id, $2 now, $3 reason. Returns the id where it was still open.

@@ -181,12 +181,13 @@ def _cookie(request: Request, settings: Settings) -> tuple[str, str | None]:
     return name, token if token and len(token) <= _COOKIE_CHARS_MAX else None
 
 
-def _session(request: Request, authenticate: Authenticator) -> UUID | None:
+def _session(request: Request, authenticate: Authenticator) -> tuple[UUID, UUID] | None:
+    """The user and the session of the access token."""
     try:
         access = authenticate(request.headers.get("authorization"))
     except Unauthenticated:
         return None  # whoever wants to go may go
-    return UUID(access.sid) if access else None
+    return (UUID(access.user), UUID(access.sid)) if access else None
 
 
 def _signed_in(request: Request, signed_in: SignedIn, settings: Settings) -> Response:

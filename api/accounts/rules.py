@@ -50,6 +50,13 @@ class User(msgspec.Struct, frozen=True):
     created_at: datetime
     xp: int = 0
     level: int = 1
+    subscribed_until: datetime | None = None
+
+
+def tier_at(user: User, now: datetime) -> str:
+    """The tier by which a token is made: while subscribed `premium`, else what the account was given."""
+    subscribed = user.subscribed_until is not None and user.subscribed_until > now
+    return "premium" if subscribed else user.tier
 
 
 class Registration(msgspec.Struct, frozen=True):

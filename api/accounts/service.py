@@ -77,7 +77,7 @@ class Accounts:
             return await store.user_by_id(tx, user.id)
 
         try:
-            joined = await self._db.write(work, settle=settle)
+            joined = await self._db.of(user.id).write(work, settle=settle)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != store.EMAIL_CONSTRAINT:
                 raise
@@ -111,7 +111,7 @@ class Accounts:
             return await store.add_session(tx, session_id, user.id, token_hash(token), now, self._end(now))
 
         try:
-            displaced = await self._db.write(work, lane=user.id)
+            displaced = await self._db.of(user.id).write(work, lane=user.id)
         except asyncpg.ForeignKeyViolationError:  # the account was deleted meanwhile
             raise _wrong() from None
         metrics.SIGN_INS.labels("signed_in").inc()
@@ -156,8 +156,10 @@ class Accounts:
         metrics.SIGN_INS.labels("refreshed").inc()
         return SignedIn(done.user, self._signer.access_token(done.user, done.session_id, now), new_token)
 
-    async def logout(self, token: str | None, session_id: UUID | None, now: datetime) -> None:
-        """Ends the session of a refresh token or, without one, of an access token. No error where there is none."""
+    async def logout(self, token: str | None, access: tuple[UUID, UUID] | None, now: datetime) -> None:
+        """Ends the session of a refresh token or, without one, of an access token (its user and session). No error
+        where there is none."""
+        user_id, session_id = access or (None, None)
 
         async def work(tx: Transaction) -> UUID | None:
             stored = await store.lock_token(tx, token_hash(token)) if token else None
@@ -169,7 +171,7 @@ class Accounts:
         async def settle(_: Transaction) -> UUID | None:
             return session_id
 
-        ended = await self._db.write(work, settle=settle)
+        ended = await self._db.of(user_id).write(work, settle=settle)
         if ended is not None:
             metrics.SIGN_INS.labels("signed_out").inc()
             log.info("signed_out")

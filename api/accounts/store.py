@@ -180,4 +180,5 @@ def _user(row: Any) -> User:
         created_at=row["created_at"],
         xp=row["xp"],
         level=row["level"],
+        subscribed_until=row["subscribed_until"],
     )

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import CoroutineType
 from typing import Any, Final, TypeGuard
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -94,7 +95,7 @@ class GraphQLEndpoint:
         if viewer is None and roots:  # before anything is done for them
             return _respond(_please_sign_in(roots), request.state.request_id)
         values = variables.read(body.variables)
-        services = Services(self._makers, self._db.for_request(anonymous=viewer is None))
+        services = Services(self._makers, self._db.for_request(UUID(viewer.user) if viewer else None))
         started = time.perf_counter()
         meter = Meter(limits.fields_max(tier))
         try:

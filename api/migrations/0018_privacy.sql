@@ -147,6 +147,17 @@ CREATE TABLE ended_sessions (
   ended_at  timestamptz NOT NULL
 );
 CREATE INDEX ended_sessions_at ON ended_sessions (ended_at);
+
+-- As it was (0013), and with those of deleted users, who have no row of their own any more.
+CREATE OR REPLACE FUNCTION sessions_ended_since(p_since timestamptz, p_most integer) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT id FROM (
+    (SELECT id, revoked_at AS at FROM sessions WHERE revoked_at >= p_since ORDER BY revoked_at DESC LIMIT p_most)
+    UNION ALL
+    (SELECT id, ended_at FROM ended_sessions WHERE ended_at >= p_since ORDER BY ended_at DESC LIMIT p_most)
+  ) AS ended ORDER BY at DESC LIMIT p_most
+$$;
+
 -- ... and users of whom Redis may still know something.
 CREATE TABLE erasures (
   user_id  uuid PRIMARY KEY,

@@ -20,7 +20,6 @@ from config.errors import BadInput
 from config.events.visibility import Visibility
 from config.limits import (
     EXERCISES_PER_WORKOUT_MAX,
-    IDEMPOTENCY_KEY_CHARS_MAX,
     NOTE_CHARS_MAX,
     PERFORMED_AT_FUTURE_S_MAX,
     REPS_PER_SET_MAX,
@@ -173,15 +172,6 @@ def event_data(workout: Workout) -> dict[str, Any]:
 
 
 # --- checking what a client sends
-
-
-def check_key(key: object) -> str:
-    """An idempotency key: 1-200 printable ASCII characters. Raises BadInput."""
-    if not isinstance(key, str) or not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
-        raise BadInput(f"idempotencyKey: between 1 and {IDEMPOTENCY_KEY_CHARS_MAX} characters", "idempotencyKey")
-    if not (key.isascii() and key.isprintable()):
-        raise BadInput("idempotencyKey: printable ASCII characters only", "idempotencyKey")
-    return key
 
 
 def check_input(raw: Mapping[str, Any], exercise_of: Callable[[UUID], Exercise | None], now: datetime) -> Draft:

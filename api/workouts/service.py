@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from api.credits.rules import Balance
+from api.idempotency import check_key
 from api.outbox import Wake
 from api.pages import Page, make_page, page_size
 from api.reference.rules import Exercise, Muscle
@@ -18,7 +19,6 @@ from api.workouts.rules import (
     StoredWorkout,
     Workout,
     check_input,
-    check_key,
     event_data,
     input_hash,
     place_in,

@@ -91,7 +91,7 @@ async def test_an_export_of_5000_workouts_is_whole_and_leaves_the_loop_to_others
 ) -> None:
     """Seen failing with a section that reads the first 200 rows only."""
     await fill(database.superuser_url, users=10, workouts=WORKOUTS + 100, heavy=WORKOUTS)
-    async with ledger(database.url) as made, connection(database.owner_url) as owner:
+    async with ledger(database) as made, connection(database.owner_url) as owner:
         user = await owner.fetchval("SELECT id FROM users WHERE name = 'User 1'")
         watching = asyncio.create_task(watched(gaps))
         data = await exported(made.db, user)
@@ -139,7 +139,7 @@ async def erased_by(db: Use, user: UUID, password_hash: str) -> store.Erased | N
 async def test_an_account_that_ends_while_its_workouts_are_logged_leaves_none_behind(database: Database) -> None:
     """Of each workout: either it was logged before, and is the pseudonym's, or there is no such user. Two deletions at
     once are one. Seen failing with READ COMMITTED for the deletion."""
-    async with ledger(database.url) as one, ledger(database.url) as other, connection(database.owner_url) as owner:
+    async with ledger(database) as one, ledger(database) as other, connection(database.owner_url) as owner:
         for n in range(TOGETHER):
             user = await one.user(credit=1_000, trial_days=n % 2)
             await log(one, user, "first")
@@ -165,7 +165,7 @@ async def log(books: Ledger, user: UUID, key: str) -> bool:
 
 async def test_a_sign_in_beside_a_deletion_leaves_no_session(database: Database) -> None:
     """A session cannot be made for a user who is gone. Seen failing without the foreign key."""
-    async with ledger(database.url) as made, connection(database.owner_url) as owner:
+    async with ledger(database) as made, connection(database.owner_url) as owner:
         user = await made.user()
         await erased_by(made.db, user, "")
         with pytest.raises(asyncpg.ForeignKeyViolationError):
@@ -179,7 +179,7 @@ async def test_redis_is_cleared_of_a_user_until_nothing_comes_any_more(database:
     """While Redis is away it waits; what a relay that was paused brings afterwards goes too, and what others were told.
     Then who it was is forgotten here as well. Seen failing with a single look, and without the channels of others."""
     async with (
-        ledger(database.url) as made,
+        ledger(database) as made,
         connection(database.owner_url) as owner,
         redis.connect(redis_url) as client,
         redis.connect("redis://127.0.0.1:1") as nobody,

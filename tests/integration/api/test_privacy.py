@@ -131,7 +131,7 @@ async def test_the_same_work_is_done_whether_an_address_has_an_account_or_not(
         return await run(*args)
 
     monkeypatch.setattr(passwords, "_run", hashed)
-    async with ledger(database.url) as books:
+    async with ledger(database) as books:
         proofs = Proofs(books.db, Revocations(books.db, client), passwords, Settings())
         known, unknown = f"{await books.user()}@example.org", "nobody@example.org"
         caller = Caller(None, _never)
