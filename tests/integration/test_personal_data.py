@@ -122,7 +122,7 @@ async def exported(db: Use, user: UUID) -> bytes:
     async def work(tx: Transaction) -> Any:
         return await store.export(tx, user)
 
-    found = await db.snapshot(work)
+    found = await db.of(user).snapshot(work)
     return b"" if found is None else written(*found)
 
 
