@@ -72,7 +72,7 @@ BEGIN
 
   -- High fives: how many, and one's own; nothing by which an owner could be found.
   EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
-  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
+  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share, sent_at) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
   -- People: who may see and change what of whom the functions decide.
@@ -89,6 +89,7 @@ BEGIN
   -- Leaderboards and rivals: others' rows are told by functions alone.
   EXECUTE format('GRANT EXECUTE ON FUNCTION leaderboard_page(uuid, text, text, integer, integer),'
                  ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
+  EXECUTE format('GRANT SELECT ON rivals TO %I', app);  -- one's own, to take along
 
   -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
