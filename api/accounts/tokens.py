@@ -15,7 +15,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.accounts.rules import REFRESH_TOKEN_BYTES, User
+from api.accounts.rules import REFRESH_TOKEN_BYTES, User, tier_at
 from config import base64url
 from config.ids import uuid7
 from config.jwks import public_keys
@@ -51,7 +51,7 @@ class Signer:
             "exp": issued + self._settings.access_token_s,
             "email": user.email,
             "roles": list(user.roles),
-            "tier": user.tier,
+            "tier": tier_at(user, now),
             "presence": user.audience,
             "account_created_at": int(user.created_at.timestamp()),
         }
@@ -65,7 +65,7 @@ class Signer:
         return {"keys": keys}
 
 
-def new_refresh_token() -> str:
+def new_token() -> str:
     """An opaque token of 256 random bits."""
     return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import CoroutineType
 from typing import Any, Final, TypeGuard
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -94,17 +95,16 @@ class GraphQLEndpoint:
         if viewer is None and roots:  # before anything is done for them
             return _respond(_please_sign_in(roots), request.state.request_id)
         values = variables.read(body.variables)
-        services = Services(self._makers, self._db.for_request(anonymous=viewer is None))
+        services = Services(self._makers, self._db.for_request(UUID(viewer.user) if viewer else None))
         started = time.perf_counter()
+        meter = Meter(limits.fields_max(tier))
         try:
-            result = await self._execute(
-                prepared, body, values, Context(services, viewer, datetime.now(UTC)), Meter(limits.fields_max(tier))
-            )
+            result = await self._execute(prepared, body, values, Context(services, viewer, datetime.now(UTC)), meter)
         except AnswerTooLarge as refusal:
             result = _too_large(refusal)
         _SECONDS[operation.operation].observe(time.perf_counter() - started)
         response = _respond(result, request.state.request_id)
-        if len(response.body) > GRAPHQL_ANSWER_BYTES_MAX:
+        if len(response.body) - meter.ready > GRAPHQL_ANSWER_BYTES_MAX:
             response = _respond(_too_large(too_many_bytes()), request.state.request_id)
         return response
 

@@ -1,4 +1,4 @@
-"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, who was signed out.
+"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, who was signed out, flags.
 
 Polled from Redis, quickly while something is missing. While Redis is away everything stays as it was last known.
 Revocations come twice: at once over the bus, and by the poll from the set that the API keeps, for what the bus lost.
@@ -19,7 +19,16 @@ from rt.auth.tokens import Keys
 from rt.channels.loader import Loader
 from rt.clients.gateway import Gateway
 from rt.sockets.admission import Visitor
-from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH, TICKET_SECRET_KEY
+from rt.wire.bus import (
+    EPOCH_KEY,
+    EXERCISES_KEY,
+    FLAGS_KEY,
+    JWKS_KEY,
+    REVOKED_KEY,
+    REVOKED_THROUGH,
+    TICKET_SECRET_KEY,
+)
+from rt.wire.flags import FEED_DIGEST, decode_flags
 
 log = structlog.get_logger()
 
@@ -72,9 +81,11 @@ class FactsRefresh:
         pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)  # before the set, which may become whole in between
         pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)
         pipe.get(TICKET_SECRET_KEY)
-        epoch, jwks, exercises, through, revoked, secret = await pipe.execute()
+        pipe.get(FLAGS_KEY)
+        epoch, jwks, exercises, through, revoked, secret, flags = await pipe.execute()
         self._take_epoch(epoch)
         self._take_keys(jwks, waited)
+        self._take_flags(flags or b"")
         if exercises:
             self._gateway.facts.exercises = frozenset(slug.decode() for slug in exercises)
         for member, score in revoked:
@@ -87,6 +98,7 @@ class FactsRefresh:
 
     def on_control(self, payload: bytes) -> None:
         """A message for every gateway; what is not understood is ignored."""
+        self._take_flags(payload)
         for one in of_message(payload, time.time()):
             self._remember(one)
         self.apply_revocations()
@@ -102,6 +114,12 @@ class FactsRefresh:
     def _remember(self, one: Revocation) -> None:
         if self._gateway.facts.revoked.add(one):
             (self._new_sids if one.kind == "sid" else self._new_users).add(one.name)
+
+    def _take_flags(self, payload: bytes) -> None:
+        """What is not told stays as it is."""
+        on = decode_flags(payload)
+        if on is not None and FEED_DIGEST in on:
+            self._gateway.hub.tell_digests(on[FEED_DIGEST])
 
     def _take_epoch(self, epoch: bytes | None) -> None:
         if epoch is None:

@@ -16,7 +16,8 @@ from config.times import iso_z
 from rt.wire.frames import text_frame
 
 # Pub/Sub channels that are no feed.
-CONTROL_CHANNEL: Final = "rt:control"  # to every gateway: {"t": "revoke", "sids": [...]} or {..., "user", "before"}
+CONTROL_CHANNEL: Final = "rt:control"  # to every gateway: {"t": "revoke", "sids": [...]} or {..., "user", "before"};
+# and what rt/wire/flags.py says
 RELAY_WAKE_CHANNEL: Final = "relay:wake"  # to the relay: something was committed (payload empty)
 MAP_CHANNEL: Final = "presence:map"  # changes of tiles, a line each (rt/wire/map.py)
 ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, every ONLINE_EVERY_S
@@ -30,6 +31,8 @@ RENDITIONS_KEY: Final = "feed:renditions"
 JWKS_KEY: Final = "auth:jwks"
 # Set: slugs of known exercises, kept fresh by the API.
 EXERCISES_KEY: Final = "reference:exercises"
+# String: flags as they are for nobody (rt/wire/flags.py), kept fresh by the API.
+FLAGS_KEY: Final = "flags"
 # What the keeper has published: a hash of the map's tiles by `resolution/tile`, and the numbers online and training.
 TILES_KEY: Final = "presence:map:tiles"
 TOTALS_KEY: Final = "presence:totals"

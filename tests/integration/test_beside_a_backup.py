@@ -30,7 +30,7 @@ MONTHS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'activity_events'::
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    async with ledger(database.url) as made:
+    async with ledger(database) as made:
         yield made
 
 
@@ -94,7 +94,7 @@ async def test_no_workout_waits_for_a_month_that_is_made_beside_a_backup(
         await owner.execute(f"DROP TABLE {await owner.fetchval(next_month)}")
         before = await owner.fetchval(MONTHS)
         training = Training(books, await books.user(credit=1_000_000))
-        worker = Fleet(environment(DATABASE_URL=database.url, REDIS_URL=redis_url), tmp_path, roles=("worker",))
+        worker = Fleet(environment(**database.urls, REDIS_URL=redis_url), tmp_path, roles=("worker",))
         async with training.going_on():
             async with reading(database), worker:
                 await training.more(50)
@@ -256,7 +256,7 @@ PARTS_MADE = "SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass('st
 
 
 def settings_of(database: Database) -> Settings:
-    return Settings(database_url=database.url, database_owner_url=database.owner_url)
+    return database.settings
 
 
 def with_files(folder: Path, *texts: str) -> Path:

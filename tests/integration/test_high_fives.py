@@ -15,12 +15,12 @@ from config.errors import ApiError, BadInput, Conflict, NotFound, RateLimited, R
 from config.ids import uuid7
 from config.limits import HIGH_FIVES_PER_HOUR_MAX
 from config.metrics import PG_TRANSACTION_RETRIES
-from config.settings import Settings
 from tests.support.community import OWN, Community, community
 from tests.support.ledger import NOW, connection
 from tests.support.stores import Database
 from worker.books.audit import audit
-from worker.retention import CHORES, drop_all
+from worker.jobs import terms
+from worker.jobs.runner import run_slot
 
 CONFLICTS_MAX = {1: 5, 3: 100}  # by the number of processes, when 200 send at once and ten of them ten times again
 
@@ -29,6 +29,14 @@ CONFLICTS_MAX = {1: 5, 3: 100}  # by the number of processes, when 200 send at o
 async def people(database: Database) -> AsyncIterator[Community]:
     async with community(database) as made:
         yield made
+
+
+async def dropped(people: Community) -> int:
+    """What a round of the job takes."""
+    slot = datetime.now(UTC)
+    await run_slot(people.books.settings, terms.JOBS["drop-high-fives"], slot, "test")
+    found = "SELECT result FROM job_runs WHERE job = 'drop-high-fives' AND slot = $1"
+    return int(await people.owner.fetchval(found, slot))
 
 
 async def send(people: Community, sender: UUID, event: UUID | None, key: str = "k") -> Sent:
@@ -208,12 +216,11 @@ async def test_what_the_community_forgets_takes_its_high_fives_along(people: Com
     _, kept = await people.happens(ann)
     for one in (event, anonymous, kept):
         await send(people, bob, one)
-    drop = dict(CHORES)["high_fives"]
     await people.owner.execute("UPDATE high_five_counts SET numbered_at = numbered_at - interval '1 year'")
     await people.owner.execute("UPDATE stream_positions SET numbered_at = numbered_at - interval '1 year'")
-    assert await drop_all(people.books.db.pool, Settings(), "high_fives", drop) == 0
+    assert await dropped(people) == 0
     await people.owner.execute("DELETE FROM stream_positions WHERE event_id = $1", anonymous)
-    assert await drop_all(people.books.db.pool, Settings(), "high_fives", drop) == 1
+    assert await dropped(people) == 1
     left = [row["rendition_id"] for row in await people.owner.fetch("SELECT rendition_id FROM high_fives ORDER BY 1")]
     assert left == sorted([event, UUID(str(kept))])
     assert await people.owner.fetchval("SELECT count(DISTINCT rendition_id) FROM high_five_counts") == 2

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from tests.integration.test_payments_audit import PAYMENT_DEFECTS
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
 from worker.books.audit import CHECKS, audit
@@ -12,7 +13,7 @@ from worker.books.audit import CHECKS, audit
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    async with ledger(database.url) as made:
+    async with ledger(database) as made:
         yield made
 
 
@@ -169,8 +170,8 @@ DEFECTS = {
 async def test_the_auditor_finds_nothing_in_sound_books(books: Ledger, database: Database) -> None:
     await books.log(await books.user(), "k")
     await books.log(await books.user(credit=0, trial_days=1), "k")
-    async with connection(database.url) as app:
-        assert await audit(app) == []
+    async with connection(database.worker_url) as worker:
+        assert await audit(worker) == []
 
 
 async def test_the_auditor_finds_every_planted_defect(books: Ledger, database: Database) -> None:
@@ -184,7 +185,8 @@ async def test_the_auditor_finds_every_planted_defect(books: Ledger, database: D
             found = {finding.check for finding in await _findings(superuser)}
             await planted.rollback()
             assert found == expected, name
-    assert set(CHECKS) == set().union(*(expected for _, expected in DEFECTS.values()))
+    shown = set().union(*(expected for _, expected in (*DEFECTS.values(), *PAYMENT_DEFECTS.values())))
+    assert set(CHECKS) == shown
 
 
 async def _findings(superuser: asyncpg.Connection) -> list[asyncpg.Record]:

@@ -66,9 +66,7 @@ async def cluster(database: Database, redis_url: str, tmp_path: Path) -> AsyncIt
     assert address.port
     proxy = Proxy(address.hostname, address.port)
     async with proxy.running():
-        stores = environment(
-            DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=proxy.url(redis_url)
-        )
+        stores = environment(**database.urls, REDIS_URL=proxy.url(redis_url))
         settings = {"RT_PROCESSES": "1", "TICKET_SECRET": "x" * 32}
         fleet = Fleet(stores, tmp_path, roles=("rt", "api", "worker"), settings=settings)
         second = Service("rt", fleet.env | {"RT_PORT": str(free_port())}, tmp_path / "second")
@@ -124,7 +122,7 @@ async def test_signing_out_reaches_every_gateway_whatever_happens_to_redis(
     # Whatever ends a session in PostgreSQL: a password change, an administrator.
     async with socket(second) as talk:
         await talk.ask("connect", token=eve.token)
-        connection = await asyncpg.connect(database.url)
+        connection = await asyncpg.connect(database.superuser_url)
         ended = "UPDATE sessions SET revoked_at = now(), revoked_reason = 'password' WHERE user_id = $1"
         await connection.execute(ended, uuid.UUID(eve.id))
         await connection.close()

@@ -112,5 +112,5 @@ class Community:
 @asynccontextmanager
 async def community(database: Database, **settings: Any) -> AsyncIterator[Community]:
     """A community of nobody yet."""
-    async with ledger(database.url, **settings) as books, connection(database.owner_url) as owner:
+    async with ledger(database, **settings) as books, connection(database.owner_url) as owner:
         yield Community(books, owner, RelayStore(books.db.pool), await lead(books.db.pool))

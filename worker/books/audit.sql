@@ -64,6 +64,67 @@ SELECT t.id::text AS subject, format('workout %s', t.workout_id) AS detail
  WHERE t.workout_id IS NOT NULL AND w.id IS NULL
  LIMIT $1;
 
+-- name: wrong_claim
+-- What was booked of a source is what its transactions moved; what is owed, or has no room, only beside a balance that is
+-- at its end.
+SELECT c.source AS subject,
+       format('%s wanted %s, booked %s in %s steps, in the books %s in %s', c.reason, c.wanted, c.booked, c.steps,
+              coalesce(sum(e.amount), 0), count(e.amount)) AS detail
+  FROM credit_claims AS c
+  LEFT JOIN ledger_transactions AS t ON t.source = c.source AND t.reason = c.reason AND t.account_id = c.account_id
+  LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id AND e.account_id = c.account_id
+  LEFT JOIN credit_balances AS b ON b.account_id = c.account_id
+ GROUP BY c.account_id, c.reason, c.source, b.credits
+HAVING coalesce(sum(e.amount), 0) <> c.booked OR count(e.amount) <> c.steps
+    OR (c.wanted < c.booked AND b.credits > 0) OR (c.wanted > c.booked AND b.credits < 2147483647)
+ LIMIT $1;
+
+-- name: movement_without_claim
+SELECT t.id::text AS subject, format('%s of %s', t.reason, t.source) AS detail
+  FROM ledger_transactions AS t
+  LEFT JOIN credit_claims AS c ON c.account_id = t.account_id AND c.reason = t.reason AND c.source = t.source
+ WHERE (t.source IS NOT NULL AND c.source IS NULL)
+    OR (t.reason IN ('purchase', 'refund', 'grant')) <> (t.source IS NOT NULL)
+ LIMIT $1;
+
+-- name: wrong_purchase
+-- A paid session wants its credits for one account, and back the part that was refunded.
+SELECT coalesce(p.session, c.source) AS subject,
+       format('%s for %s, %s of it back; claimed %s', p.credits, p.account_id, p.back, c.wants) AS detail
+  FROM (SELECT b.session, b.account_id, b.credits,
+               least(coalesce(sum(b.credits * r.refunded / r.amount), 0), b.credits)::bigint AS back
+          FROM purchases AS b LEFT JOIN payment_refunds AS r ON r.payment = b.payment
+         GROUP BY b.session) AS p
+  FULL JOIN (SELECT source, string_agg(format('%s %s for %s', reason, wanted, account_id), ', ') AS wants,
+                    sum(wanted) FILTER (WHERE reason = 'purchase')::bigint AS bought,
+                    sum(wanted) FILTER (WHERE reason = 'refund')::bigint AS back,
+                    array_agg(DISTINCT account_id) FILTER (WHERE wanted <> 0) AS accounts
+               FROM credit_claims WHERE reason <> 'grant' GROUP BY source) AS c
+    ON c.source = p.session
+ WHERE p.session IS NULL OR c.source IS NULL OR c.bought <> p.credits OR c.back <> -p.back
+    OR c.accounts <> ARRAY[p.account_id]
+ LIMIT $1;
+
+-- name: wrong_grant
+-- A grant wants what the action of an admin says, for the same account.
+SELECT coalesce(c.source, a.id::text) AS subject,
+       format('claimed %s, granted %s', c.wanted, a.arguments ->> 'credits') AS detail
+  FROM (SELECT * FROM credit_claims WHERE reason = 'grant') AS c
+  FULL JOIN (SELECT id, account_id, arguments FROM admin_actions WHERE action = 'grant') AS a ON a.id::text = c.source
+ WHERE a.id IS NULL OR c.source IS NULL OR a.account_id <> c.account_id OR (a.arguments ->> 'credits')::bigint <> c.wanted
+ LIMIT $1;
+
+-- name: wrong_subscription
+-- A person is subscribed until what their subscriptions say; who never had one may be so by hand.
+SELECT u.id::text AS subject, format('until %s, by subscriptions %s', u.subscribed_until, s.until) AS detail
+  FROM users AS u
+  JOIN (SELECT coalesce(x.account_id, c.account_id) AS account_id,
+               max(CASE WHEN x.extends THEN greatest(x.until, x.paid_until) ELSE x.until END) AS until
+          FROM subscriptions AS x LEFT JOIN payment_customers AS c ON c.customer = x.customer GROUP BY 1) AS s
+    ON s.account_id = u.account_id
+ WHERE s.until IS DISTINCT FROM u.subscribed_until
+ LIMIT $1;
+
 -- name: workout_in_parts
 SELECT w.id::text AS subject, 'no exercise or no muscle' AS detail
   FROM workouts AS w

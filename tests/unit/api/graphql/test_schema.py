@@ -13,7 +13,8 @@ from api.graphql.schema import Feature, build
 CONTRACT = {
     "Query": "me exercises muscles equipment workout myWorkouts communityFeed dashboard creditBalance creditLedger "
     "entitlements presenceStats presenceMap nowTraining",
-    "Mutation": "logWorkout",
+    "Mutation": "logWorkout exportMyData deleteMyAccount",
+    "DataExport": "createdAt data",
     "LogWorkoutPayload": "workout charged existing balance",
     "Workout": "id performedAt note totalTu muscles exercises",
     "MuscleActivation": "muscle trainingUnits",
