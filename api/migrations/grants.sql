@@ -60,7 +60,7 @@ BEGIN
 
   -- High fives: how many, and one's own; nothing by which an owner could be found.
   EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
-  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
+  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share, sent_at) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
   -- Leaderboards and rivals: others' rows are told by functions alone.

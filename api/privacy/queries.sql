@@ -106,6 +106,14 @@ SELECT row_to_json(p)::text AS json
  WHERE u.id = $1 AND u.account_id = $2
  ORDER BY z.since;
 
+-- name: high_fives
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN high_fives AS h ON h.sender_id = u.id
+ CROSS JOIN LATERAL (SELECT h.rendition_id AS event_id, h.sent_at) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY h.sent_at;
+
 -- name: erase_user
 -- $1 user, $2 the hash that was verified, $3 now. The pseudonym and the sessions that ended; null = there is no such user.
 SELECT account, ended FROM erase_user($1, $2, $3);

@@ -135,6 +135,13 @@ class TimeZone(msgspec.Struct, forbid_unknown_fields=True):
     time_zone: str
 
 
+class HighFive(msgspec.Struct, forbid_unknown_fields=True):
+    """One that was sent, for the event that has this id where it was read."""
+
+    event_id: UUID
+    sent_at: datetime
+
+
 class Export(msgspec.Struct, forbid_unknown_fields=True):
     """`data`, whole."""
 
@@ -150,6 +157,7 @@ class Export(msgspec.Struct, forbid_unknown_fields=True):
     progress: list[Progress]
     training_days: list[TrainingDay]
     time_zones: list[TimeZone]
+    high_fives: list[HighFive]
 
 
 # Those that are lists, in their order.
