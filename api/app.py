@@ -22,6 +22,12 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.challenges import schema as challenges_schema
+from api.challenges.service import Challenges
+from api.channels import schema as channels_schema
+from api.channels.service import Channels
+from api.community import schema as community_schema
+from api.community.service import Community, Presences
 from api.credits import schema as credits_schema
 from api.credits.service import Credits
 from api.entitlements import routes as entitlements_routes
@@ -43,6 +49,8 @@ from api.presence.service import Presence
 from api.privacy import schema as privacy_schema
 from api.privacy.erasures import Erasures
 from api.privacy.service import Privacy, Room
+from api.progress import schema as progress_schema
+from api.progress.service import Progress, TimeZones
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
@@ -72,8 +80,12 @@ FEATURES: Final = (
     reference_schema.FEATURE,
     credits_schema.FEATURE,
     entitlements_schema.FEATURE,
+    progress_schema.FEATURE,
+    challenges_schema.FEATURE,
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
+    community_schema.FEATURE,
+    channels_schema.FEATURE,
     highfives_schema.FEATURE,
     presence_schema.FEATURE,
     flags_schema.FEATURE,
@@ -145,10 +157,12 @@ class Api:
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
-        presence = Presence(self._redis, self._reference)
-        room = Room()
+        presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
         return {
             Accounts: lambda db: self._accounts(settings, db),
+            Challenges: lambda db: Challenges(db, self._reference, self._wake),
+            Channels: lambda db: Channels(db, self._signer),
+            Community: lambda db: self._community(settings, db),
             Credits: Credits,
             Entitlements: lambda db: Entitlements(db, self._wake),
             Feeds: Feeds,
@@ -156,6 +170,7 @@ class Api:
             Flags: lambda _: self._flags,
             Presence: lambda _: presence,
             Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
+            Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
             Standings: Standings,
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
@@ -163,6 +178,10 @@ class Api:
 
     def _accounts(self, settings: Settings, db: Database) -> Accounts:
         return Accounts(db, self._revocations, self._signer, self._passwords, settings)
+
+    def _community(self, settings: Settings, db: Database) -> Community:
+        presences = Presences(self._redis, settings.presence_partitions)
+        return Community(db, presences, self._revocations, self._wake)
 
     async def _keep_reference(self) -> None:
         while True:

@@ -62,7 +62,7 @@ FEATURE_MORE: Final[dict[str, frozenset[str]]] = {
     "entitlements": frozenset({"facts.py", "signatures.py"}),
     "flags": frozenset({"provider.py"}),
     "privacy": frozenset({"erasures.py"}),
-    "reference": frozenset({"data.py", "data"}),
+    "reference": frozenset({"data.py", "data", "goals.py"}),
 }
 LOADS_QUERIES: Final = re.compile(r"^_[A-Z]+: Final = load_queries\(__file__(?:, \"\w+\.sql\")?\)$")
 NAMES_QUERY: Final = re.compile(r"^(_[A-Z0-9_]+): Final = _[A-Z]+\[\"(\w+)\"\]$")

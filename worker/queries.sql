@@ -270,6 +270,17 @@ WITH gone AS (
 )
 SELECT nullif(count(*), 0) FROM gone;
 
+-- name: drop_ended_reads
+-- $1 seconds since they were written, $2 most rows: no channel token is left that they void.
+WITH gone AS (
+  DELETE FROM ended_reads WHERE (owner_id, reader_id) IN (
+    SELECT owner_id, reader_id FROM ended_reads WHERE ended_at < clock_timestamp() - make_interval(secs => $1)
+     ORDER BY ended_at LIMIT $2)
+    AND ended_at < clock_timestamp() - make_interval(secs => $1)  -- also where it was written again meanwhile
+  RETURNING owner_id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
 -- name: oldest_kept
 -- Seconds since the oldest event was recorded, the oldest position of the community was made, and the oldest session was
 -- over; null where there is none.

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from config.db.database import Transaction
 from config.db.queries import load_queries
-from config.limits import FEED_STREAM_EVENTS
+from config.limits import ENDED_KEPT_S, FEED_STREAM_EVENTS, REVOCATION_LATE_S
 from config.settings import Settings
 from worker import metrics
 from worker.books.audit import BEGINNING, lowest_id
@@ -31,6 +31,7 @@ _DROP_ENDED_SESSIONS_OF_NOBODY: Final = _QUERIES["drop_ended_sessions_of_nobody"
 _DROP_PROOFS: Final = _QUERIES["drop_proofs"]
 _DROP_JOB_RUNS: Final = _QUERIES["drop_job_runs"]
 _DROP_SNAPSHOTS: Final = _QUERIES["drop_snapshots"]
+_DROP_ENDED_READS: Final = _QUERIES["drop_ended_reads"]
 _OLDEST_KEPT: Final = _QUERIES["oldest_kept"]
 
 # Drops one batch in the transaction at hand: how many rows, or None where nothing is over its term.
@@ -104,6 +105,11 @@ async def _snapshots(tx: Transaction, _: Settings) -> int | None:
     return dropped
 
 
+async def _ended_reads(tx: Transaction, _: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_ENDED_READS, ENDED_KEPT_S + REVOCATION_LATE_S * 2, RETENTION_ROWS)
+    return dropped
+
+
 CHORES: Final = (
     ("activity_events", _events),
     ("stream_positions", _streams),
@@ -114,4 +120,5 @@ CHORES: Final = (
     ("proofs", _proofs),
     ("job_runs", _job_runs),
     ("leaderboard_snapshots", _snapshots),
+    ("ended_reads", _ended_reads),
 )

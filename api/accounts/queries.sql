@@ -7,12 +7,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $7);
 
 -- name: user_by_id
 -- $1 id
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, subscribed_until
-  FROM users WHERE id = $1;
+SELECT u.id, u.account_id, u.email, u.name, u.roles, u.tier, u.audience, u.time_zone, u.archetype_id, u.created_at,
+       u.subscribed_until, coalesce(p.xp, 0) AS xp, coalesce(p.level, 1) AS level
+  FROM users AS u LEFT JOIN progress AS p ON p.user_id = u.id WHERE u.id = $1;
 
 -- name: user_by_email
--- $1 email in lower case
-SELECT id, account_id, email, name, roles, tier, audience, xp, level, created_at, subscribed_until, password_hash
+-- $1 email in lower case. Whoever signs in is nobody yet: what they have reached is not asked for.
+SELECT id, account_id, email, name, roles, tier, audience, time_zone, archetype_id, created_at, subscribed_until,
+       0 AS xp, 1 AS level, password_hash
   FROM user_of_email($1);
 
 -- name: password_hash
@@ -64,6 +66,14 @@ DELETE FROM refresh_tokens WHERE session_id = $1 AND expires_at < $2;
 -- name: sessions_ended_since
 -- $1 since, $2 how many at most; the newest first. By the index sessions_revoked.
 SELECT id FROM sessions_ended_since($1, $2) AS id;
+
+-- name: audiences_since
+-- $1 since, $2 how many at most; the newest first.
+SELECT user_id, audience, at FROM audiences_since($1, $2);
+
+-- name: reading_ended_since
+-- $1 since, $2 how many at most; the newest first.
+SELECT owner_id, reader_id, void_before FROM reading_ended_since($1, $2);
 
 -- name: end_session
 -- $1 id, $2 now, $3 reason. Returns the id where it was still open.

@@ -25,6 +25,8 @@ from config.limits import (
     PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN,
 )
+from rt.auth.revoked import EVERYBODY, Revocation
+from rt.wire.channels import profile_channel
 
 REFRESH_TOKEN_BYTES: Final = 32
 COOKIE: Final = "refresh_token"
@@ -48,6 +50,8 @@ class User(msgspec.Struct, frozen=True):
     tier: str
     audience: str
     created_at: datetime
+    time_zone: str = "UTC"
+    archetype_id: UUID | None = None
     xp: int = 0
     level: int = 1
     subscribed_until: datetime | None = None
@@ -104,6 +108,18 @@ def successor(token: str, secret: bytes) -> str:
     (two tabs, a repeated request): all of them hold the one living token, and the chain never forks.
     """
     return base64url.encode(hmac.digest(secret, token.encode(), "sha256"))
+
+
+def reading_ended(owner: UUID, reader: UUID, void_before: int) -> Revocation:
+    """Channel tokens for a profile that were given out up to `void_before` (unix s) are void: those of a reader or,
+    where that is the owner, of everybody else."""
+    who = EVERYBODY if reader == owner else str(reader)
+    return Revocation("channel", f"{profile_channel(str(owner)).wire} {who}", float(void_before))
+
+
+def audience_chosen(user: UUID, audience: str, at: datetime) -> Revocation:
+    """A user has chosen who may know of their presence."""
+    return Revocation("audience", f"{user} {audience}", at.timestamp())
 
 
 def registration(email: str, password: str, name: str) -> Registration:

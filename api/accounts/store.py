@@ -5,10 +5,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.accounts.mails import Waiting
-from api.accounts.rules import RefreshToken, User
+from api.accounts.rules import RefreshToken, User, audience_chosen, reading_ended
 from config.db.database import Database, Transaction
 from config.db.queries import load_queries
 from config.limits import (
+    CHANNELS_ENDED_MAX,
     MAIL_TRIES,
     MAILS_WAITING_MAX,
     PROOF_S,
@@ -18,6 +19,7 @@ from config.limits import (
     SESSIONS_ENDED_PER_USER_MAX,
     SESSIONS_PER_USER_MAX,
 )
+from rt.auth.revoked import Revocation
 
 EMAIL_CONSTRAINT: Final = "users_email"
 
@@ -37,6 +39,8 @@ _REISSUE_NEWEST: Final = _QUERIES["reissue_newest"]
 _ADVANCE_SESSION: Final = _QUERIES["advance_session"]
 _DROP_EXPIRED_TOKENS: Final = _QUERIES["drop_expired_tokens"]
 _END_SESSION: Final = _QUERIES["end_session"]
+_AUDIENCES_SINCE: Final = _QUERIES["audiences_since"]
+_READING_ENDED_SINCE: Final = _QUERIES["reading_ended_since"]
 _SESSIONS_ENDED_SINCE: Final = _QUERIES["sessions_ended_since"]
 _ASK_PROOF: Final = _QUERIES["ask_proof"]
 _CLAIM_MAIL: Final = _QUERIES["claim_mail"]
@@ -168,6 +172,18 @@ async def prove_reset(tx: Transaction, token_hash: bytes, password_hash: str, no
     return ended
 
 
+async def audiences_since(db: Database, since: datetime) -> list[Revocation]:
+    """Audiences that were chosen at `since` or later, the newest of each user."""
+    rows = await db.fetch(_AUDIENCES_SINCE, since, REVOCATIONS_MAX)
+    return [audience_chosen(row["user_id"], row["audience"], row["at"]) for row in rows]
+
+
+async def reading_ended_since(db: Database, since: datetime) -> list[Revocation]:
+    """What somebody, or everybody, was kept from reading at `since` or later."""
+    rows = await db.fetch(_READING_ENDED_SINCE, since, CHANNELS_ENDED_MAX)
+    return [reading_ended(row["owner_id"], row["reader_id"], row["void_before"]) for row in rows]
+
+
 def _user(row: Any) -> User:
     return User(
         id=row["id"],
@@ -178,6 +194,8 @@ def _user(row: Any) -> User:
         tier=row["tier"],
         audience=row["audience"],
         created_at=row["created_at"],
+        time_zone=row["time_zone"],
+        archetype_id=row["archetype_id"],
         xp=row["xp"],
         level=row["level"],
         subscribed_until=row["subscribed_until"],

@@ -19,8 +19,8 @@ BEGIN
     EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM %I', role);
     EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role);
     -- Written by migrations alone.
-    EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles TO %I',
-                   role);
+    EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles,'
+                   ' archetypes, achievements, challenges TO %I', role);
   END LOOP;
 
   -- --- The API.
@@ -47,6 +47,16 @@ BEGIN
                  ' timestamptz, boolean),'
                  ' take_invoice(text, text, timestamptz, timestamptz, text, timestamptz) TO %I', app);
 
+  -- What is earned: read here, written by the functions that earn it.
+  EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
+                 ' user_challenges, earned_achievements TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION'
+                 ' earn(uuid, uuid, timestamptz, timestamptz, date, double precision, uuid[], double precision[], date,'
+                 ' uuid[], double precision[], double precision[], integer[], double precision[], double precision[]),'
+                 ' set_time_zone(uuid, text, timestamptz, integer, uuid),'
+                 ' join_challenge(uuid, timestamptz, uuid, date, double precision, double precision, integer, uuid)'
+                 ' TO %I', app);
+
   -- Added to, never changed.
   EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
 
@@ -63,6 +73,17 @@ BEGIN
   EXECUTE format('GRANT SELECT (rendition_id, sender_id, share, sent_at) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
+  -- People: who may see and change what of whom the functions decide.
+  EXECUTE format('GRANT EXECUTE ON FUNCTION profiles_of(uuid, uuid[], timestamptz),'
+                 ' people_of(uuid, uuid, text, timestamptz, uuid, integer, timestamptz),'
+                 ' people_named(uuid, text, text, uuid, integer, timestamptz), channels_open_to(uuid, uuid[]),'
+                 ' profile_feed(uuid, uuid, bigint, integer), following_feed(uuid, uuid, integer),'
+                 ' follow_user(uuid, uuid, integer, integer, timestamptz, uuid),'
+                 ' unfollow_user(uuid, uuid, timestamptz), answer_follow(uuid, uuid, boolean, timestamptz),'
+                 ' block_user(uuid, uuid, integer, timestamptz), unblock_user(uuid, uuid, timestamptz),'
+                 ' set_audience(uuid, text, timestamptz), forget_people(uuid, timestamptz, integer),'
+                 ' reading_ended_since(timestamptz, integer), audiences_since(timestamptz, integer) TO %I', app);
+
   -- Leaderboards and rivals: others' rows are told by functions alone.
   EXECUTE format('GRANT EXECUTE ON FUNCTION leaderboard_page(uuid, text, text, integer, integer),'
                  ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
@@ -70,7 +91,7 @@ BEGIN
   -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
   EXECUTE format('GRANT SELECT ON personal_data, erasures TO %I', app);
-  EXECUTE format('GRANT SELECT ON follows, blocks, progress, training_days, user_time_zones TO %I', app);
+  EXECUTE format('GRANT SELECT ON follows, blocks TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION prove_reset(bytea, text, timestamptz), erase_user(uuid, text, timestamptz),'
                  ' prove_join(bytea, uuid, uuid, uuid, bigint, timestamptz, timestamptz),'
                  ' ask_proof(uuid, text, text, text, text, timestamptz, timestamptz, timestamptz, integer, integer),'
@@ -98,13 +119,17 @@ BEGIN
   EXECUTE format('GRANT SELECT, DELETE, UPDATE (revoked_at) ON sessions TO %I', worker);
   EXECUTE format('GRANT SELECT, DELETE ON ended_sessions TO %I', worker);
   EXECUTE format('GRANT SELECT (id, expires_at), DELETE, UPDATE (tries) ON proofs TO %I', worker);
+  EXECUTE format('GRANT SELECT, DELETE ON ended_reads TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
                  ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', worker);
 
   -- The jobs.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON job_runs, leaderboard_snapshots TO %I', worker);
-  EXECUTE format('GRANT SELECT ON progress, training_days, rivals, leaderboard TO %I', worker);
+  EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
+                 ' user_challenges, earned_achievements, rivals, leaderboard TO %I', worker);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION assign_daily_challenges(timestamptz, timestamptz, uuid, integer) TO %I',
+                 worker);
   EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', worker);
   EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards() TO %I', worker);

@@ -106,6 +106,14 @@ class Hub:
             self.end_asks(topic, reader)
             self.release(topic)
 
+    def readers_of(self, wire: str) -> list[Reader]:
+        """Everybody who hears the channel, or waits to."""
+        topic = self.topics.get(wire)
+        if topic is None:
+            return []
+        recovering = (join.reader for join in topic.asks.recovering())
+        return list(dict.fromkeys((*topic.out.readers, *topic.asks.readers, *recovering)))
+
     def end_asks(self, topic: Topic, reader: Reader) -> list[Ask]:
         """Nothing of this reader is answered any more; what stood in its line."""
         self.recoveries.leave(topic, reader)

@@ -13,6 +13,9 @@ from api.privacy.rules import SECTIONS
 from config.ids import uuid7
 from config.limits import (
     AUDIT_WINDOWS_RECOUNTED,
+    BLOCKS_MAX,
+    CHANNELS_ENDED_MAX,
+    ENDED_KEPT_S,
     FEED_LIST_EVENTS,
     FEED_STREAM_EVENTS,
     FEED_STREAM_EVENTS_MAX,
@@ -48,8 +51,19 @@ MORE: Final = {
     "api/admin.sql: grant_credits": 1_600,  # and so do these two
     "api/entitlements/queries.sql: take_checkout": 1_000,
     "worker/books/audit_window.sql: wrong_purchase": 1_000,  # some ten for each of the window's sessions
+    "api/workouts/queries.sql: log_workout": 1_000,  # ... and so does that of these
+    "api/challenges/queries.sql: join": 600,
+    "api/challenges/queries.sql: workouts_of_week": 1_000,  # with the parts of each workout of a week, here 95
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
     "api/accounts/queries.sql: displace_sessions": 2_500,  # ends 92 sessions, each in four indexes
+    "api/channels/queries.sql: open_to": 2_000,  # a dozen looks for each of 100 owners: who they are to the viewer
+    "api/community/queries.sql: profiles": 1_500,  # the same of 101 people, ...
+    "api/community/queries.sql: people": 2_000,
+    "api/community/queries.sql: named": 2_500,
+    "api/community/queries.sql: follow": 800,  # the catalog, by the functions' first call in a session
+    "api/feed/queries.sql: profile_page": 800,
+    "api/feed/queries.sql: following_page": 5_000,  # 3.3 for each of a thousand who are followed
+    "worker/queries.sql: drop_ended_reads": 2_500,  # RETENTION_ROWS of them
     "worker/books/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
     "worker/books/audit_window.sql: unknown_outbox_row": 2_000,  # the outbox whole
     "worker/books/audit_window.sql: feed_with_holes": 1_500,  # what came since the window, here four days
@@ -126,11 +140,13 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
     return {
         **_accounts(heavy, session, token),
         **_reference(),
+        **_people(heavy, await app.fetch("SELECT id, name FROM users WHERE id <> $1 ORDER BY id", heavy)),
         **_audit(),
         **_privacy(heavy, account, other),
         **_jobs(heavy),
         **_standings(heavy, other),
         **_relay(channels, namespaces),
+        **_earning(heavy),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
         "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],
@@ -188,6 +204,8 @@ def _accounts(user: UUID, session: UUID, token: bytes) -> dict[str, list[tuple[A
         file + "drop_expired_tokens": [(session, NOW)],
         file + "sessions_ended_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(days=2), REVOCATIONS_MAX)],
         file + "end_session": [(session, NOW, "logout")],
+        file + "audiences_since": [(NOW, REVOCATIONS_MAX), (NOW - timedelta(minutes=3), REVOCATIONS_MAX)],
+        file + "reading_ended_since": [(NOW, CHANNELS_ENDED_MAX), (NOW - timedelta(minutes=3), CHANNELS_ENDED_MAX)],
         file + "password_hash": [(user,), (uuid7(),)],
         file + "ask_proof": [
             (uuid7(), "join", "new@example.org", "Ann", "", NOW, LATER, NOW - HOUR, 3, 1_000),
@@ -246,6 +264,41 @@ def _admin(user: UUID, account: UUID) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
+def _people(heavy: UUID, others: list[Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """A user with a thousand followers, who follows as many; and one with none."""
+    file = "api/community/queries.sql: "
+    ids = [row["id"] for row in others]
+    other = next(row["id"] for row in others if row["name"] == "User 55")
+    far = NOW - timedelta(days=1)
+    return {
+        file + "profiles": [(None, [heavy], NOW), (heavy, ids[: PAGE_MAX + 1], NOW), (uuid7(), [heavy], NOW)],
+        file + "people": [
+            (heavy, heavy, what, at, ids[500] if at else None, PAGE_MAX + 1, NOW)
+            for what in ("followers", "following", "requests")
+            for at in (None, far)
+        ],
+        file + "named": [
+            (heavy, text, tail, ids[0] if tail else None, PAGE_MAX + 1, NOW)
+            for text, tail in (("user", None), ("u", "user 5"), ("nobody", None), ("9", None))
+        ],
+        file + "follow": [(heavy, other, 5_000, 500, NOW, uuid7()), (other, ids[7], 5_000, 500, NOW, uuid7())],
+        file + "unfollow": [(heavy, other, NOW), (other, heavy, NOW)],
+        file + "answer": [(heavy, other, accept, NOW) for accept in (True, False)],
+        file + "block": [(heavy, other, BLOCKS_MAX, NOW)],
+        file + "unblock": [(other, ids[9], NOW)],
+        file + "set_audience": [(heavy, "nobody", NOW), (heavy, "everyone", NOW)],
+        "api/channels/queries.sql: open_to": [(heavy, ids[:PAGE_MAX]), (other, ids[:PAGE_MAX])],
+        "api/feed/queries.sql: profile_page": [
+            (viewer, heavy, at, PAGE_MAX + 1) for viewer in (heavy, ids[3]) for at in (None, 2_500, 10)
+        ],
+        "api/feed/queries.sql: following_page": [
+            (viewer, before, PAGE_MAX + 1)
+            for viewer in (heavy, other, uuid7())
+            for before in (None, lowest_id(NOW - timedelta(days=200)), lowest_id(NOW - timedelta(days=4_000)))
+        ],
+    }
+
+
 def _reference() -> dict[str, list[tuple[Any, ...]]]:
     """Tables of some hundred rows."""
     file = "api/reference/queries.sql: "
@@ -256,7 +309,15 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
         file + "upsert_exercises": [(nothing,) * 4],
         file + "upsert_activations": [(nothing,) * 3],
         file + "delete_other_activations": [(nothing,) * 2],
-        **{file + f"all_{name}": [()] for name in ("muscles", "equipment", "exercises", "activations")},
+        file + "upsert_archetypes": [(nothing,) * 6],
+        file + "upsert_achievements": [(nothing,) * 6],
+        file + "upsert_challenges": [(nothing,) * 10],
+        file + "retire_challenges": [([uuid7()],)],
+        file + "give_achievements": [()],
+        **{
+            file + f"all_{name}": [()]
+            for name in ("muscles", "equipment", "exercises", "activations", "archetypes", "achievements", "challenges")
+        },
     }
 
 
@@ -300,7 +361,25 @@ def _workout(user: UUID) -> tuple[Any, ...]:
         [uuid7()],
         [1.0],
         "{}",
+        *([uuid7()], [60.0], NOW.date(), [uuid7() for _ in range(12)], [1.0] * 12, [5.0] * 12, [10] * 12, [1.0], [1.0]),
     )
+
+
+def _earning(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """Of a user with a workout on each day of a year."""
+    progress, challenges = "api/progress/queries.sql: ", "api/challenges/queries.sql: "
+    monday = NOW.date() - timedelta(days=NOW.weekday() + 7)
+    return {
+        progress + "streak": [(user, NOW), (uuid7(), NOW)],
+        progress + "achievements": [(user,)],
+        progress + "time_zones": [()],
+        progress + "set_time_zone": [(user, "Asia/Tokyo", NOW, 10, uuid7())],
+        progress + "set_archetype": [(user, uuid7(), NOW)],
+        challenges + "board": [(user, NOW)],
+        challenges + "lock_user": [(user, NOW)],
+        challenges + "workouts_of_week": [(user, monday, 1_000)],
+        challenges + "join": [(user, NOW, uuid7(), monday, 1.0, 5.0, 10, uuid7())],
+    }
 
 
 def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[Any, ...]]]:
@@ -397,6 +476,7 @@ def _retention(file: str) -> dict[str, list[tuple[Any, ...]]]:
         file + "drop_proofs": [(RETENTION_ROWS,)],
         file + "drop_job_runs": [(30, RETENTION_ROWS)],
         file + "drop_snapshots": [(400, RETENTION_ROWS)],
+        file + "drop_ended_reads": [(float(ENDED_KEPT_S), RETENTION_ROWS)],
         file + "oldest_kept": [()],
     }
 

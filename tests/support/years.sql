@@ -14,6 +14,23 @@ INSERT INTO leases (name, holder, term, until) VALUES ('relay', 'me', 1, now() +
 INSERT INTO sessions (id, user_id, created_at, expires_at)
 SELECT gen_random_uuid(), (SELECT id FROM users WHERE name = 'User 1'), now(), now() + interval '7 days'
   FROM generate_series(1, 99);
+INSERT INTO follows (follower_id, followee_id, state, since)
+SELECT a.id, b.id, CASE WHEN b.name LIKE '%7' THEN 'requested' ELSE 'following' END, now() - interval '1 day'
+  FROM users AS a, users AS b WHERE a.id <> b.id AND (a.name = 'User 1' OR b.name = 'User 1' OR a.name LIKE '%99');
+INSERT INTO follow_counts (user_id, followers, following, requested)
+SELECT u.id, (SELECT count(*) FROM follows WHERE followee_id = u.id AND state = 'following'),
+       (SELECT count(*) FROM follows WHERE follower_id = u.id AND state = 'following'),
+       (SELECT count(*) FROM follows WHERE follower_id = u.id AND state = 'requested')
+  FROM users AS u;
+INSERT INTO blocks (blocker_id, blocked_id, since)
+SELECT a.id, b.id, now() FROM users AS a, users AS b WHERE a.id <> b.id AND a.name LIKE '%5' AND b.name LIKE '%55';
+INSERT INTO follow_notices (follower_id, owner_id, type, told_at)
+SELECT follower_id, followee_id, 'followed', now() - interval '1 day' FROM follows;
+INSERT INTO ended_reads (owner_id, reader_id, void_before, ended_at)
+SELECT (SELECT id FROM users WHERE name = 'User 1'), gen_random_uuid(), 1700000000 + n, now() - n * interval '1 second'
+  FROM generate_series(0, 20000) AS n;
+UPDATE users SET audience_at = now() - interval '1 day' WHERE name LIKE '%3';
+ANALYZE follows, follow_counts, blocks, follow_notices, ended_reads, users, name_tails;
 -- High fives: a hundred for each of the newest of the community's and of somebody's, 20,000 for one, a year of a sender.
 INSERT INTO high_fives (rendition_id, sender_id, notice_id, share, sent_at)
 SELECT e.event_id, gen_random_uuid(), gen_random_uuid(), 0, now() FROM (
