@@ -55,7 +55,8 @@ class World:
     async def reached(self, user: UUID, **columns: Any) -> None:
         await self.owner.execute(
             "INSERT INTO progress (user_id, xp, volume, streak_days, streak_last, updated_at)"
-            " VALUES ($1, $2, $3, $4, $5, now())",
+            " VALUES ($1, $2, $3, $4, $5, now()) ON CONFLICT (user_id) DO UPDATE SET xp = excluded.xp,"
+            " volume = excluded.volume, streak_days = excluded.streak_days, streak_last = excluded.streak_last",
             *(user, columns.get("xp", 0), columns.get("volume", 0.0), columns.get("days", 0), columns.get("last")),
         )
 
