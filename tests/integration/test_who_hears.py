@@ -171,7 +171,7 @@ LAST_DATA: Final = {
 @asynccontextmanager
 async def stage(database: Database, redis_url: str, folder: Path) -> AsyncIterator[Stage]:
     """Nothing has happened yet but that people know each other."""
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, folder, settings={"RT_PROCESSES": "1"}) as fleet, connection(database.owner_url) as owner:
         signer = load_signer(Settings(data_dir=folder))
         people = {name: Person(name, signer) for name in AUDIENCE}
