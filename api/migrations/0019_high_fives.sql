@@ -146,6 +146,7 @@ BEGIN
     RAISE EXCEPTION 'send_high_five needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
+  PERFORM become(p_sender);
   SELECT u.name INTO v_sender FROM users AS u WHERE u.id = p_sender;
   IF NOT FOUND THEN
     outcome := 'unknown_user';
