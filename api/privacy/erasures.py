@@ -20,11 +20,13 @@ from config.metrics import FAILURES
 from config.redis import AWAY, RedisClient
 from rt.feed.store import FeedStore
 from rt.presence.store import forget
+from rt.wire.bus import REVOKED_KEY
 from rt.wire.channels import OWN_NAMESPACE, parse_stored, profile_channel, user_channel
 
 log = structlog.get_logger()
 
 ERASURES_EVERY_S: Final = 2.0
+_AUDIENCES: Final = ("everyone", "followers", "nobody")  # what they have chosen lately
 
 
 class Erasures:
@@ -52,6 +54,7 @@ class Erasures:
             user = str(erasure.user_id)
             told = [channel for name in erasure.told if (channel := parse_stored(OWN_NAMESPACE, name)) is not None]
             await self._feeds.forget(user_channel(user), profile_channel(user), *told)
+            await self._redis.zrem(REVOKED_KEY, *(f"audience:{user} {word}" for word in _AUDIENCES))
             here = await forget(self._redis, user, self._partitions)
             before = datetime.now(UTC) - timedelta(seconds=ERASURE_SETTLE_S)
             await store.settle(self._db, erasure.user_id, not here, before)

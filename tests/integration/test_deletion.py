@@ -80,7 +80,7 @@ async def told_of(owner: asyncpg.Connection, reader: Person, about: Person) -> N
 async def settled(owner: asyncpg.Connection) -> None:
     """Lets the time pass after which nobody has anything of the user at hand any more, and waits for the last look."""
     await owner.execute("SELECT refresh_leaderboards()")
-    await owner.execute("UPDATE erasures SET at = at - interval '1 hour'")
+    await owner.execute("UPDATE erasures SET at = at - interval '1 hour'; DELETE FROM ended_reads")
     await until(lambda: _none(owner), 30)
 
 
