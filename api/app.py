@@ -172,7 +172,7 @@ class Api:
             Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
             Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
-            Standings: Standings,
+            Standings: lambda db: Standings(db, self._community(settings, db)),
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 
