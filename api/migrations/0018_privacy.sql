@@ -151,9 +151,6 @@ INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VA
   ('rivals', 'rival_id', 'deleted', NULL, 'whose rival one is is theirs to know'),
   ('leaderboard', 'users', 'kept', NULL, 'until the next refresh, for which the erasure waits: some minutes'),
   ('leaderboard_snapshots', 'user_id', 're-owned', NULL, 'places of a week; what they are made of is exported'),
-  ('high_fives', 'sender_id', 'deleted', 'high_fives', NULL),
-  ('high_five_notices', 'sender_id', 'deleted', NULL, 'the same high fives'),
-  ('high_five_senders', 'user_id', 'deleted', NULL, 'a count of an hour'),
   ('purchases', 'account_id', 'kept', 'purchases', 'the books balance'),
   ('credit_claims', 'account_id', 'kept', 'ledger', 'the books balance'),
   ('payment_customers', 'account_id', 'kept', 'subscriptions', 'what the payment provider says later is found by it'),
@@ -161,7 +158,7 @@ INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VA
   ('admin_actions', 'account_id', 'kept', NULL, 'what people with a shell answer for, by the pseudonym'),
   ('proofs', 'user_id', 'deleted', NULL, 'mails of an hour'),
   ('turns', 'user_id', 'deleted', NULL, 'counts of a day'),
-  ('erasures', 'user_id', 'kept', NULL, 'until nothing of the user is left in Redis: a minute');
+  ('erasures', 'user_id', 'kept', NULL, 'until nothing of the user is left in Redis: 22 minutes');
 
 -- --- Deletion. Nothing here says who it was: sessions that must be refused until their tokens are over, ...
 CREATE TABLE ended_sessions (
