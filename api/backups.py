@@ -1,14 +1,16 @@
 """`python -m api.backups dump` and `restore FILE`; config/deploy/backup and restore are these.
 
-A dump is one file of pg_dump's custom format without owners and grants: `make migrate` gives those, whatever the roles
-are called by then. It is kept only when it was restored into a database beside (`…_backup_check`), which is dropped
-again. A restore is one transaction, and ends with a new epoch: nobody goes on from a position of another past.
+A dump is one file of pg_dump's custom format, of all rows, without owners and grants; row level security stays out of
+a restore as well: `make migrate` gives all of these, whatever the roles are called by then. It is kept only when it was
+restored into a database beside (`…_backup_check`), which is dropped again. A restore is one transaction, and ends with
+a new epoch: nobody goes on from a position of another past.
 """
 
 import argparse
 import asyncio
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import structlog
 
 from api import ddl
-from api.migrate import MigrationError, migrate
+from api.migrate import MigrationError, migrate, roles_of
 from config.db.postgres import ENCODING, unfit
 from config.settings import Settings, load
 
@@ -32,6 +34,9 @@ RESTORED: Final = Path(__file__).with_name("restored.sql")
 LOCK_WAIT_S: Final = 60
 _NAME: Final = "musclemap-%Y%m%dT%H%M%SZ.dump"
 _UNFINISHED: Final = ".unfinished"
+# Entries of a dump's list of contents that are not restored: policies name roles, which another server may lack, and
+# without them row level security hides every row from the owner too.
+_LEFT_OUT: Final = re.compile(r"^\d+; \d+ \d+ (POLICY|ROW SECURITY) ")
 # Parameters of an address that the clients of PostgreSQL take from their environment.
 _VARIABLES: Final = {
     "host": "PGHOST",
@@ -113,10 +118,18 @@ class Programs:
 
     def load(self, dump: Path) -> None:
         """Puts all of the dump into the database, and a new epoch, or nothing. Raises BackupError."""
-        reading = self.command("pg_restore", "--no-owner", "--no-privileges", "--file=-", str(dump))
+        listed = self.run(self.command("pg_restore", "--list", str(dump)))
         writing = self.command("psql", "-X", "-q", "-o", os.devnull, "-v", "ON_ERROR_STOP=1", "-f", "-")
         env = self._whole()
-        with tempfile.TemporaryFile() as said, subprocess.Popen(writing, env=env, stdin=PIPE, stderr=said) as writer:
+        with (
+            tempfile.NamedTemporaryFile("w", encoding="utf-8") as contents,
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(writing, env=env, stdin=PIPE, stderr=said) as writer,
+        ):
+            contents.writelines(line for line in listed.splitlines(keepends=True) if not _LEFT_OUT.match(line))
+            contents.flush()
+            words = ("--no-owner", "--no-privileges", f"--use-list={contents.name}", "--file=-", str(dump))
+            reading = self.command("pg_restore", *words)
             read = self._read_into(writer, reading, env)
             writer.wait()
             said.seek(0)
@@ -162,8 +175,9 @@ def dump(settings: Settings, now: datetime) -> Path:
         unfinished.touch(mode=0o600)
         try:
             wait = f"--lock-wait-timeout={LOCK_WAIT_S}s"
-            words = ("--format=custom", "--no-owner", "--no-privileges", wait, f"--file={unfinished}")
-            source.run(source.command("pg_dump", *words))
+            # The owner's policies hide nothing from it; without the word pg_dump refuses what policies are forced on.
+            words = ("--format=custom", "--no-owner", "--no-privileges", "--enable-row-security", wait)
+            source.run(source.command("pg_dump", *words, f"--file={unfinished}"))
             check(settings, source, unfinished)
             _keep(unfinished, path)
         finally:
@@ -193,6 +207,7 @@ def restore(settings: Settings, path: Path) -> str:
     """
     if not path.is_file():
         raise BackupError(f"there is no file {path}")
+    roles_of(settings)  # it will be migrated for them
     target = Programs(settings)
     encoding, _, tables = target.psql(_IS_EMPTY).partition("|")
     if encoding != ENCODING:

@@ -1,6 +1,7 @@
-"""`python -m api.migrate`: brings the database to this release, and the application's role and reference data with it.
+"""`python -m api.migrate`: brings the database to this release, and the product's roles and reference data with it.
 
-Numbered files run once, in order, as api/ddl.py says, and are remembered with a checksum; grants.sql runs each time.
+Numbered files run once, in order, as api/ddl.py says, and are remembered with a checksum; grants.sql and policies.sql
+run each time.
 Two runs at once wait for each other. Needs a direct connection (DATABASE_OWNER_URL), not PgBouncer: the lock belongs to
 the session.
 """
@@ -9,6 +10,7 @@ import asyncio
 import hashlib
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,12 +26,14 @@ from config.settings import Settings, load
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 GRANTS: Final = "grants.sql"
+POLICIES: Final = "policies.sql"
 SERVER_VERSION_MIN: Final = 150_000
 LOCK: Final = 0x6D75_7363_6C65  # "muscle": the advisory lock of this database
 LOCK_WAIT_S: Final = 120
+LOCK_POLL_S: Final = 0.2
 CONNECT_S: Final = 10
 
-# What the application's sessions start with, whoever opens them: through PgBouncer as well.
+# What the product's sessions start with, whoever opens them: through PgBouncer as well.
 ROLE_SETTINGS: Final = {
     "default_transaction_isolation": "serializable",
     "synchronous_commit": "on",
@@ -69,31 +73,65 @@ def migrations(folder: Path = FOLDER) -> list[Migration]:
     return found
 
 
-def role_of(url: str) -> tuple[str, str | None]:
+class Role(NamedTuple):
+    """A role that serves, as a setting names it."""
+
+    setting: str
+    name: str
+    password: str | None
+
+
+def role_of(setting: str, url: str) -> Role:
     """The role that a database URL names, and its password if it has one. Raises MigrationError without a role."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
-    role = unquote(parts.username) if parts.username else query.get("user", [""])[0]
-    if not role:
-        raise MigrationError("DATABASE_URL names no role: write it as postgresql://role@host/database")
+    name = unquote(parts.username) if parts.username else query.get("user", [""])[0]
+    if not name:
+        raise MigrationError(f"{setting} names no role: write it as postgresql://role@host/database")
     password = unquote(parts.password) if parts.password else query.get("password", [None])[0]
-    return role, password
+    return Role(setting, name, password)
+
+
+def roles_of(settings: Settings) -> tuple[Role, Role]:
+    """The API's role, and the worker's. Raises MigrationError where they are one, or one is not named."""
+    app = role_of("DATABASE_URL", settings.database_url.get_secret_value())
+    url = settings.worker_database_url.get_secret_value()
+    if not url:
+        raise MigrationError(
+            "WORKER_DATABASE_URL is not set: the worker has a role of its own. Take DATABASE_URL with another role,"
+            f" such as musclemap_worker in place of {app.name}, and a password for it: `make migrate` makes the role"
+        )
+    worker = role_of("WORKER_DATABASE_URL", url)
+    if app.name == worker.name:
+        raise MigrationError(
+            f"DATABASE_URL and WORKER_DATABASE_URL are both the role {app.name}: the worker sees every row, the API not"
+        )
+    return app, worker
 
 
 async def migrate(settings: Settings, folder: Path = FOLDER) -> str:
     """Migrates by the files of `folder`; returns the line to print. Raises MigrationError."""
-    role, password = role_of(settings.database_url.get_secret_value())
+    roles = roles_of(settings)
     try:
         connection = await asyncpg.connect(settings.database_owner_url.get_secret_value(), timeout=CONNECT_S)
     except (*ERRORS, ValueError) as error:
         raise MigrationError(f"DATABASE_OWNER_URL cannot be reached: {_first_line(error)}") from error
     try:
         await _lock(connection)
-        await _check_server(connection, role)
-        await _ensure_role(connection, role, password)
+        await _check_server(connection)
+        for role in roles:
+            await _check_role(connection, role, [other.name for other in roles])
+            await _ensure_role(connection, role.name, role.password)
+        await connection.execute(
+            "SELECT set_config('musclemap.app_role', $1, false), set_config('musclemap.worker_role', $2, false)",
+            *(role.name for role in roles),
+        )
         applied = await _apply(connection, migrations(folder))
-        await ddl.patiently(connection, lambda: _grant(connection, role))
-        await ddl.patiently(connection, lambda: store.upsert(connection, data.load()))
+        await ddl.apply(connection, (FOLDER / GRANTS).read_text("utf-8"), _forgotten)
+        await ddl.apply(connection, (FOLDER / POLICIES).read_text("utf-8"), _forgotten)
+        known = data.load()
+        await ddl.patiently(connection, lambda: store.upsert(connection, known))
+        await ddl.patiently(connection, lambda: store.upsert_goals(connection, data.load_goals(known)))
     except ddl.LockedError:
         raise MigrationError(f"a table was in use for {DDL_TRIES_S} s: try again when that is over") from None
     except asyncpg.InsufficientPrivilegeError as error:
@@ -103,37 +141,55 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> str:
     finally:
         await connection.close(timeout=CONNECT_S)
     total = len(migrations(folder))
-    return f"database is at migration {total} ({applied} applied now), reference data and grants of {role} are current"
+    who = " and ".join(role.name for role in roles)
+    return f"database is at migration {total} ({applied} applied now), reference data and rights of {who} are current"
 
 
 async def _lock(connection: asyncpg.Connection) -> None:
     await connection.execute(f"SET lock_timeout TO '{LOCK_WAIT_S}s'; SET statement_timeout TO 0; SET timezone TO 'UTC'")
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
-    except asyncpg.LockNotAvailableError:
-        raise MigrationError(
-            f"another migration has been running for {LOCK_WAIT_S} s: wait for it, or end it"
-        ) from None
+    end = time.monotonic() + LOCK_WAIT_S
+    # Not by waiting in the server: that is a transaction, for whose end CREATE INDEX CONCURRENTLY waits in its turn.
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+        if time.monotonic() >= end:
+            raise MigrationError(f"another migration has been running for {LOCK_WAIT_S} s: wait for it, or end it")
+        await asyncio.sleep(LOCK_POLL_S)
     await connection.execute(f"SET lock_timeout TO '{DDL_LOCK_S}s'")
 
 
-async def _check_server(connection: asyncpg.Connection, role: str) -> None:
+async def _check_server(connection: asyncpg.Connection) -> None:
     version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
     if version < SERVER_VERSION_MIN:
         raise MigrationError(f"PostgreSQL {version // 10_000} is too old: 15 or newer is needed")
     encoding = await connection.fetchval("SELECT current_setting('server_encoding')")
     if encoding != ENCODING:
         raise MigrationError(unfit(encoding))
-    if await connection.fetchval("SELECT current_user = $1", role):
+
+
+async def _check_role(connection: asyncpg.Connection, role: Role, others: list[str]) -> None:
+    if await connection.fetchval("SELECT current_user = $1", role.name):
         raise MigrationError(
-            f"DATABASE_URL and DATABASE_OWNER_URL are both the role {role}: the application needs one that owns nothing"
+            f"{role.setting} and DATABASE_OWNER_URL are both the role {role.name}:"
+            " who serves needs one that owns nothing"
         )
-    if await connection.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = $1", role):
-        raise MigrationError(f"the role {role} of DATABASE_URL is above all grants: the application needs a plain one")
+    if await connection.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = $1", role.name):
+        raise MigrationError(
+            f"the role {role.name} of {role.setting} is above all grants: who serves needs a plain one"
+        )
+    above = await connection.fetchval(
+        "SELECT min(rolname) FROM pg_roles WHERE (rolname = current_user OR rolname = ANY ($2)) AND rolname <> $1"
+        " AND pg_has_role((SELECT oid FROM pg_roles WHERE rolname = $1), oid, 'MEMBER')",
+        role.name,
+        others,
+    )
+    if above:
+        raise MigrationError(
+            f"the role {role.name} of {role.setting} is a member of {above}, whose rights it has too:"
+            f" REVOKE {above} FROM {role.name}"
+        )
 
 
 async def _ensure_role(connection: asyncpg.Connection, role: str, password: str | None) -> None:
-    """Makes the application's role where it is missing, and gives it its settings where they differ."""
+    """Makes the role where it is missing, and gives it its settings where they differ."""
     if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
         # The server itself quotes what goes into the statements: a role's name and password are no parameters there.
         statement = await connection.fetchval(
@@ -190,9 +246,8 @@ async def _apply(connection: asyncpg.Connection, files: list[Migration]) -> int:
     return applied
 
 
-async def _grant(connection: asyncpg.Connection, role: str) -> None:
-    await connection.execute("SELECT set_config('musclemap.app_role', $1, true)", role)
-    await connection.execute((FOLDER / GRANTS).read_text("utf-8"))
+async def _forgotten() -> None:
+    """What runs each time is not remembered."""
 
 
 def _first_line(error: BaseException) -> str:

@@ -93,6 +93,6 @@ def own_stores(tmp_path: Path, stores_folder: Path, cluster_to_copy: Cluster) ->
 @pytest.fixture
 async def fleet(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Fleet]:
     """rt, api and worker, ready, over a database of the test's own and an emptied Valkey."""
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, tmp_path) as running:
         yield running

@@ -30,10 +30,10 @@ def main() -> None:
     asked = _words()
     settings = load()
     if asked.command is not None:
-        settings.require("database_url")
+        settings.require("worker_database_url")
         configure_logging(asked.command, settings.log_level)
         sys.exit(asyncio.run(_command(settings, asked)))
-    settings.require("database_url", "redis_url")
+    settings.require("worker_database_url", "redis_url")
     listener = listen(settings.worker_host, settings.worker_port, "WORKER_PORT")
 
     async def work(lifetime: Lifetime) -> None:
@@ -66,7 +66,7 @@ async def _command(settings: Settings, asked: argparse.Namespace) -> int:
 
 async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime) -> None:
     """Until `lifetime.stopping`; then the relay finishes its batch and gives its lease back."""
-    pool = postgres.make_pool(settings)
+    pool = postgres.make_pool(settings, settings.worker_database_url)
     client = redis.connect(settings.redis_url.get_secret_value())
     server = make_server(application(settings, pool, client, lifetime), settings)
     relay = Relay(pool, client)

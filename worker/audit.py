@@ -31,7 +31,7 @@ _AUDITS: Final = _QUERIES["audits"]
 async def audit_once(settings: Settings, *, whole: bool) -> int:
     """The exit code of the command: 0 = nothing found, 1 = findings, 2 = it could not be done."""
     try:
-        connection = await connect_once(settings)
+        connection = await connect_once(settings, settings.worker_database_url)
         try:
             done = await audit_next(connection, datetime.now(UTC), whole=whole)
         finally:

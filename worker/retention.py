@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from config.db.database import Transaction
 from config.db.queries import load_queries
-from config.limits import FEED_STREAM_EVENTS
+from config.limits import ENDED_KEPT_S, FEED_STREAM_EVENTS, REVOCATION_LATE_S
 from config.settings import Settings
 from worker import metrics
 from worker.books.audit import BEGINNING, lowest_id
@@ -24,10 +24,14 @@ _RETAIN: Final = _QUERIES["retain"]
 _WINDOWS_BEFORE: Final = _QUERIES["windows_before"]
 _DROP_EVENTS: Final = _QUERIES["drop_events"]
 _DROP_STREAMS: Final = _QUERIES["drop_streams"]
+_DROP_HIGH_FIVES: Final = _QUERIES["drop_high_fives"]
 _DROP_EXPIRED_SESSIONS: Final = _QUERIES["drop_expired_sessions"]
 _DROP_ENDED_SESSIONS: Final = _QUERIES["drop_ended_sessions"]
+_DROP_ENDED_SESSIONS_OF_NOBODY: Final = _QUERIES["drop_ended_sessions_of_nobody"]
+_DROP_PROOFS: Final = _QUERIES["drop_proofs"]
 _DROP_JOB_RUNS: Final = _QUERIES["drop_job_runs"]
 _DROP_SNAPSHOTS: Final = _QUERIES["drop_snapshots"]
+_DROP_ENDED_READS: Final = _QUERIES["drop_ended_reads"]
 _OLDEST_KEPT: Final = _QUERIES["oldest_kept"]
 
 # Drops one batch in the transaction at hand: how many rows, or None where nothing is over its term.
@@ -66,6 +70,11 @@ async def _streams(tx: Transaction, settings: Settings) -> int | None:
     return dropped
 
 
+async def _high_fives(tx: Transaction, settings: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_HIGH_FIVES, settings.keep_community_days, RETENTION_ROWS)
+    return dropped
+
+
 async def _expired(tx: Transaction, settings: Settings) -> int | None:
     dropped: int | None = await tx.fetchval(_DROP_EXPIRED_SESSIONS, settings.keep_sessions_days, RETENTION_ROWS)
     return dropped
@@ -73,6 +82,16 @@ async def _expired(tx: Transaction, settings: Settings) -> int | None:
 
 async def _ended(tx: Transaction, settings: Settings) -> int | None:
     dropped: int | None = await tx.fetchval(_DROP_ENDED_SESSIONS, settings.keep_sessions_days, RETENTION_ROWS)
+    return dropped
+
+
+async def _of_nobody(tx: Transaction, settings: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_ENDED_SESSIONS_OF_NOBODY, settings.keep_sessions_days, RETENTION_ROWS)
+    return dropped
+
+
+async def _proofs(tx: Transaction, _: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_PROOFS, RETENTION_ROWS)
     return dropped
 
 
@@ -86,11 +105,20 @@ async def _snapshots(tx: Transaction, _: Settings) -> int | None:
     return dropped
 
 
+async def _ended_reads(tx: Transaction, _: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_ENDED_READS, ENDED_KEPT_S + REVOCATION_LATE_S * 2, RETENTION_ROWS)
+    return dropped
+
+
 CHORES: Final = (
     ("activity_events", _events),
     ("stream_positions", _streams),
+    ("high_fives", _high_fives),  # of the streams that were dropped before
     ("sessions", _expired),
     ("sessions", _ended),
+    ("sessions", _of_nobody),
+    ("proofs", _proofs),
     ("job_runs", _job_runs),
     ("leaderboard_snapshots", _snapshots),
+    ("ended_reads", _ended_reads),
 )

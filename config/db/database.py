@@ -1,5 +1,7 @@
 """The database as the API uses it: reads, whole transactions with retries, named statements.
 
+Each transaction begins by saying who asks, for row level security (api/migrations/policies.sql), in the round trip of
+its BEGIN and to its own end: the next one on the connection, or behind a pooler on the server's, is somebody else's.
 Reads are READ COMMITTED and take no part in conflicts. Writes are SERIALIZABLE and are repeated whole: after a
 serialization failure (40001), a deadlock (40P01), or where a twin inserted the same key meanwhile (23505). Both are
 repeated where a migration or a pooler took their prepared statement away. Full jitter, bounds in config/limits.py, then
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -38,6 +41,10 @@ log = structlog.get_logger()
 
 TRANSACTION_BACKOFF_BASE_S: Final = 0.010
 TRANSACTION_BACKOFF_CAP_S: Final = 0.320
+
+_READING: Final = "READ COMMITTED READ ONLY"
+_SNAPSHOT: Final = "REPEATABLE READ READ ONLY"
+_WRITING: Final = "SERIALIZABLE"
 
 Result = TypeVar("Result")
 
@@ -65,6 +72,14 @@ class Transaction:
         """The first column of the first row, or None."""
         return await self._timed(query, self._connection.fetchval, args)
 
+    async def pages(self, query: Query, *args: Any, size: int) -> AsyncIterator[list[Any]]:
+        """All rows, read from the server `size` at a time."""
+        started = time.perf_counter()
+        cursor = await self._connection.cursor(query.sql, *args)
+        while rows := await cursor.fetch(size):
+            yield rows
+        query.observe(time.perf_counter() - started)
+
     async def execute(self, query: Query, *args: Any) -> None:
         """No rows."""
         await self._timed(query, self._connection.execute, args)
@@ -87,7 +102,8 @@ class Transaction:
 
 
 class Database:
-    """One process's use of a pool (config.db.postgres.make_pool). `chance` gives numbers in [0, 1), for the jitter."""
+    """One process's use of a pool (config.db.postgres.make_pool), as nobody's: `of` and `for_request` say whose.
+    `chance` gives numbers in [0, 1), for the jitter."""
 
     def __init__(self, pool: asyncpg.Pool, *, chance: Callable[[], float] = random.random) -> None:
         self.pool = pool
@@ -97,18 +113,25 @@ class Database:
         # Who is not signed in shares half of the pool: those who are go on meanwhile.
         self._anonymous = Share(max(1, pool.get_max_size() // 2), ANONYMOUS_READS_WAITING_MAX, CONNECTION_WAIT_S)
         self._shares: tuple[Share, ...] = ()
+        self._viewer: UUID | None = None
 
     @property
     def waiting(self) -> int:
         """Callers that wait for a connection now."""
         return self._waiting["connection"]
 
-    def for_request(self, *, anonymous: bool) -> "Database":
-        """The same database as one request uses it: one statement or transaction after the other, and for whoever is
-        not signed in within half of the pool. Whoever waits too long for either gets RetryLater."""
+    def of(self, viewer: UUID | None) -> "Database":
+        """The same database as this user sees it; None = nobody."""
         view = copy.copy(self)
+        view._viewer = viewer  # noqa: SLF001 - our own kind
+        return view
+
+    def for_request(self, viewer: UUID | None) -> "Database":
+        """The same database as one request of `viewer` uses it: one statement or transaction after the other, and for
+        whoever is not signed in within half of the pool. Whoever waits too long for either gets RetryLater."""
+        view = self.of(viewer)
         turn = Share(1, REQUEST_STATEMENTS_WAITING_MAX, REQUEST_TURN_S)
-        view._shares = (turn, self._anonymous) if anonymous else (turn,)  # noqa: SLF001 - our own kind
+        view._shares = (turn, self._anonymous) if viewer is None else (turn,)  # noqa: SLF001 - our own kind
         return view
 
     async def fetch(self, query: Query, *args: Any) -> list[Any]:
@@ -131,7 +154,16 @@ class Database:
         """What `work` reads, in one READ COMMITTED transaction that cannot write. Repeated while the server is away."""
 
         async def attempt() -> Result:
-            async with self._connection() as connection, _reading(connection):
+            async with self._connection() as connection, self._begun(connection, _READING):
+                return await work(Transaction(connection))
+
+        return await self._repeat(attempt, frozenset())
+
+    async def snapshot(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """As `read`, with everything as it was at one instant (REPEATABLE READ). `work` may run several times."""
+
+        async def attempt() -> Result:
+            async with self._connection() as connection, self._begun(connection, _SNAPSHOT):
                 return await work(Transaction(connection))
 
         return await self._repeat(attempt, frozenset())
@@ -153,24 +185,18 @@ class Database:
         """
 
         async def attempt() -> Result:
-            committing = False
+            worked = False
             try:
-                async with self._connection() as connection:
-                    transaction = connection.transaction(isolation="serializable")
-                    await transaction.start()
-                    try:
-                        result = await work(Transaction(connection))
-                    except BaseException:
-                        await _roll_back(transaction)
-                        raise
-                    committing = True
-                    await transaction.commit()
-                    return result
+                async with self._connection() as connection, self._begun(connection, _WRITING):
+                    result = await work(Transaction(connection))
+                    worked = True
             except ERRORS as error:
-                if not committing or not _is_unsure(error):
+                if not worked or not _is_unsure(error):
                     raise
                 if settle is None:
                     raise RetryLater from None
+            else:
+                return result
             settled = await self.read(settle)
             if settled is None:
                 raise ConnectionError("the commit did not take place")
@@ -179,12 +205,27 @@ class Database:
         async with self._lanes.hold(lane) if lane is not None else nullcontext():
             return await self._repeat(attempt, twins)
 
+    async def once(self, query: Query, *args: Any, twins: frozenset[str] = frozenset()) -> Any:
+        """The row of one statement that writes, and says the same when it is run again: its arguments tell whether it
+        was done. As `write`, for the viewer or for nobody."""
+
+        async def work(tx: Transaction) -> Any:
+            return await tx.fetchrow(query, *args)
+
+        async def settle(_: Transaction) -> Any:
+            return None
+
+        return await self.write(work, settle=settle, twins=twins)
+
     async def call(self, query: Query, *args: Any, lane: Hashable | None = None, twins: frozenset[str]) -> Any:
-        """The row of one statement that is a whole transaction and may be sent again: a function with its own key.
+        """The row of one statement that is a whole transaction and may be sent again: a function with its own key. It
+        says itself who asks (`become`): by its first argument, which must be the viewer's id.
 
         The role's default isolation holds (SERIALIZABLE). One round trip. A lost connection, also while it commits,
         is answered by sending the same arguments on a new one: the key finds what was done.
         """
+        if self._viewer is None or args[0] != self._viewer:
+            raise ValueError(f"{query.name}: its first argument is not who asks")
 
         async def attempt() -> Any:
             async with self._connection() as connection:
@@ -206,6 +247,18 @@ class Database:
                 self._waiting["connection"] -= 1
             held.push_async_callback(self.pool.release, connection)
             yield connection
+
+    @asynccontextmanager
+    async def _begun(self, connection: asyncpg.Connection, mode: str) -> AsyncIterator[None]:
+        """A transaction of the viewer's, committed at the end, rolled back after an error."""
+        who = "" if self._viewer is None else str(UUID(int=self._viewer.int))  # an id's text, whatever was given
+        try:
+            await connection.execute(f"BEGIN ISOLATION LEVEL {mode}; SET LOCAL musclemap.user_id TO '{who}'")
+            yield
+        except BaseException:
+            await _roll_back(connection)
+            raise
+        await connection.execute("COMMIT")
 
     async def _repeat(self, attempt: Callable[[], Awaitable[Result]], twins: frozenset[str]) -> Result:
         for tries in range(TRANSACTION_TRIES):
@@ -242,21 +295,9 @@ def backoff_s(tries: int, chance: float) -> float:
     return chance * min(TRANSACTION_BACKOFF_CAP_S, TRANSACTION_BACKOFF_BASE_S * (1 << tries))
 
 
-@asynccontextmanager
-async def _reading(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    transaction = connection.transaction(isolation="read_committed", readonly=True)
-    await transaction.start()
-    try:
-        yield
-    except BaseException:
-        await _roll_back(transaction)
-        raise
-    await transaction.commit()
-
-
-async def _roll_back(transaction: Any) -> None:
+async def _roll_back(connection: asyncpg.Connection) -> None:
     """Rolls back where the connection still lives; where it does not, the server has done so."""
     try:
-        await transaction.rollback()
+        await connection.execute("ROLLBACK")
     except ERRORS as error:
         log.info("rollback_skipped", error=type(error).__name__)

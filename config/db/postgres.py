@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import asyncpg
 import structlog
+from pydantic import SecretStr
 
 from config.db import sqlstates
 from config.db.sqlstates import Fault, Kind
@@ -87,9 +88,9 @@ def unfit(encoding: str) -> str:
     )
 
 
-async def connect_once(settings: Settings) -> asyncpg.Connection:
-    """One connection to DATABASE_URL. Raises what is in ERRORS, or UnfitDatabaseError."""
-    return await _Opener(settings)(settings.database_url.get_secret_value(), timeout=CONNECT_S)
+async def connect_once(settings: Settings, url: SecretStr) -> asyncpg.Connection:
+    """One connection to `url`. Raises what is in ERRORS, or UnfitDatabaseError."""
+    return await _Opener(settings)(url.get_secret_value(), timeout=CONNECT_S)
 
 
 def fault_of(error: BaseException) -> Fault | None:
@@ -134,8 +135,9 @@ class Troubles:
 troubles: Final = Troubles()
 
 
-def make_pool(settings: Settings) -> asyncpg.Pool:
-    """A pool on DATABASE_URL that is not connected yet; `connect` does that, also while PostgreSQL is still away.
+def make_pool(settings: Settings, url: SecretStr | None = None) -> asyncpg.Pool:
+    """A pool that is not connected yet; `connect` does that, also while PostgreSQL is still away. On DATABASE_URL,
+    unless another `url` is given.
 
     Until then `acquire` raises asyncpg.InterfaceError, which is one of ERRORS.
     """
@@ -161,7 +163,7 @@ def make_pool(settings: Settings) -> asyncpg.Pool:
                 return connection
 
     return asyncpg.create_pool(
-        settings.database_url.get_secret_value(),
+        (url or settings.database_url).get_secret_value(),
         min_size=settings.database_pool_min,
         max_size=settings.database_pool_max,
         init_size=settings.database_pool_min,

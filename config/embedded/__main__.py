@@ -13,7 +13,7 @@ WATCH_S = 0.2
 
 
 def main() -> int:
-    """Prints DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL, then READY; SIGINT, SIGTERM and SIGHUP stop it (0)."""
+    """Prints the addresses, as the settings that they are, then READY; SIGINT, SIGTERM and SIGHUP stop it (0)."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())

@@ -25,6 +25,8 @@ STOP: Final = ((signal.SIGINT, 4.0), (signal.SIGQUIT, 2.0))
 SUPERUSER: Final = "postgres"
 OWNER: Final = "musclemap_owner"
 APPLICATION: Final = "musclemap_app"
+WORKER: Final = "musclemap_worker"
+ROLES: Final = (SUPERUSER, OWNER, APPLICATION, WORKER)
 DATABASE: Final = "musclemap"
 
 SETTINGS: Final = {
@@ -175,9 +177,10 @@ class PostgresServer:
         try:
             await connection.execute(
                 "SELECT set_config('setup.owner_password', $1, false),"
-                " set_config('setup.application_password', $2, false)",
+                " set_config('setup.application_password', $2, false), set_config('setup.worker_password', $3, false)",
                 self._passwords[OWNER],
                 self._passwords[APPLICATION],
+                self._passwords[WORKER],
             )
             await connection.execute(Path(__file__).with_name("roles.sql").read_text("utf-8"))
             if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):

@@ -12,7 +12,7 @@ from config.embedded.account import home, unprivileged
 from config.embedded.errors import StoreError
 from config.embedded.folder import lock
 from config.embedded.ports import free_port
-from config.embedded.postgres import APPLICATION, OWNER, SUPERUSER, Passwords, PostgresServer
+from config.embedded.postgres import OWNER, ROLES, WORKER, Passwords, PostgresServer
 from config.embedded.valkey import ValkeyServer
 
 RESTARTS_MAX: Final = 10  # of both stores together ...
@@ -50,7 +50,7 @@ class Stores:
                 self.postgres = PostgresServer(
                     folder / "postgres",
                     port=known.port("postgres"),
-                    passwords=Passwords({role: known.password(role) for role in (SUPERUSER, OWNER, APPLICATION)}),
+                    passwords=Passwords({role: known.password(role) for role in ROLES}),
                     account=account,
                     durable=self._durable,
                 )
@@ -65,6 +65,7 @@ class Stores:
         urls = {}
         if self.postgres is not None:
             urls["DATABASE_URL"] = self.postgres.url()
+            urls["WORKER_DATABASE_URL"] = self.postgres.url(WORKER)
             urls["DATABASE_OWNER_URL"] = self.postgres.url(OWNER)
         if self.valkey is not None:
             urls["REDIS_URL"] = self.valkey.url

@@ -19,7 +19,21 @@ import uvloop
 from config.embedded.stores import Stores
 from config.redis import connect as connect_redis
 from config.settings import Settings
-from loadtest.bench import bus, connect, delivery, fanout, hold, host, jobs, latency, ledger, peers, presence, report
+from loadtest.bench import (
+    bus,
+    connect,
+    delivery,
+    fanout,
+    hold,
+    host,
+    jobs,
+    latency,
+    ledger,
+    peers,
+    presence,
+    report,
+    rows,
+)
 from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
 from loadtest.bench.identity import Identity
@@ -78,9 +92,15 @@ async def bench_ledger(_environment: Mapping[str, str]) -> Rows:
     return await ledger.run(Settings())
 
 
+async def bench_rows(_environment: Mapping[str, str]) -> Rows:
+    """What row level security costs."""
+    return await rows.run(Settings())
+
+
 BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "delivery": delivery.run,
     "ledger": bench_ledger,  # after it: it leaves more events to number than a feed has in a day
+    "rows": bench_rows,
     "fanout": bench_fanout,
     "latency": bench_latency,
     "bus": bus.run,

@@ -86,32 +86,46 @@ async def run(settings: Settings) -> list[dict[str, Any]]:
     """One row for each side, the median of its rounds; ratios are to pgbench. Needs a migrated database."""
     owner_url = settings.database_owner_url.get_secret_value()
     owner = await asyncpg.connect(owner_url)
-    await owner.execute(_USERS.replace("$1", str(CLIENTS * USERS_EACH)))
+    await make_users(owner, CLIENTS * USERS_EACH)
     await owner.execute("ANALYZE")
     pool = make_pool(settings)
     await connect(pool)
     ours, theirs = _Side("log_workout, service function"), _Side("pgbench, statement by statement")
     try:
-        server = _parent(await owner.fetchval("SELECT pg_backend_pid()"))
+        server = parent_of(await owner.fetchval("SELECT pg_backend_pid()"))
         reference = Reference()
         await reference.load(pool)
-        raw = _input(reference)
+        raw = some_workout(reference)
+        wake = Wake(connect_redis(settings.redis_url.get_secret_value() or "redis://127.0.0.1"))  # set, never sent
+        for user_id in map(user_of, range(1, CLIENTS * USERS_EACH + 1)):
+            first = Workouts(Database(pool).of(user_id), reference, wake, settings.workout_cost)
+            await first.log(user_id, raw, str(uuid7()), datetime.now(UTC))
         for _ in range(ROUNDS):
             for side in (ours, theirs):
                 alive = len(host.family(server))
-                before = _server_cpu_s(server), _client_cpu_s()
+                before = server_cpu_s(server), _client_cpu_s()
                 if side is ours:
-                    done = await _service(Database(pool), reference, settings, raw)
+                    done = await _service(Database(pool), reference, wake, settings, raw)
                 else:
                     done = await _pgbench(owner_url, reference, raw)
                     await _closed(server, alive)
                 side.rates.append(done / ROUND_S)
-                side.server_us.append((_server_cpu_s(server) - before[0]) / done * 1e6)
+                side.server_us.append((server_cpu_s(server) - before[0]) / done * 1e6)
                 side.client_us.append((_client_cpu_s() - before[1]) / done * 1e6)
     finally:
         await pool.close()
         await owner.close()
     return [ours.row(theirs), theirs.row(theirs)]
+
+
+async def make_users(owner: asyncpg.Connection, count: int) -> list[UUID]:
+    """So many users with credits, the same ones each time."""
+    await owner.execute(_USERS.replace("$1", str(count)))
+    return [user_of(n) for n in range(1, count + 1)]
+
+
+def user_of(number: int) -> UUID:
+    return UUID(f"00000000-0000-7000-9000-{number:012x}")
 
 
 async def _closed(server: int, alive: int) -> None:
@@ -122,11 +136,12 @@ async def _closed(server: int, alive: int) -> None:
         await asyncio.sleep(0.02)
 
 
-def _parent(pid: int) -> int:
+def parent_of(pid: int) -> int:
+    """The server's first process, of the process of a connection."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def _server_cpu_s(server: int) -> float:
+def server_cpu_s(server: int) -> float:
     """The server's CPU time so far, with that of backends that have ended."""
     fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
     return host.cpu_s(server) + (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
@@ -138,15 +153,14 @@ def _client_cpu_s() -> float:
     return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 
 
-def _input(reference: Reference) -> dict[str, Any]:
+def some_workout(reference: Reference) -> dict[str, Any]:
+    """The input of a workout of three exercises."""
     sets = [{"reps": 10, "weightKg": 60.5}] * 3
     chosen = [{"exerciseId": str(exercise.id), "sets": sets} for exercise in reference.exercises()[:3]]
     return {"performedAt": datetime.now(UTC), "note": "after work", "exercises": chosen}
 
 
-async def _service(db: Database, reference: Reference, settings: Settings, raw: dict[str, Any]) -> int:
-    wake = Wake(connect_redis(settings.redis_url.get_secret_value() or "redis://127.0.0.1"))  # set, never sent
-    workouts = Workouts(db, reference, wake, settings.workout_cost)
+async def _service(db: Database, reference: Reference, wake: Wake, settings: Settings, raw: dict[str, Any]) -> int:
     done = 0
     end = time.monotonic() + ROUND_S
 
@@ -154,7 +168,8 @@ async def _service(db: Database, reference: Reference, settings: Settings, raw: 
         nonlocal done
         turn = 0
         while time.monotonic() < end:
-            user_id = UUID(f"00000000-0000-7000-9000-{number * USERS_EACH + turn % USERS_EACH + 1:012x}")
+            user_id = user_of(number * USERS_EACH + turn % USERS_EACH + 1)
+            workouts = Workouts(db.of(user_id), reference, wake, settings.workout_cost)
             await workouts.log(user_id, raw, str(uuid7()), datetime.now(UTC))
             done += 1
             turn += 1

@@ -85,8 +85,9 @@ class Side:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.pool = make_pool(settings)
-        self.db = Database(self.pool)
+        self.pool = make_pool(settings, settings.database_owner_url)  # whom no row is hidden from
+        self.api = make_pool(settings)
+        self.db = Database(self.api)
         self.redis: RedisClient = connect_redis(settings.redis_url.get_secret_value())
         self.users: list[UUID] = []
         self.data = ""
@@ -94,6 +95,7 @@ class Side:
     async def open(self) -> None:
         """Connects, and finds who trains: the first user, and those who came last."""
         await connect(self.pool)
+        await connect(self.api)
         await self.redis.flushall()
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
         if not await owner.fetchval("SELECT count(*) FROM users"):
@@ -111,6 +113,7 @@ class Side:
     async def close(self) -> None:
         await self.redis.aclose()
         await self.pool.close()
+        await self.api.close()
 
     async def pages(self) -> dict[str, str]:
         """Milliseconds of a page of 20: the newest, from the middle on, and the oldest."""
@@ -122,7 +125,7 @@ class Side:
             after = None if share is None else cursor_of(Position(epoch, int(head * share) + 20))
             before = None if share is None else encode_cursor(int(ledger * share) + 20)
             feed_ms = await _mean_ms(partial(Feeds(self.db).page, COMMUNITY, 20, after))
-            ledger_ms = await _mean_ms(partial(Credits(self.db).ledger, self.users[0], 20, before))
+            ledger_ms = await _mean_ms(partial(Credits(self.db.of(self.users[0])).ledger, self.users[0], 20, before))
             rows[f"community page, {where}, ms"] = f"{feed_ms:.2f}"
             rows[f"ledger page, {where}, ms"] = f"{ledger_ms:.2f}"
         return rows
@@ -135,7 +138,7 @@ class Side:
             {"exerciseId": str(one.id), "sets": [{"reps": 10, "weightKg": 60.5}]} for one in reference.exercises()[:2]
         ]
         raw = {"performedAt": datetime.now(UTC), "exercises": chosen}
-        workouts = Workouts(self.db, reference, Wake(self.redis), self.settings.workout_cost)
+        wake = Wake(self.redis)
         done, end = 0, time.monotonic() + TRAINING_S
 
         async def client(number: int) -> None:
@@ -144,6 +147,7 @@ class Side:
             while time.monotonic() < end:
                 turn += 20
                 user_id = self.users[turn % len(self.users)]
+                workouts = Workouts(self.db.of(user_id), reference, wake, self.settings.workout_cost)
                 await workouts.log(user_id, raw, str(uuid7()), datetime.now(UTC))
                 done += 1
 

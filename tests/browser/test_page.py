@@ -50,7 +50,7 @@ def fleet(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Itera
     database = stores.make_database()
     with Redis.from_url(stores.redis_url) as redis:
         redis.flushall()
-    urls = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=stores.redis_url)
+    urls = environment(**database.urls, REDIS_URL=stores.redis_url)
     running = Fleet(urls, tmp_path_factory.mktemp("fleet"))
     try:
         asyncio.run(_start(running))

@@ -76,8 +76,8 @@ class Load:
 
 @asynccontextmanager
 async def loaded(database: Database, bus: RedisClient) -> AsyncIterator[Load]:
-    postgres = await asyncpg.connect(database.url)
-    load = Load(postgres, database.url, bus)
+    postgres = await asyncpg.connect(database.superuser_url)
+    load = Load(postgres, database.superuser_url, bus)
     try:
         yield load
     finally:
@@ -111,7 +111,7 @@ async def test_whatever_happens_to_redis_is_a_pause(database: Database, stores_f
             bus = await stack.enter_async_context(connect(url))
             one: Any = await stack.enter_async_context(connect(first.url))
             two: Any = await stack.enter_async_context(connect(other.url))
-            env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=url)
+            env = environment(**database.urls, REDIS_URL=url)
             settings = {"FEED_RATE": "", "RT_PROCESSES": "1"}
             async with Fleet(env, tmp_path, roles=("rt", "worker"), settings=settings) as fleet:
                 crowd = Crowd([fleet.rt.port], "community")

@@ -127,7 +127,7 @@ async def test_two_thousand_cut_at_once_come_back_without_sql(
     database: Database, redis_url: str, tmp_path: Path
 ) -> None:
     """By ticket, all within 15 s; PostgreSQL does no more than when nothing happens."""
-    stores = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    stores = environment(**database.urls, REDIS_URL=redis_url)
     settings = {"RT_PROCESSES": "1", "RT_OPEN_NAMESPACES": "open", "JWT_PUBLIC_KEYS": MINT.jwks}
     async with prepared(redis_url) as feeds, Fleet(stores, tmp_path, settings=settings) as fleet:
         watching = await asyncpg.connect(database.superuser_url)

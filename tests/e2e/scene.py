@@ -89,7 +89,7 @@ class Scene:
 @contextlib.asynccontextmanager
 async def scene(database: Database, redis_url: str, folder: Path, people: int) -> AsyncIterator[Scene]:
     """The product on free ports with `people` accounts."""
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     settings = {"TRIAL_DAYS": "0", "WELCOME_CREDITS": str(WELCOME_CREDITS), "WORKOUT_COST": str(WORKOUT_COST)}
     settings["FEED_RATE"] = ""  # every event one by one, however many there are
     async with (

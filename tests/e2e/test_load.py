@@ -38,7 +38,7 @@ async def log_workouts(address: str) -> None:
 
 async def test_people_load_a_product_on_any_ports(database: Database, redis_url: str, tmp_path: Path) -> None:
     """Failed before: every user crashed on the default port, and the run reported 0 failures and exit code 0."""
-    urls = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    urls = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(urls, tmp_path) as fleet:
         address = fleet.api.http("").rstrip("/")
         logging = asyncio.create_task(log_workouts(address))

@@ -1,4 +1,5 @@
-"""One gateway for the tests of a module that leave it as it was; each uses channels of its own."""
+"""What tests share and leave as it was: one gateway for those of a module, each with channels of its own; and one
+database as years of use leave it."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -7,7 +8,8 @@ import pytest_asyncio
 
 from tests.support.gateway import MINT, Gateway, prepared, shared_fleet
 from tests.support.processes import Fleet
-from tests.support.stores import TestStores
+from tests.support.stores import Database, TestStores
+from tests.support.years import make_years
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +24,11 @@ async def gate(shared: Fleet, stores: TestStores) -> AsyncIterator[Gateway]:
     """The gateway, with what API and relay keep in Redis put there."""
     async with prepared(stores.redis_url) as feeds:
         yield Gateway(shared, feeds, MINT)
+
+
+@pytest.fixture(scope="session")
+def years(stores: TestStores) -> Iterator[Database]:
+    """What tests write to it they roll back."""
+    made = make_years(stores)
+    yield made
+    stores.drop_database(made)

@@ -64,8 +64,7 @@ async def backups(stores: TestStores, database: Database, tmp_path: Path) -> Asy
         await superuser.execute(f"ALTER ROLE {OWNER} CREATEDB")
         folder = tmp_path / "backups"
         env = environment(
-            DATABASE_URL=database.url,
-            DATABASE_OWNER_URL=database.owner_url,
+            **database.urls,
             BACKUP_DIR=str(folder),
             POSTGRES_BIN=clients_of(),
         )
@@ -134,7 +133,7 @@ async def test_a_restore_is_told_to_everybody(
     Whoever comes with a place of before hears `recovered: false`, also with one that exists again; nothing has a hole;
     the books are right. Seen failing with the epoch of the dump kept (`recovered: true`), and with its term of the
     lease kept (`UNAVAILABLE`: Redis refused the relay as an older one)."""
-    env = environment(DATABASE_URL=database.url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, tmp_path) as fleet, httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         base = fleet.api.http("").rstrip("/")
         exercise = (await exercise_ids(base, client))[0]
@@ -147,8 +146,8 @@ async def test_a_restore_is_told_to_everybody(
             assert await stays.hears(4) == [1, 2, 3, 4]
             dump = await backups.dump()
             await fleet.worker.stop()
-            async with connection(database.url) as application:  # as years of restarts leave it
-                await application.execute("UPDATE leases SET term = term + 1000")
+            async with connection(database.worker_url) as worker:  # as years of restarts leave it
+                await worker.execute("UPDATE leases SET term = term + 1000")
             await fleet.worker.start()
             for _ in range(3):
                 await person.log_workout(exercise)

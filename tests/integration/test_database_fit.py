@@ -43,10 +43,11 @@ async def test_an_encoding_that_keeps_bytes_is_refused(
 ) -> None:
     """SQL_ASCII takes any bytes, counts them as characters, and finds no letter's other case. Seen failing with a
     database that was migrated and served."""
-    code, out, err = await run(stores.postgres.url(database=ascii_database), stores.postgres.url(OWNER, ascii_database))
+    made = MadeDatabase(stores.postgres, ascii_database)
+    code, out, err = await run(made.url, made.owner_url, made.worker_url)
     assert (code, out) == (1, "")
     assert err.startswith("migrate: the database is in SQL_ASCII, and names and notes need UTF8: make one with CREATE")
-    urls = environment(DATABASE_URL=stores.postgres.url(database=ascii_database), REDIS_URL=redis_url)
+    urls = environment(**made.urls, REDIS_URL=redis_url)
     fleet = Fleet(urls, tmp_path, roles=("api", "worker"))
     try:
         for service in fleet.services.values():

@@ -13,6 +13,7 @@ from config.db.postgres import connect, make_pool
 from config.db.queries import Query
 from config.db.share import Share
 from config.errors import RetryLater
+from config.ids import uuid7
 from config.settings import Settings
 from tests.support.gateway import until
 
@@ -43,19 +44,19 @@ async def test_one_request_holds_one_connection_and_strangers_half_of_the_pool(d
     """Failed with no shares: two requests of ten pages each held all 8 of 8, and nobody else got one."""
     async with blocked(database_url) as db, asyncio.TaskGroup() as group:
         for _ in range(2):
-            request = db.for_request(anonymous=True)
+            request = db.for_request(None)
             for _ in range(10):
                 group.create_task(request.fetch(WAIT))
         await until(lambda: held(db) == 2)
         for _ in range(20):
-            group.create_task(db.for_request(anonymous=True).fetch(WAIT))
+            group.create_task(db.for_request(None).fetch(WAIT))
         await until(lambda: held(db) == POOL // 2)
-        mine = db.for_request(anonymous=False)
+        mine = db.for_request(uuid7())
         for _ in range(10):
             group.create_task(mine.fetch(WAIT))
         await until(lambda: held(db) == POOL // 2 + 1)
         assert db.waiting == 2 * 9 + 18 + 9
-        other = db.for_request(anonymous=False)
+        other = db.for_request(uuid7())
         async with asyncio.timeout(2):  # well before anybody gives up
             assert [row["one"] for row in await other.fetch(NOW)] == [1]
         blocker = await asyncpg.connect(database_url)
@@ -71,19 +72,19 @@ async def test_who_waits_too_long_or_behind_too_many_comes_back_later(
     monkeypatch.setattr(module, "CONNECTION_WAIT_S", 0.2)
     monkeypatch.setattr(module, "ANONYMOUS_READS_WAITING_MAX", 1)
     async with blocked(database_url) as db:
-        holding = [asyncio.create_task(db.for_request(anonymous=True).fetch(WAIT)) for _ in range(POOL // 2)]
+        holding = [asyncio.create_task(db.for_request(None).fetch(WAIT)) for _ in range(POOL // 2)]
         await until(lambda: held(db) == POOL // 2)
-        waiting = asyncio.create_task(db.for_request(anonymous=True).fetch(NOW))
+        waiting = asyncio.create_task(db.for_request(None).fetch(NOW))
         await until(lambda: db.waiting == 1)
         with pytest.raises(RetryLater):  # the line is full: at once
-            await db.for_request(anonymous=True).fetch(NOW)
+            await db.for_request(None).fetch(NOW)
         assert not waiting.done()
         with pytest.raises(RetryLater):  # the line did not move
             await waiting
         for task in holding:
             task.cancel()
         await asyncio.gather(*holding, return_exceptions=True)
-        assert await db.for_request(anonymous=True).fetch(NOW)
+        assert await db.for_request(None).fetch(NOW)
 
 
 async def test_a_share_is_given_back_by_whoever_is_cancelled() -> None:

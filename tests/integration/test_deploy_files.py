@@ -1,66 +1,38 @@
 """The rest of config/deploy as shipped, by Debian's own programs: PgBouncer before PostgreSQL."""
 
 import asyncio
-import re
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
-from config.embedded import child
-from config.embedded.account import home, own, unprivileged
-from config.embedded.ports import HOST, free_port, is_free
-from config.embedded.postgres import APPLICATION
-from tests.support.fronts import DEPLOY, filled
 from tests.support.gateway import until
 from tests.support.people import Person, exercise_ids
+from tests.support.pooler import pgbouncer
 from tests.support.processes import Fleet, get_status
-from tests.support.programs import needs
 from tests.support.stores import ROOT, Database, TestStores, environment
 
 ASK_S = 60
-START_S = 20
 
 
 @pytest.fixture
-def pooler(stores: TestStores, database: Database, stores_folder: Path, tmp_path: Path) -> Iterator[str]:
-    """DATABASE_URL at a PgBouncer of Debian."""
-    account, port = unprivileged(), free_port()
-    folder = home(stores_folder / f"pgbouncer-{tmp_path.name}", account)
-    own(folder, account)
-    (folder / "userlist.txt").write_text(f'"{APPLICATION}" "{urlsplit(database.url).password}"\n')
-    shipped = (DEPLOY / "pgbouncer.ini").read_text("utf-8")
-    places = {
-        "port=5432 dbname=musclemap": f"port={stores.postgres.port} dbname={database.name}",
-        "listen_port = 6432": f"listen_port = {port}",
-        "/etc/pgbouncer/userlist.txt": str(folder / "userlist.txt"),
-    }
-    (folder / "pgbouncer.ini").write_text(filled(shipped, places))
-    log = tmp_path / "pgbouncer.log"
-    command = [needs("pgbouncer"), str(folder / "pgbouncer.ini")]
-    process = child.start(command, folder=folder, account=account, log=log, at_our_death=signal.SIGTERM)
-    url = re.sub(r"@.*", f"@{HOST}:{port}/musclemap", database.url)
-    try:
-        child.wait_until(lambda: not is_free(HOST, port), process, name="PgBouncer", log=log, limit_s=START_S)
-        yield url
-    finally:
-        child.stop(process, ((signal.SIGINT, 3.0),))
+def pooler(stores: TestStores, database: Database, stores_folder: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
+    with pgbouncer(stores, database, stores_folder / f"pgbouncer-{tmp_path.name}") as urls:
+        yield urls
 
 
 @pytest.fixture
-async def pooled(pooler: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Fleet]:
+async def pooled(pooler: dict[str, str], redis_url: str, tmp_path: Path) -> AsyncIterator[Fleet]:
     """The product behind it, with no setting that says so."""
-    urls = environment(DATABASE_URL=pooler, REDIS_URL=redis_url)
+    urls = environment(**pooler, REDIS_URL=redis_url)
     async with Fleet(urls, tmp_path, roles=("api", "worker")) as fleet:
         yield fleet
 
 
-async def test_the_product_works_behind_pgbouncer(pooled: Fleet, pooler: str) -> None:
+async def test_the_product_works_behind_pgbouncer(pooled: Fleet, pooler: dict[str, str]) -> None:
     """Accounts and workouts, whose function demands SERIALIZABLE, which the role brings; the relay, and an audit twice.
     Several at once, so that statements meet other connections than those that prepared them. Seen failing with
     `pool_mode = statement`, with 256 prepared statements (the API ended at its start: one of that name was there
@@ -87,16 +59,18 @@ async def test_the_product_works_behind_pgbouncer(pooled: Fleet, pooler: str) ->
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def audit(url: str) -> subprocess.CompletedProcess[str]:
+def audit(urls: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "worker", "audit"]
-    env = environment(DATABASE_URL=url)
+    env = environment(**urls)
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=ASK_S, check=False)
 
 
-async def test_statements_that_a_pooler_cannot_keep_end_nobody(pooler: str, redis_url: str, tmp_path: Path) -> None:
+async def test_statements_that_a_pooler_cannot_keep_end_nobody(
+    pooler: dict[str, str], redis_url: str, tmp_path: Path
+) -> None:
     """An operator may ask for them before PgBouncer 1.21. Seen failing with INTERNAL, and with an API that ended where
     its comparison of revocations met a statement of another process."""
-    urls = environment(DATABASE_URL=pooler, REDIS_URL=redis_url, DATABASE_STATEMENT_CACHE="256")
+    urls = environment(**pooler, REDIS_URL=redis_url, DATABASE_STATEMENT_CACHE="256")
     fleet = Fleet(urls, tmp_path, roles=("api", "worker"))
     try:
         for service in fleet.services.values():

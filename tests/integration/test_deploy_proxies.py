@@ -29,7 +29,7 @@ def product(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Ite
     database = stores.make_database()
     with Redis.from_url(stores.redis_url) as redis:
         redis.flushall()
-    urls = environment(DATABASE_URL=database.url, REDIS_URL=stores.redis_url)
+    urls = environment(**database.urls, REDIS_URL=stores.redis_url)
     running = Fleet(urls, tmp_path_factory.mktemp("product"), roles=("rt", "api"), settings=SETTINGS)
     try:
         asyncio.run(_start(running))

@@ -63,7 +63,7 @@ def test_each_unit_has_an_account_and_no_secret_of_another() -> None:
         assert re.findall(r"^User=(.*)$", text, re.MULTILINE) == [f"musclemap-{role}"]
         assert "\nProtectProc=invisible\n" in text
     assert set(secrets("rt")) == {"REDIS_URL"}
-    assert set(secrets("worker")) == {"DATABASE_URL", "REDIS_URL"}
+    assert set(secrets("worker")) == {"WORKER_DATABASE_URL", "REDIS_URL"}
     assert set(secrets("api")) == {"DATABASE_URL", "REDIS_URL", "JWT_PRIVATE_KEY"}
 
 
@@ -86,7 +86,12 @@ async def confined(values: dict[str, str], tmp_path: Path) -> AsyncIterator[Flee
 @pytest.fixture
 def values(database: Database, redis_url: str) -> dict[str, str]:
     """The secrets, by their settings."""
-    return {"DATABASE_URL": database.url, "REDIS_URL": redis_url, "JWT_PRIVATE_KEY": private_key()}
+    return {
+        "DATABASE_URL": database.url,
+        "WORKER_DATABASE_URL": database.worker_url,
+        "REDIS_URL": redis_url,
+        "JWT_PRIVATE_KEY": private_key(),
+    }
 
 
 def sandbox(role: str) -> list[str]:

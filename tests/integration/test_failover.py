@@ -80,7 +80,7 @@ async def producing(database: Database, url: str) -> AsyncIterator[None]:
     """Ten events a second, for the length of the block."""
     enough = asyncio.Event()
     async with connect(url) as bus:
-        task = asyncio.ensure_future(produce(database.url, bus, [uuid.uuid4()], 10**6, 0.1, enough))
+        task = asyncio.ensure_future(produce(database.superuser_url, bus, [uuid.uuid4()], 10**6, 0.1, enough))
         try:
             yield
         finally:
@@ -89,7 +89,7 @@ async def producing(database: Database, url: str) -> AsyncIterator[None]:
 
 
 async def head(database: Database) -> int:
-    connection = await asyncpg.connect(database.url)
+    connection = await asyncpg.connect(database.superuser_url)
     try:
         query = "SELECT last_offset FROM feed_channels WHERE channel = 'community'"
         return int(await connection.fetchval(query) or 0)
@@ -114,7 +114,7 @@ async def test_a_failover_behind_one_name_is_a_pause(database: Database, stores_
         proxy = Proxy(HOST, pair.servers[0].port)
         async with proxy.running():
             url = proxy.url(pair.servers[0].url)
-            env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=url)
+            env = environment(**database.urls, REDIS_URL=url)
             async with Fleet(env, tmp_path, roles=("rt", "worker"), settings={"FEED_RATE": ""}) as fleet:
                 watcher = Watcher(fleet.ws_url)
                 async with watching([watcher]), producing(database, url):
@@ -155,7 +155,7 @@ async def test_a_failover_that_sentinel_makes_is_a_pause(
                     return await asks(address) == pair.servers[0].port
 
                 await until(known, 20)
-                env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=url)
+                env = environment(**database.urls, REDIS_URL=url)
                 async with Fleet(env, tmp_path, roles=("rt", "worker"), settings={"FEED_RATE": ""}) as fleet:
                     watcher = Watcher(fleet.ws_url)
                     async with watching([watcher]), producing(database, url):
@@ -190,7 +190,7 @@ async def test_a_full_redis_is_said(database: Database, stores_folder: Path, tmp
     reason, and nobody counted it."""
     async with Pair(stores_folder / f"full-{tmp_path.name}") as pair:
         url = pair.servers[0].url
-        env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=url)
+        env = environment(**database.urls, REDIS_URL=url)
         async with Fleet(env, tmp_path, settings={"RT_PROCESSES": "1"}) as fleet, httpx2.AsyncClient() as http:
 
             async def figures(name: str) -> list[float]:

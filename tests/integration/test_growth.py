@@ -72,7 +72,7 @@ async def size(owner: asyncpg.Connection, tables: tuple[str, ...]) -> int:
 async def test_a_workout_takes_half_of_the_bytes_that_it_took(database: Database) -> None:
     """Public workouts of four exercises, through the ledger and the relay. Seen failing with a body for followers too
     (73 %), and with the text beside the recorded event (50.2 %)."""
-    async with ledger(database.url) as books, connection(database.owner_url) as owner:
+    async with ledger(database) as books, connection(database.owner_url) as owner:
         exercises = books.reference.exercises()
         users = [await books.user(credit=1_000_000) for _ in range(20)]
         before = {tables: await size(owner, tables) for tables in (PERSONAL, PASSING)}
@@ -81,7 +81,7 @@ async def test_a_workout_takes_half_of_the_bytes_that_it_took(database: Database
             chosen = [exercises[(n * 7 + k * 13) % len(exercises)] for k in range(4)]
             raw = books.workout() | {"exercises": [{"exerciseId": str(one.id), "sets": sets} for one in chosen]}
             await books.log(users[n % 20], str(uuid7()), raw)
-        lease, store = await lead(books.db.pool), RelayStore(books.db.pool)
+        lease, store = await lead(books.worker), RelayStore(books.worker)
         while (await store.number(lease, {}, renditions_of)).events:
             pass
         personal, passing = [(await size(owner, tables) - old) / WORKOUTS for tables, old in before.items()]
@@ -91,7 +91,7 @@ async def test_a_workout_takes_half_of_the_bytes_that_it_took(database: Database
         )
         print(f"({personal:.0f} personal), {kept:.0f} after a year ({kept / BYTES_BEFORE:.0%})")
         assert kept <= 0.5 * BYTES_BEFORE
-        assert personal + passing <= 0.55 * BYTES_BEFORE
+        assert personal + passing <= 0.58 * BYTES_BEFORE  # with two indexes by which events are found
         assert await audit(owner) == []
 
 
@@ -142,14 +142,14 @@ SOMEBODY = uuid.UUID("00000000-0000-7000-9000-0000000000bb")
 async def test_what_was_stored_before_goes_on(before: Database) -> None:
     """The same pages after the migration, new events behind them, and what is over its term goes by rows. Seen failing
     with pages that read the new table alone (the community's was empty), and with rows that nobody drops."""
-    line = await migrate(Settings(database_url=before.url, database_owner_url=before.owner_url))
+    line = await migrate(before.settings)
     assert f"({len(migrations()) - 8} applied now)" in line
     followers = profile_channel(str(SOMEBODY))
 
-    async with ledger(before.url) as books, connection(before.owner_url) as owner:
+    async with ledger(before) as books, connection(before.owner_url) as owner:
 
         async def newest(channel: Any) -> Any:
-            return (await Feeds(books.db).page(channel, 1)).events[0].event["data"]
+            return (await Feeds(books.of(SOMEBODY)).page(channel, 1)).events[0].event["data"]
 
         for channel in (community_feed(), followers, dashboard(SOMEBODY)):
             assert await pages(books, channel) == list(range(1_500, 0, -1))
@@ -160,9 +160,9 @@ async def test_what_was_stored_before_goes_on(before: Database) -> None:
         dropped = await drop(books)
         assert 400 < dropped["stream_positions"] <= 1_500 - FEED_STREAM_EVENTS
         assert dropped["activity_events"] > 0
-        async with connection(before.url) as app:
+        async with connection(before.superuser_url) as app:
             await append_event(app, 7_000, SOMEBODY)
-            lease, store = await lead(books.db.pool), RelayStore(books.db.pool)
+            lease, store = await lead(books.worker), RelayStore(books.worker)
             assert (await store.number(lease, {}, renditions_of)).events == 1
         assert await pages(books, community_feed()) == list(range(1_501, dropped["stream_positions"], -1))
         assert await pages(books, followers) == list(range(1_501, 0, -1))

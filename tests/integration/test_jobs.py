@@ -237,7 +237,7 @@ async def test_a_runner_notes_what_fails_and_tries_again(
     async def logged() -> list[Any]:
         return await log_of(owner, "steps")
 
-    async with ledger(database.url) as books:
+    async with ledger(database) as books:
         running = asyncio.create_task(Runner(books.db.pool, settings, {"steps": steps.job}).run())
         try:
             rows = await eventually(logged, lambda rows: bool(rows) and rows[-1]["failures"] >= 2)
@@ -267,7 +267,7 @@ async def test_after_a_night_each_job_runs_once(
         list(JOBS),
     )
     new = "SELECT job, count(*) FROM job_runs WHERE worker <> 'then' AND finished IS NOT NULL GROUP BY job"
-    async with ledger(database.url) as books:
+    async with ledger(database) as books:
         running = asyncio.create_task(Runner(books.db.pool, settings, JOBS).run())
         try:
             await eventually(lambda: owner.fetch(new), lambda rows: len(rows) == len(JOBS))

@@ -26,12 +26,21 @@ pytestmark = pytest.mark.timeout(120)
 
 ALWAYS = (UUID(int=0), UUID(int=2**128 - 1), datetime(1, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 # Of everything the auditor also adds up each balance; of a window it holds it against the newest entry.
-ALSO = {"wrong_balance": "broken_chain", "feed_with_holes": None, "account_without_balance": "account_without_balance"}
+ALSO = {
+    "wrong_balance": "broken_chain",
+    "feed_with_holes": None,
+    "account_without_balance": "account_without_balance",
+    "wrong_high_fives": None,  # counted with everything alone
+    "wrong_streak": None,
+    "wrong_best": None,
+    "wrong_challenge": None,
+    "wrong_milestone": None,
+}
 
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    async with ledger(database.url) as made:
+    async with ledger(database) as made:
         yield made
 
 
@@ -48,6 +57,8 @@ async def test_a_window_shows_the_same_defects(books: Ledger, database: Database
             await superuser.execute(statement)
             found = await _found(superuser)
             await planted.rollback()
+            if name == "a charge for nothing":  # a day whose workouts are gone is of no window
+                expected = expected - {"wrong_day"}
             assert found >= {ALSO.get(check, check) for check in expected} - {None}, name
 
 
@@ -83,48 +94,48 @@ def later() -> datetime:
 
 async def test_windows_follow_each_other_and_are_counted_again(books: Ledger, database: Database) -> None:
     """Failed against: a watermark alone (a row that came late was never seen); windows without a look at their ends."""
-    async with connection(database.url) as app, connection(database.superuser_url) as superuser:
+    async with connection(database.worker_url) as worker, connection(database.superuser_url) as superuser:
         await books.log(await books.user(), "k")
-        assert told(await audit_next(app, later())) == {"kind": "whole", "findings": []}  # the first
+        assert told(await audit_next(worker, later())) == {"kind": "whole", "findings": []}  # the first
         for _ in range(2):
             await books.log(await books.user(), "k")
             late = uuid7(int(datetime.now(UTC).timestamp() * 1000) - 5)
-            assert told(await audit_next(app, later())) == SOUND
-        assert await app.fetchval("SELECT count(*) FROM audit_windows") == 3
-        assert await app.fetchval("SELECT min(workouts) FROM audit_windows") == 1
+            assert told(await audit_next(worker, later())) == SOUND
+        assert await worker.fetchval("SELECT count(*) FROM audit_windows") == 3
+        assert await worker.fetchval("SELECT min(workouts) FROM audit_windows") == 1
 
         await superuser.execute(  # belongs to a window that was audited
             "INSERT INTO ledger_transactions (id, account_id, reason, created_at) VALUES ($1, $1, 'x', now())", late
         )
         changed = {"kind": "window", "findings": ["window_changed"]}
-        assert told(await audit_next(app, later())) == changed
-        assert told(await audit_next(app, later())) == changed  # until it is mended
-        whole = await audit_next(app, later(), whole=True)
+        assert told(await audit_next(worker, later())) == changed
+        assert told(await audit_next(worker, later())) == changed  # until it is mended
+        whole = await audit_next(worker, later(), whole=True)
         assert told(whole) == {"kind": "whole", "findings": ["unbalanced_transaction", "window_changed"]}
         async with superuser.transaction():
             await superuser.execute("SET LOCAL session_replication_role TO replica")
             await superuser.execute("DELETE FROM ledger_transactions WHERE id = $1", late)
-        assert told(await audit_next(app, later())) == SOUND
+        assert told(await audit_next(worker, later())) == SOUND
 
-        await app.execute("DELETE FROM audit_windows WHERE through = (SELECT min(through) FROM audit_windows)")
-        assert told(await audit_next(app, later()))["findings"] == ["window_hole"]
+        await worker.execute("DELETE FROM audit_windows WHERE through = (SELECT min(through) FROM audit_windows)")
+        assert told(await audit_next(worker, later()))["findings"] == ["window_hole"]
 
 
 async def test_an_audit_of_everything_puts_one_window_in_place_of_all(books: Ledger, database: Database) -> None:
-    async with connection(database.url) as app:
+    async with connection(database.worker_url) as worker:
         for _ in range(3):
             await books.log(await books.user(), "k")
-            await audit_next(app, later())
-        assert told(await audit_next(app, later(), whole=True)) == {"kind": "whole", "findings": []}
-        assert await app.fetchval("SELECT count(*) FROM audit_windows") == 1
-        assert told(await audit_next(app, later())) == SOUND
+            await audit_next(worker, later())
+        assert told(await audit_next(worker, later(), whole=True)) == {"kind": "whole", "findings": []}
+        assert await worker.fetchval("SELECT count(*) FROM audit_windows") == 1
+        assert told(await audit_next(worker, later())) == SOUND
 
 
 async def run(database: Database, *words: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", *words),
         cwd=ROOT,
-        env=environment(DATABASE_URL=database.url),
+        env=environment(**database.urls),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -146,7 +157,7 @@ async def test_the_command_says_what_it_found_and_workers_tell_it(
     assert code == 1
     assert '"check":"wrong_balance"' in out
     assert (await run(database, "--whole"))[0] == 2
-    env = environment(DATABASE_URL=database.url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, tmp_path, roles=("worker",)) as fleet, httpx2.AsyncClient() as http:
 
         async def exposition() -> str:
@@ -158,7 +169,7 @@ async def test_the_command_says_what_it_found_and_workers_tell_it(
 
 async def test_an_audit_without_a_database_is_not_sound() -> None:
     nowhere = Database.__new__(Database)
-    nowhere.url = "postgresql://nobody@127.0.0.1:1/nothing"
+    nowhere.url = nowhere.worker_url = nowhere.owner_url = "postgresql://nobody@127.0.0.1:1/nothing"
     code, out = await run(nowhere, "audit")
     assert code == 2
     assert "Traceback" not in out

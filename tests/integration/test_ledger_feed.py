@@ -21,7 +21,7 @@ from tests.support.stores import Database
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    async with ledger(database.url) as made:
+    async with ledger(database) as made:
         yield made
 
 
@@ -38,8 +38,8 @@ async def test_pages_go_back_without_hole_or_repeat(books: Ledger, database: Dat
     feed = community_feed()
     empty = await Feeds(books.db).page(feed)
     assert (empty.events, empty.position.offset, empty.has_next) == ((), 0, False)
-    async with connection(database.url) as app:
-        await app.execute(NUMBER, "community", 25)
+    async with connection(database.worker_url) as worker:
+        await worker.execute(NUMBER, "community", 25)
     seen: list[int] = []
     after = None
     while True:
@@ -62,8 +62,11 @@ async def test_a_cursor_from_before_a_restore_is_said_to_be_one(books: Ledger) -
 
 
 async def test_an_event_is_recorded_with_what_caused_it_or_not_at_all(books: Ledger) -> None:
+    user = await books.user()
+    account = (await books.everything.fetchrow(query("SELECT account_id FROM users")))["account_id"]
+
     def event(name: str) -> outbox.Event:
-        return outbox.Event(uuid7(), NOW, "level_up", 1, uuid7(), uuid7(), name, ("PRIVATE",), {"level": 2})
+        return outbox.Event(uuid7(), NOW, "level_up", 1, account, user, name, ("PRIVATE",), {"level": 2})
 
     async def kept(tx: Transaction) -> None:
         await outbox.append(tx, event("Ann"))
@@ -72,13 +75,13 @@ async def test_an_event_is_recorded_with_what_caused_it_or_not_at_all(books: Led
         await outbox.append(tx, event("Bob"))
         raise BadInput
 
-    await books.db.write(kept)
+    await books.of(user).write(kept)
     with pytest.raises(BadInput):
-        await books.db.write(undone)
-    (row,) = await books.db.fetch(query("SELECT event::text AS event FROM outbox"))
+        await books.of(user).write(undone)
+    (row,) = await books.everything.fetch(query("SELECT event::text AS event FROM outbox"))
     told = orjson.loads(row["event"])
     assert (told["user"]["name"], told["data"], told["visibility"]) == ("Ann", {"level": 2}, ["PRIVATE"])
-    assert len(await books.db.fetch(query("SELECT FROM activity_events"))) == 1
+    assert len(await books.everything.fetch(query("SELECT FROM activity_events"))) == 1
 
 
 async def test_the_relay_is_woken_and_nobody_waits_for_a_redis_that_is_away(redis_url: str) -> None:

@@ -20,17 +20,19 @@ from tests.support.stores import Database
 from worker.books.audit import audit
 from worker.translate import translate
 
+LOGGED = "outbox WHERE event ->> 'type' = 'workout_completed'"  # beside what a workout earns
+
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    async with ledger(database.url) as made:
+    async with ledger(database) as made:
         yield made
     async with connection(database.owner_url) as checked:
         assert await audit(checked) == []
 
 
 async def count(books: Ledger, table: str) -> int:
-    rows = await books.db.fetch(query(f"SELECT count(*) AS n FROM {table}"))  # noqa: S608 - a table of this test
+    rows = await books.everything.fetch(query(f"SELECT count(*) AS n FROM {table}"))  # noqa: S608 - a table of this test
     return int(rows[0]["n"])
 
 
@@ -39,14 +41,14 @@ async def test_stores_charges_and_announces_in_one_transaction(books: Ledger) ->
     user = await books.user(credit=100)
     done = await books.log(user, "k", books.workout(note="after work"))
     assert (done.charged, done.existing, done.balance.credits, done.balance.version) == (25, False, 75, 2)
-    assert await books.workouts.workout(user, done.workout.id) == done.workout
-    page = await Credits(books.db).ledger(user)
+    assert await books.workouts_of(user).workout(user, done.workout.id) == done.workout
+    page = await Credits(books.of(user)).ledger(user)
     assert [(edge.node.amount, edge.node.balance_after, edge.node.reason) for edge in page.edges] == [
         (-25, 75, "workout"),
         (100, 100, "welcome"),
     ]
     assert page.edges[0].node.workout_id == done.workout.id
-    (row,) = await books.db.fetch(query("SELECT event::text AS event, event_at FROM outbox"))
+    (row,) = await books.everything.fetch(query(f"SELECT event::text AS event, event_at FROM {LOGGED}"))  # noqa: S608
     assert row["event_at"] == NOW
     for part in ('"type" : "workout_completed"', '"created_at" : "2026-11-21T12:00:00.000000Z"', '"name" : "Ann"'):
         assert part in row["event"]
@@ -59,7 +61,7 @@ async def test_what_is_heard_of_a_workout_is_as_the_document_says(books: Ledger)
     """
     user = await books.user(credit=100)
     await books.log(user, "k", books.workout(note="after work", visibility=["PUBLIC_ANON", "PUBLIC_PROFILE"]))
-    (row,) = await books.db.fetch(query("SELECT event::text AS event FROM outbox"))
+    (row,) = await books.everything.fetch(query(f"SELECT event::text AS event FROM {LOGGED}"))  # noqa: S608
     schema = closed(resolved(DOCUMENT["components"]["schemas"]["event"]))
     heard = translate(json.loads(row["event"]), uuid7())
     assert len(heard) == 3
@@ -69,15 +71,15 @@ async def test_what_is_heard_of_a_workout_is_as_the_document_says(books: Ledger)
 async def test_trial_and_subscription_are_free_and_credits_are_charged_after(books: Ledger) -> None:
     user = await books.user(credit=30, trial_days=1)
     assert (await books.log(user, "in the trial")).charged == 0
-    assert (await Entitlements(books.db).of_user(user, NOW)).reason == "TRIAL"
-    assert (await Entitlements(books.db).of_user(user, NOW + timedelta(days=1))).reason == "CREDITS"
+    assert (await Entitlements(books.of(user), books.wake).of_user(user, NOW)).reason == "TRIAL"
+    assert (await Entitlements(books.of(user), books.wake).of_user(user, NOW + timedelta(days=1))).reason == "CREDITS"
 
     subscribe = query("UPDATE users SET trial_ends_at = NULL, subscribed_until = $2 WHERE id = $1")
-    await books.db.write(lambda tx: tx.execute(subscribe, user, NOW + timedelta(days=1)))
+    await books.of(user).write(lambda tx: tx.execute(subscribe, user, NOW + timedelta(days=1)))
     assert (await books.log(user, "subscribed")).charged == 0
-    assert (await Entitlements(books.db).of_user(user, NOW)).reason == "SUBSCRIPTION"
+    assert (await Entitlements(books.of(user), books.wake).of_user(user, NOW)).reason == "SUBSCRIPTION"
 
-    await books.db.write(lambda tx: tx.execute(subscribe, user, NOW))
+    await books.of(user).write(lambda tx: tx.execute(subscribe, user, NOW))
     done = await books.log(user, "over")
     assert (done.charged, done.balance.credits) == (25, 5)
 
@@ -87,10 +89,10 @@ async def test_refuses_what_the_credits_do_not_cover_and_stores_nothing(books: L
     user = await books.user(credit=24)
     with pytest.raises(InsufficientCredits):
         await books.log(user, "k")
-    assert await count(books, "workouts") == await count(books, "outbox") == 0
-    account = await books.db.fetchrow(query("SELECT account_id FROM users WHERE id = $1"), user)
+    assert await count(books, "workouts") == await count(books, LOGGED) == 0
+    account = await books.everything.fetchrow(query("SELECT account_id FROM users WHERE id = $1"), user)
     buy = query("SELECT post_credits($1, $2, 'welcome', 1, 'purchase', NULL, $3)")
-    await books.db.write(lambda tx: tx.execute(buy, uuid7(), account["account_id"], NOW))
+    await books.of(user).write(lambda tx: tx.execute(buy, uuid7(), account["account_id"], NOW))
     done = await books.log(user, "k")
     assert (done.existing, done.balance.credits) == (False, 0)
     # A replay costs nothing, also when nothing is left.
@@ -108,7 +110,7 @@ async def test_the_key_decides(books: Ledger) -> None:
     other = await books.log(bob, "k", books.workout(reps=11))
     assert not other.existing
     with pytest.raises(NotFound):
-        await books.workouts.workout(bob, first.workout.id)
+        await books.workouts_of(bob).workout(bob, first.workout.id)
     with pytest.raises(Unauthenticated):
         await books.log(uuid7(), "k")
     assert await count(books, "workouts") == 2
@@ -127,25 +129,25 @@ async def test_fifty_at_once_with_one_key_are_one(books: Ledger, database: Datab
     """From two processes, so that they meet in the database and not in a lane. Defect seen failing: the key
     stored with the time behind it."""
     user = await books.user(credit=1_000, trial_days=trial_days)
-    async with ledger(database.url) as elsewhere:
+    async with ledger(database) as elsewhere:
         done = await asyncio.gather(*((books, elsewhere)[n % 2].log(user, "k") for n in range(50)))
     assert len({one.workout.id for one in done}) == 1
     assert [one.existing for one in done].count(False) == 1
-    assert await count(books, "workouts") == await count(books, "outbox") == 1
-    assert (await Credits(books.db).balance(user)).credits == (1_000 if trial_days else 975)
+    assert await count(books, "workouts") == await count(books, LOGGED) == 1
+    assert (await Credits(books.of(user)).balance(user)).credits == (1_000 if trial_days else 975)
 
 
 async def test_crossing_spends_never_pass_zero(books: Ledger, database: Database) -> None:
     """Forty workouts at once, money for ten. Defect seen failing: READ COMMITTED without lock
     and CHECK."""
     user = await books.user(credit=250)
-    async with ledger(database.url) as elsewhere:
+    async with ledger(database) as elsewhere:
         outcomes = await asyncio.gather(
             *((books, elsewhere)[n % 2].log(user, f"k{n}") for n in range(40)), return_exceptions=True
         )
     refused = [one for one in outcomes if isinstance(one, BaseException)]
     assert [type(one) for one in refused] == [InsufficientCredits] * 30
-    assert (await Credits(books.db).balance(user)).credits == 0
+    assert (await Credits(books.of(user)).balance(user)).credits == 0
     assert await count(books, "workouts") == 10
 
 
@@ -156,7 +158,7 @@ async def test_pages_have_no_hole_and_no_repeat(books: Ledger) -> None:
     seen: list[UUID] = []
     after = None
     while True:
-        page = await books.workouts.mine(user, 3, after)
+        page = await books.workouts_of(user).mine(user, 3, after)
         seen += [edge.node.id for edge in page.edges]
         if not page.page_info.has_next_page:
             break
@@ -164,7 +166,7 @@ async def test_pages_have_no_hole_and_no_repeat(books: Ledger) -> None:
     assert seen == sorted(made, reverse=True)
     versions, after = [], None
     while True:
-        entries = await Credits(books.db).ledger(user, 3, after)
+        entries = await Credits(books.of(user)).ledger(user, 3, after)
         versions += [edge.node.version for edge in entries.edges]
         after = entries.page_info.end_cursor
         if not entries.page_info.has_next_page:
@@ -206,8 +208,8 @@ async def test_any_sequence_does_what_the_model_says(books: Ledger) -> None:
                     credit[user] -= price
                 assert done.charged == price
                 assert done.balance.credits == credit[user]
-            assert (await Credits(books.db).balance(user)).credits == credit[user]
-        async with books.db.pool.acquire() as checked:
+            assert (await Credits(books.of(user)).balance(user)).credits == credit[user]
+        async with books.everything.pool.acquire() as checked:
             assert await audit(checked) == []
 
     @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))

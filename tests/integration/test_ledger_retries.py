@@ -18,7 +18,7 @@ from worker.books.audit import audit
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    async with ledger(database.url) as made:
+    async with ledger(database) as made:
         yield made
     async with connection(database.owner_url) as checked:
         assert await audit(checked) == []
@@ -61,7 +61,7 @@ async def test_gives_up_with_a_stable_code_and_stores_nothing(books: Ledger, dat
     with pytest.raises(RetryLater) as caught:
         await books.log(user, "k")
     assert (caught.value.code, caught.value.status, caught.value.retry_after_s) == ("RETRY_LATER", 503, 1)
-    assert await books.db.fetch(query("SELECT FROM workouts")) == []
+    assert await books.everything.fetch(query("SELECT FROM workouts")) == []
     assert not (await books.log(user, "k")).existing  # the fault is over; the key was not stored
 
 
@@ -80,14 +80,14 @@ async def test_a_commit_whose_answer_was_lost_counts_once(books: Ledger, databas
     Defect seen failing: the key stored with the time behind it (a workout too many for each answer that was lost).
     """
     user = await books.user(credit=1_000)
-    async with ledger(proxy.url(database.url)) as remote:
+    async with ledger(database, url=proxy.url(database.url)) as remote:
         for n in range(20):
             key = f"cut-here-{n}"
             proxy.cut_at(key.encode(), "after" if n % 2 else "before")
             done = await remote.log(user, key)
             assert (done.existing, done.charged, done.balance.credits) == (False, 25, 1_000 - 25 * (n + 1))
     assert proxy.cuts == 20
-    assert len(await books.db.fetch(query("SELECT FROM workouts"))) == 20
+    assert len(await books.everything.fetch(query("SELECT FROM workouts"))) == 20
 
 
 async def test_a_transaction_of_several_statements_is_settled_by_lookup(
@@ -104,7 +104,7 @@ async def test_a_transaction_of_several_statements_is_settled_by_lookup(
         await tx.execute(insert, "once", NOW)
         return "done"
 
-    async with ledger(proxy.url(database.url)) as remote:
+    async with ledger(database, url=proxy.url(database.worker_url)) as remote:
         proxy.cut_at(b"COMMIT", "after")
         assert await remote.db.write(work, settle=settle) == "me"  # the lookup's answer: it had taken place
         proxy.cut_at(b"COMMIT", "after")
@@ -114,14 +114,14 @@ async def test_a_transaction_of_several_statements_is_settled_by_lookup(
 
         with pytest.raises(RetryLater):
             await remote.db.write(other)
-    assert len(await books.db.fetch(query("SELECT FROM leases"))) == 2
+    assert len(await books.everything.fetch(query("SELECT FROM leases"))) == 2
 
 
 async def test_away_is_said_soon_and_back_is_found_without_help(
     books: Ledger, database: Database, proxy: Proxy
 ) -> None:
     user = await books.user()
-    async with ledger(proxy.url(database.url)) as remote:
+    async with ledger(database, url=proxy.url(database.url)) as remote:
         proxy.refuse = True
         await proxy.cut()
         with pytest.raises(RetryLater):
@@ -133,7 +133,7 @@ async def test_away_is_said_soon_and_back_is_found_without_help(
 
 
 async def test_reads_are_read_committed_and_cannot_write(books: Ledger) -> None:
-    row = await books.db.fetchrow(query("SELECT current_setting('transaction_isolation') AS isolation"))
+    row = await books.everything.fetchrow(query("SELECT current_setting('transaction_isolation') AS isolation"))
     assert row["isolation"] == "read committed"
 
     async def isolation(tx: Transaction) -> str:
@@ -146,7 +146,7 @@ async def test_reads_are_read_committed_and_cannot_write(books: Ledger) -> None:
 async def test_a_line_that_is_too_long_is_refused(books: Ledger, database: Database) -> None:
     """One user holds the lane; the rest wait, and one too many is told to come back."""
     user = await books.user(credit=10_000)
-    account = await books.db.fetchrow(query("SELECT account_id FROM users WHERE id = $1"), user)
+    account = await books.everything.fetchrow(query("SELECT account_id FROM users WHERE id = $1"), user)
     async with connection(database.owner_url) as owner:
         holding = owner.transaction()
         await holding.start()

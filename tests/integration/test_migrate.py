@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from api.migrate import migrations
-from config.embedded.postgres import OWNER, SUPERUSER
+from config.embedded.postgres import APPLICATION, OWNER, SUPERUSER, WORKER
 from tests.support.ledger import connection
 from tests.support.stores import ROOT, TestStores, environment
 
@@ -26,13 +26,19 @@ async def empty(stores: TestStores) -> AsyncIterator[str]:
         await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def run(url: str, owner_url: str) -> tuple[int, str, str]:
+def urls_of(stores: TestStores, name: str) -> tuple[str, str, str]:
+    """Of the API's role, the owner and the worker's."""
+    app, owner, worker = (stores.postgres.url(role, name) for role in (APPLICATION, OWNER, WORKER))
+    return app, owner, worker
+
+
+async def run(url: str, owner_url: str, worker_url: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "api.migrate",
         cwd=ROOT,
-        env=environment(DATABASE_URL=url, DATABASE_OWNER_URL=owner_url),
+        env=environment(DATABASE_URL=url, WORKER_DATABASE_URL=worker_url, DATABASE_OWNER_URL=owner_url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -43,7 +49,7 @@ async def run(url: str, owner_url: str) -> tuple[int, str, str]:
 
 async def test_two_at_once_are_one(stores: TestStores, empty: str) -> None:
     """Defect seen failing: the advisory lock left out."""
-    urls = stores.postgres.url(database=empty), stores.postgres.url(OWNER, empty)
+    urls = urls_of(stores, empty)
     done = await asyncio.gather(*(run(*urls) for _ in range(3)))
     assert [code for code, _, _ in done] == [0, 0, 0], done
     applied = sorted(out.partition("(")[2].split()[0] for _, out, _ in done)
@@ -52,7 +58,7 @@ async def test_two_at_once_are_one(stores: TestStores, empty: str) -> None:
 
 
 async def test_keeps_its_data_and_refuses_a_file_that_was_changed(stores: TestStores, empty: str) -> None:
-    urls = stores.postgres.url(database=empty), stores.postgres.url(OWNER, empty)
+    urls = urls_of(stores, empty)
     assert (await run(*urls))[0] == 0
     async with connection(urls[1]) as owner:
         epoch = await owner.fetchval("SELECT epoch FROM installation")
@@ -80,7 +86,7 @@ async def test_makes_the_role_of_the_application(stores: TestStores, empty: str)
     quoted = "it%27s%20%22odd%22%20%C2%B1"  # quotes, blanks and a sign beyond ASCII
     url = parts._replace(netloc=f"{role}:{quoted}@{parts.hostname}:{parts.port}").geturl()
     try:
-        assert (await run(url, owner_url))[0] == 0
+        assert (await run(url, owner_url, stores.postgres.url(WORKER, empty)))[0] == 0
         async with connection(url) as app:
             assert await app.fetchval("SHOW transaction_isolation") == "serializable"
             assert await app.fetchval("SELECT count(*) FROM exercises") >= 60
@@ -90,19 +96,46 @@ async def test_makes_the_role_of_the_application(stores: TestStores, empty: str)
 
 
 async def test_refuses_roles_that_grants_do_not_bind(stores: TestStores, empty: str) -> None:
-    owner_url = stores.postgres.url(OWNER, empty)
-    done = await asyncio.gather(*(run(stores.postgres.url(role, empty), owner_url) for role in (OWNER, SUPERUSER)))
-    for (code, _, err), says in zip(done, ("one that owns nothing", "above all grants"), strict=True):
+    url, owner_url, worker_url = urls_of(stores, empty)
+    above = [stores.postgres.url(role, empty) for role in (OWNER, SUPERUSER)]
+    done = await asyncio.gather(
+        *(run(one, owner_url, worker_url) for one in above), *(run(url, owner_url, one) for one in above)
+    )
+    for (code, _, err), says in zip(done, ("one that owns nothing", "above all grants") * 2, strict=True):
         assert code == 1
         assert says in err.splitlines()[-1]
+    for setting, (_, _, err) in zip((" DATABASE_URL",) * 2 + ("WORKER_DATABASE_URL",) * 2, done, strict=True):
+        assert setting in err
+
+
+async def test_the_worker_has_a_role_of_its_own(stores: TestStores, empty: str) -> None:
+    """An installation of the release before has one role, and hears what to set; a role that is another's too is none
+    of its own. Nothing was done then. Seen failing without each of the three checks."""
+    url, owner_url, worker_url = urls_of(stores, empty)
+    async with connection(stores.postgres.url(SUPERUSER, "postgres")) as superuser:
+        await superuser.execute(f"GRANT {WORKER} TO {APPLICATION}")
+        try:
+            done = [await run(url, owner_url, other) for other in ("", url, worker_url)]
+        finally:
+            await superuser.execute(f"REVOKE {WORKER} FROM {APPLICATION}")
+    expected = (
+        "Take DATABASE_URL with another role, such as musclemap_worker",
+        "are both the role",
+        f"REVOKE {WORKER}",
+    )
+    for (code, _, err), says in zip(done, expected, strict=True):
+        assert code == 1
+        assert says in err.splitlines()[-1], err
+    async with connection(owner_url) as owner:
+        assert not await owner.fetchval("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
 
 
 async def test_says_what_is_missing_in_one_line(stores: TestStores, empty: str) -> None:
-    url = stores.postgres.url(database=empty)
+    url, _, worker_url = urls_of(stores, empty)
     done = await asyncio.gather(
-        run(url, ""),
-        run(url, "postgresql://owner@127.0.0.1:1/x"),
-        run(stores.postgres.url(OWNER, empty), url),
+        run(url, "", worker_url),
+        run(url, "postgresql://owner@127.0.0.1:1/x", worker_url),
+        run("postgresql://other@127.0.0.1/x", url, worker_url),
     )
     expected = ("DATABASE_OWNER_URL is not set", "DATABASE_OWNER_URL cannot be reached", "may not do this")
     for (code, out, err), says in zip(done, expected, strict=True):

@@ -16,7 +16,7 @@ from tests.support.stores import Database, TestStores
 async def test_a_pool_waits_for_its_server(own_stores: TestStores) -> None:
     """Failed against: asyncpg's own initialisation, which closes a pool whose first connection fails for good."""
     own_stores.postgres.stop()
-    pool = make_pool(Settings(database_url=own_stores.database_url))
+    pool = make_pool(Settings(database_url=own_stores.database.url))
     connecting = asyncio.create_task(connect(pool))
     await asyncio.sleep(0.3)
     assert await fault(pool) == "does not answer"

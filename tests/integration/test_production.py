@@ -22,7 +22,7 @@ async def test_all_roles_start_with_what_the_readme_names(database: Database, re
     role for a key and a secure cookie. No origin is allowed but the one that is named; seen failing with 204 and 101 to
     a page at localhost, which is any program of a visitor's machine."""
     everybody = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": ORIGIN}
-    stores = environment(DATABASE_URL=database.url, REDIS_URL=redis_url)
+    stores = environment(**database.urls, REDIS_URL=redis_url)
     fleet = Fleet(stores, tmp_path, settings=everybody)
     alone = {"JWT_PRIVATE_KEY": private_key(), "COOKIE_SECURE": "true"}
     fleet.services["api"] = Service("api", {**fleet.env, **alone}, tmp_path)

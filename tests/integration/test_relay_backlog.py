@@ -32,7 +32,7 @@ HISTORY_BYTES_MAX = 4_096  # of one person in Redis for a workout, whatever the 
 
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
-    made = make_pool(Settings(database_url=database.url))
+    made = make_pool(Settings(database_url=database.superuser_url))
     await connect(made)
     yield made
     await made.close()
@@ -211,7 +211,7 @@ async def test_what_waits_is_told_also_when_nobody_leads(
     assert await Leader(pool, "relay", "somewhere else").take() is not None
     await pool.execute("UPDATE leases SET until = clock_timestamp() + interval '1 hour'")
     await append(pool, (1, uuid.uuid4()))
-    env = environment(DATABASE_URL=database.url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, tmp_path, roles=("worker",)) as fleet, httpx2.AsyncClient() as http:
 
         async def lag_s() -> float:

@@ -28,7 +28,7 @@ USERS = [uuid.UUID(int=n) for n in range(1, 6)]
 
 
 def worker_fleet(url: str, redis_url: str, folder: Path) -> Fleet:
-    return Fleet(environment(DATABASE_URL=url, REDIS_URL=redis_url), folder, roles=("worker",))
+    return Fleet(environment(WORKER_DATABASE_URL=url, REDIS_URL=redis_url), folder, roles=("worker",))
 
 
 @asynccontextmanager
@@ -59,9 +59,9 @@ async def killed_relay(database: Database, redis_url: str, folder: Path, kills: 
     """Events go on while the relay is killed `kills` times at random moments and started again."""
     chance, enough = random.Random(seed), asyncio.Event()
     community, mine = Follower(redis_url), Follower(redis_url, user_channel(str(USERS[0])))
-    async with client_of(redis_url) as redis, worker_fleet(database.url, redis_url, folder) as fleet:
+    async with client_of(redis_url) as redis, worker_fleet(database.worker_url, redis_url, folder) as fleet:
         async with following(community, mine):
-            producing = asyncio.create_task(produce(database.url, redis, USERS, 100_000, 0.001, enough))
+            producing = asyncio.create_task(produce(database.superuser_url, redis, USERS, 100_000, 0.001, enough))
             for _ in range(kills):
                 await asyncio.sleep(0.2 + chance.random() * 0.4)
                 fleet.worker.kill()
@@ -75,8 +75,8 @@ async def killed_relay(database: Database, redis_url: str, folder: Path, kills: 
             count = await producing
             await community.until(count)
             await mine.until(count // len(USERS))
-        assert await faults(database.url, community, count) == []
-        assert await faults(database.url, mine, count // len(USERS)) == []
+        assert await faults(database.superuser_url, community, count) == []
+        assert await faults(database.superuser_url, mine, count // len(USERS)) == []
         assert await fleet.worker.stop() == 0
 
 
@@ -101,13 +101,13 @@ async def test_a_paused_leader_is_replaced_and_wakes_harmless(
     Failed against: a lease without an end; a claim that did not look at the term, with an append that did not either.
     """
     community, enough = Follower(redis_url), asyncio.Event()
-    one = worker_fleet(database.url, redis_url, tmp_path / "one")
-    other = worker_fleet(database.url, redis_url, tmp_path / "other")
+    one = worker_fleet(database.worker_url, redis_url, tmp_path / "one")
+    other = worker_fleet(database.worker_url, redis_url, tmp_path / "other")
     async with client_of(redis_url) as redis, both(one, other), following(community):
         first, second = (one, other) if await metric(one, "relay_leader") else (other, one)
         await until_metric(first, "relay_leader", 1)
         assert await metric(second, "relay_leader") == 0
-        producing = asyncio.create_task(produce(database.url, redis, USERS, 100_000, 0.01, enough))
+        producing = asyncio.create_task(produce(database.superuser_url, redis, USERS, 100_000, 0.01, enough))
         await community.until(50)
         os.kill(first.worker.pid, signal.SIGSTOP)
         stopped_at = time.monotonic()
@@ -124,7 +124,7 @@ async def test_a_paused_leader_is_replaced_and_wakes_harmless(
         count = await producing
         await community.until(count)
         assert await metric(first, "relay_events_numbered_total") == numbered_by_first
-        assert await faults(database.url, community, count) == []
+        assert await faults(database.superuser_url, community, count) == []
         # The successor stops in an orderly way: the first one leads again at once.
         assert await second.worker.stop() == 0
         await until_metric(first, "relay_leader", 1, within_s=3)
@@ -153,10 +153,10 @@ async def test_a_wiped_redis_is_refilled(database: Database, redis_url: str, tmp
     Failed against: a relay that refills only where it appends (the follower of the quiet channel).
     """
     community, mine = Follower(redis_url), Follower(redis_url, user_channel(str(USERS[1])))
-    async with client_of(redis_url) as redis, worker_fleet(database.url, redis_url, tmp_path):
-        await produce(database.url, redis, USERS, 20, 0)
+    async with client_of(redis_url) as redis, worker_fleet(database.worker_url, redis_url, tmp_path):
+        await produce(database.superuser_url, redis, USERS, 20, 0)
         async with following(community, mine):
-            producing = asyncio.create_task(produce(database.url, redis, USERS[:1], 200, 0.01))
+            producing = asyncio.create_task(produce(database.superuser_url, redis, USERS[:1], 200, 0.01))
             for heard in (60, 120):
                 await community.until(heard)
                 await redis.flushall()
@@ -182,17 +182,17 @@ async def test_a_wiped_redis_is_refilled(database: Database, redis_url: str, tmp
             empty = app_channel("polls", "empty")
             assert await store.head(empty) == Position(community.epoch, 0)
             assert await redis.ttl(meta_key(empty)) > 0
-        assert await faults(database.url, community, 220) == []
-        assert await faults(database.url, mine, 4) == []
+        assert await faults(database.superuser_url, community, 220) == []
+        assert await faults(database.superuser_url, mine, 4) == []
 
 
 async def test_a_redis_that_went_back_is_brought_forward(database: Database, redis_url: str, tmp_path: Path) -> None:
     """A replica that took over lacks the last events, also of channels that nothing new happens to; one of another
     epoch or ahead of PostgreSQL is replaced. Failed against: comparing streams alone; `head ahead` taken as equal.
     """
-    async with client_of(redis_url) as redis, worker_fleet(database.url, redis_url, tmp_path) as fleet:
+    async with client_of(redis_url) as redis, worker_fleet(database.worker_url, redis_url, tmp_path) as fleet:
         store = FeedStore(redis)
-        await produce(database.url, redis, USERS[:3], 30, 0)
+        await produce(database.superuser_url, redis, USERS[:3], 30, 0)
         follower = Follower(redis_url)
         async with following(follower):
             await follower.until(30)
@@ -224,9 +224,12 @@ async def test_stores_that_stop_and_return(own_stores: TestStores, tmp_path: Pat
     Valkey is killed and comes back empty, then is paused for 3 s; PostgreSQL is restarted.
     Failed against: a relay that ended its process on an error of a store.
     """
-    url, redis_url = own_stores.database_url, own_stores.redis_url
+    url, redis_url = own_stores.superuser_url, own_stores.redis_url
     community = Follower(redis_url)
-    async with client_of(redis_url) as redis, worker_fleet(url, redis_url, tmp_path) as fleet:
+    async with (
+        client_of(redis_url) as redis,
+        worker_fleet(own_stores.database.worker_url, redis_url, tmp_path) as fleet,
+    ):
         pid = fleet.worker.pid
         async with following(community):
             producing = asyncio.create_task(produce(url, redis, USERS, 900, 0.01))
@@ -268,7 +271,7 @@ async def test_it_starts_before_its_stores(own_stores: TestStores, tmp_path: Pat
     """Failed against: SystemExit while PostgreSQL is away."""
     own_stores.valkey.stop()
     own_stores.postgres.stop()
-    fleet = worker_fleet(own_stores.database_url, own_stores.redis_url, tmp_path)
+    fleet = worker_fleet(own_stores.database.worker_url, own_stores.redis_url, tmp_path)
     try:
         fleet.worker.launch()
         async with asyncio.timeout(30), httpx2.AsyncClient() as http:
@@ -285,7 +288,7 @@ async def test_it_starts_before_its_stores(own_stores: TestStores, tmp_path: Pat
         own_stores.valkey.start()
         await fleet.worker.wait_ready()
         await until_metric(fleet, "relay_leader", 1)
-        connection = await asyncpg.connect(own_stores.database_url)
+        connection = await asyncpg.connect(own_stores.superuser_url)
         async with connection.transaction():
             await append_event(connection, 1, USERS[0])
         await connection.close()

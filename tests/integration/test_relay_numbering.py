@@ -23,7 +23,7 @@ from worker.store import Head, RelayStore, committed
 
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
-    made = make_pool(Settings(database_url=database.url, database_pool_max=60))
+    made = make_pool(Settings(database_url=database.superuser_url, database_pool_max=60))
     await connect(made)
     yield made
     await made.close()

@@ -31,11 +31,11 @@ OLD_ONES = 3
 
 async def test_details_of_earlier_versions_are_told_no_more(database: Database, redis_url: str, tmp_path: Path) -> None:
     """Seen failing for the page without `renewed`; for Redis without the mark, and without `renewed_text`."""
-    connection = await asyncpg.connect(database.url)
+    connection = await asyncpg.connect(database.superuser_url)
     body = orjson.dumps(copy.deepcopy(OLD))
     await connection.execute(STORED, OLD_ONES, body.decode())
     epoch = await connection.fetchval("SELECT epoch FROM installation")
-    async with ledger(database.url) as books:
+    async with ledger(database) as books:
         page = await Feeds(books.db).page(community_feed())
     assert [one.event["data"]["total_tu"] for one in page.events] == [5_000] * OLD_ONES
     assert all("exercises" not in one.event["data"] for one in page.events)
@@ -45,7 +45,7 @@ async def test_details_of_earlier_versions_are_told_no_more(database: Database, 
     try:
         await redis.delete(RENDITIONS_KEY)
         await store.refill(COMMUNITY, epoch, OLD_ONES, [(n, body) for n in range(1, OLD_ONES + 1)])
-        async with worker_fleet(database.url, redis_url, tmp_path):
+        async with worker_fleet(database.worker_url, redis_url, tmp_path):
             await append_event(connection, 7_000, uuid.uuid4())  # a new one goes on behind them
             history = await eventually(
                 lambda: store.read(COMMUNITY, Position(epoch, 0)),

@@ -65,7 +65,7 @@ async def test_make_stores_prints_addresses_that_work_and_keeps_the_data(data_di
     """Also after kill -9. Seen failing without PR_SET_PDEATHSIG: the servers stayed."""
     with Command("config.embedded", DATA_DIR=str(data_dir)) as first:
         urls = addresses(first)
-        assert list(urls) == ["DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"]
+        assert list(urls) == ["DATABASE_URL", "WORKER_DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"]
         owner = await asyncpg.connect(urls["DATABASE_OWNER_URL"])
         await owner.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)")
         await owner.close()
@@ -140,6 +140,6 @@ async def test_the_note_of_another_process_is_no_obstacle(own_stores: TestStores
     lines = note.read_text().splitlines()
     note.write_text("\n".join([str(own_stores.valkey.pid), *lines[1:]]) + "\n")  # a process of the same account
     server.start()
-    connection = await asyncpg.connect(own_stores.database_url)
+    connection = await asyncpg.connect(own_stores.database.url)
     assert await connection.fetchval("SELECT true")
     await connection.close()

@@ -17,8 +17,11 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+import api.accounts.mailer
 import api.accounts.revocations
 import api.app
+import api.flags.service
+import api.privacy.erasures
 import config.db.postgres
 import config.metrics
 import config.redis
@@ -39,7 +42,7 @@ from tests.support.erring_redis import ERRORS, SOME_ERRORS, ErringRedis
 from tests.support.extent import some_or_all
 from tests.support.gateway import until
 from tests.support.relay import append_event
-from tests.support.sabotage import SOME_STATES, STATES, sabotaged
+from tests.support.sabotage import SOME_STATES, STATES, Sabotage, sabotaged
 from tests.support.stores import ROOT, Database
 from worker.jobs.every import JOBS
 
@@ -63,6 +66,8 @@ WITHOUT: Final = {
     "*": "Lifetime.spawn itself",
     "rt/channels/bus.py": "two waits for an event, in `_first`",
     "argon2": "one hash",
+    "mail": "one mail, in a thread",
+    "partitions": "asks the catalogue alone; a month that cannot be made: test_beside_a_backup.py",
     "argon2 leaving": "waits for one client",
 }
 
@@ -129,6 +134,20 @@ async def recorded(running: Running) -> None:
         await append_event(running.owner, running.events, uuid.UUID(int=running.events))
 
 
+async def asked(running: Running) -> None:
+    """More mails than leave meanwhile."""
+    await running.owner.execute(
+        "INSERT INTO proofs (id, kind, email, created_at, expires_at, send_at)"
+        " SELECT gen_random_uuid(), 'known', 'e@example.com', now(), now() + interval '1 hour', now()"
+        " FROM generate_series(1, 20000)"
+    )
+
+
+async def deleted(running: Running) -> None:
+    """A user who is gone, and whom Redis may still know."""
+    await running.owner.execute("INSERT INTO erasures (user_id, at, told) VALUES ($1, now(), '{}')", uuid.uuid4())
+
+
 async def published(running: Running) -> None:
     """An event that is recorded now is numbered, and reaches Redis."""
     await recorded(running)
@@ -164,6 +183,10 @@ TASKS: Final[Mapping[str, Task]] = {
     "relay_wake": Task(of_api, redis=True),
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
+    "flags": Task(of_api, redis=True, victims=[()]),
+    "flags_heard": Task(of_api, redis=True),
+    "mails": Task(of_api, victims=[()], before=asked),
+    "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
     "redis metrics": Task(of_worker, redis=True),
     "relay listen": Task(of_worker, redis=True),
@@ -188,7 +211,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers of some milliseconds, so that each error is met soon."""
     short = {
         api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
+        api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
+        api.flags.service: ("FLAGS_EVERY_S",),
+        api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
@@ -199,6 +225,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in names:
             monkeypatch.setattr(module, name, 0.02)
     monkeypatch.setattr(config.metrics, "observe_pool", lambda *_: None)  # one a process
+
+
+def role_of(store: Database | Sabotage, name: str) -> str:
+    """The address of the store for the role that the task has."""
+    return store.worker_url if TASKS[name].start is of_worker else store.url
 
 
 @asynccontextmanager
@@ -270,7 +301,7 @@ async def test_errors_of_redis(
     async with (
         feeds,
         ErringRedis(redis_url).running() as store,
-        alone(name, database, database.url, store.url, FeedStore(feeds), tmp_path) as running,
+        alone(name, database, role_of(database, name), store.url, FeedStore(feeds), tmp_path) as running,
     ):
         well = TASKS[name].well
         await goes_on(running, lambda: store.served, well)
@@ -294,7 +325,7 @@ async def test_states_of_postgresql(
     async with (
         redis.connect(redis_url) as feeds,
         sabotaged(database) as store,
-        alone(name, database, store.url, redis_url, FeedStore(feeds), tmp_path) as running,
+        alone(name, database, role_of(store, name), redis_url, FeedStore(feeds), tmp_path) as running,
     ):
         well = TASKS[name].well
         await goes_on(running, lambda: store.served, well)

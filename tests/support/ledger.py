@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from pydantic import SecretStr
 
 from api.credits.service import open_account
 from api.outbox import Wake
@@ -19,6 +20,7 @@ from config.db.queries import Query
 from config.ids import uuid7
 from config.redis import connect as connect_redis
 from config.settings import Settings
+from tests.support.stores import Database as MadeDatabase
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -36,16 +38,23 @@ _ADD_USER = query(
 
 @dataclass(frozen=True)
 class Ledger:
-    """One process's view of the ledger."""
+    """One process's view of the ledger, as the API has it; `everything` is the database as a superuser sees it, for
+    tests to look and to meddle, `worker` a pool of the worker's role."""
 
     db: Database
+    everything: Database
+    worker: asyncpg.Pool
     reference: Reference
     settings: Settings
     wake: Wake
 
-    @property
-    def workouts(self) -> Workouts:
-        return Workouts(self.db, self.reference, self.wake, self.settings.workout_cost)
+    def workouts_of(self, user_id: UUID) -> Workouts:
+        """The feature, for a request of this user."""
+        return Workouts(self.of(user_id), self.reference, self.wake, self.settings.workout_cost)
+
+    def of(self, user_id: UUID) -> Database:
+        """The database as this user sees it."""
+        return self.db.of(user_id)
 
     async def user(self, *, credit: int = 100, trial_days: float = 0) -> UUID:
         """A new user; without a trial unless `trial_days` is positive."""
@@ -56,7 +65,7 @@ class Ledger:
             trial_ends_at = NOW + timedelta(days=trial_days)
             await tx.execute(_ADD_USER, user_id, account_id, f"{user_id}@example.org", trial_ends_at, NOW)
 
-        await self.db.write(work)
+        await self.of(user_id).write(work)
         return user_id
 
     def workout(self, reps: int = 10, **changes: Any) -> dict[str, Any]:
@@ -70,23 +79,32 @@ class Ledger:
 
     async def log(self, user_id: UUID, key: str, raw: dict[str, Any] | None = None) -> LoggedWorkout:
         """Logs a workout at NOW."""
-        return await self.workouts.log(user_id, raw or self.workout(), key, NOW)
+        return await self.workouts_of(user_id).log(user_id, raw or self.workout(), key, NOW)
 
 
 @asynccontextmanager
-async def ledger(url: str, **settings: Any) -> AsyncIterator[Ledger]:
-    """The ledger of a migrated database, used as the application's role."""
-    made = Settings(database_url=url, redis_url="redis://127.0.0.1:1", **settings)
-    pool = make_pool(made)
-    await connect(pool)
+async def ledger(database: MadeDatabase, *, url: str = "", **settings: Any) -> AsyncIterator[Ledger]:
+    """The ledger of a migrated database, used as the API's role; by another `url` where a proxy is between."""
+    made = Settings(
+        database_url=url or database.url,
+        worker_database_url=database.worker_url,
+        redis_url="redis://127.0.0.1:1",
+        **settings,
+    )
+    one = made.model_copy(update={"database_pool_min": 1})
+    pools = [make_pool(made), *(make_pool(one, SecretStr(to)) for to in (database.superuser_url, database.worker_url))]
+    for pool in pools:
+        await connect(pool)
+    mine, whole, worker = pools
     redis = connect_redis("redis://127.0.0.1:1")  # nobody there: a lost wake-up harms nothing
     try:
         reference = Reference()
-        await reference.load(pool)
-        yield Ledger(Database(pool), reference, made, Wake(redis))
+        await reference.load(mine)
+        yield Ledger(Database(mine), Database(whole), worker, reference, made, Wake(redis))
     finally:
         await redis.aclose()
-        pool.terminate()
+        for pool in pools:
+            pool.terminate()
 
 
 @asynccontextmanager

@@ -41,13 +41,17 @@ def _is_sql(text: str) -> bool:
     return text.lstrip().startswith(_VERBS) and text.strip() not in ("SELECT", "WITH")
 
 
-async def pages_read(connection: asyncpg.Connection, sql: str, args: tuple[Any, ...], mode: str) -> int:
-    """Shared buffers that one execution of `sql` reads, from memory or disk, under a `plan_cache_mode`. What it writes
-    is rolled back. The plan is that of a prepared statement, as the product's are."""
+async def pages_read(
+    connection: asyncpg.Connection, sql: str, args: tuple[Any, ...], mode: str, viewer: UUID | None = None
+) -> int:
+    """Shared buffers that one execution of `sql` reads, from memory or disk, under a `plan_cache_mode`, as `viewer`.
+    What it writes is rolled back. The plan is that of a prepared statement, as the product's are."""
     transaction = connection.transaction(isolation="serializable")
     await transaction.start()
     try:
-        await connection.execute(f"SET LOCAL plan_cache_mode TO {mode}")
+        await connection.execute(
+            f"SET LOCAL plan_cache_mode TO {mode}; SET LOCAL musclemap.user_id TO '{viewer or ''}'"
+        )
         await connection.execute(f"PREPARE explained AS {sql}")
         values = f"({', '.join(map(_literal, args))})" if args else ""
         rows = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE explained{values}")

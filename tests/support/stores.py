@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+from pydantic import SecretStr
 
 from config.embedded.account import home, unprivileged
 from config.embedded.ports import free_port
-from config.embedded.postgres import APPLICATION, DATABASE, OWNER, SUPERUSER, Passwords, PostgresServer
+from config.embedded.postgres import (
+    APPLICATION,
+    DATABASE,
+    OWNER,
+    ROLES,
+    SUPERUSER,
+    WORKER,
+    Passwords,
+    PostgresServer,
+)
 from config.embedded.valkey import ValkeyServer
 from config.secret_files import SUFFIX
 from config.settings import Settings
@@ -29,8 +39,27 @@ class Database:
     def __init__(self, server: PostgresServer, name: str) -> None:
         self.name = name
         self.url = server.url(APPLICATION, name)
+        self.worker_url = server.url(WORKER, name)
         self.owner_url = server.url(OWNER, name)
         self.superuser_url = server.url(SUPERUSER, name)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The settings that lead to it, by the names of their environment variables."""
+        return {
+            "DATABASE_URL": self.url,
+            "WORKER_DATABASE_URL": self.worker_url,
+            "DATABASE_OWNER_URL": self.owner_url,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        """The same as a process reads them."""
+        return Settings(
+            database_url=SecretStr(self.url),
+            worker_database_url=SecretStr(self.worker_url),
+            database_owner_url=SecretStr(self.owner_url),
+        )
 
 
 class Cluster:
@@ -38,7 +67,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         account = unprivileged()
-        self.passwords = Passwords({role: secrets.token_hex(16) for role in (SUPERUSER, OWNER, APPLICATION)})
+        self.passwords = Passwords({role: secrets.token_hex(16) for role in ROLES})
         self._folder = home(folder, account) / "postgres"
         server = PostgresServer(
             self._folder, port=free_port(), passwords=self.passwords, account=account, durable=False
@@ -46,7 +75,7 @@ class Cluster:
         try:
             server.start()
             server.prepare()
-            migrate(environment(DATABASE_URL=server.url(), DATABASE_OWNER_URL=server.url(OWNER)))
+            migrate(environment(**Database(server, DATABASE).urls))
             # A copy to copy from: a template must have no connections, and tests are connected to `musclemap`.
             template = f"CREATE DATABASE {TEMPLATE} TEMPLATE {DATABASE} OWNER {OWNER} STRATEGY file_copy"
             _execute(server.url(SUPERUSER, "postgres"), template)
@@ -73,12 +102,8 @@ class TestStores:
         )
 
     @property
-    def database_url(self) -> str:
-        return self.postgres.url()
-
-    @property
-    def database_owner_url(self) -> str:
-        return self.postgres.url(OWNER)
+    def database(self) -> Database:
+        return Database(self.postgres, DATABASE)
 
     @property
     def superuser_url(self) -> str:
@@ -90,9 +115,7 @@ class TestStores:
 
     def environment(self) -> dict[str, str]:
         """What a process of ours needs to find these stores; everything else of ours is left to its default."""
-        return environment(
-            DATABASE_URL=self.database_url, DATABASE_OWNER_URL=self.database_owner_url, REDIS_URL=self.redis_url
-        )
+        return environment(**self.database.urls, REDIS_URL=self.redis_url)
 
     def start(self) -> None:
         self._cluster.copy_to(self.postgres.folder)

@@ -25,7 +25,7 @@ _IMPOSSIBLE: Final = (*ERRORS, UnfitDatabaseError)
 async def show_jobs(settings: Settings) -> int:
     """Prints the table; the exit code: 0, or 2 where the database could not be asked."""
     try:
-        connection = await connect_once(settings)
+        connection = await connect_once(settings, settings.worker_database_url)
         try:
             looks = await store.look(Transaction(connection), JOBS)
         finally:
@@ -42,7 +42,7 @@ async def run_job(settings: Settings, name: str) -> int:
     exit code: 0 = done, 1 = somebody else is at it, 2 = it failed."""
     job = JOBS[name]
     try:
-        connection = await connect_once(settings)
+        connection = await connect_once(settings, settings.worker_database_url)
         try:
             (found,) = await store.look(Transaction(connection), [name])
         finally:

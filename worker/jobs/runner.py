@@ -108,7 +108,7 @@ class Runner:
 async def run_slot(settings: Settings, job: Job, slot: datetime, worker: str) -> Outcome:
     """Does what is left of a slot, batch by batch. Raises what is in ERRORS, UnfitDatabaseError, and what the job
     raises."""
-    connection = await connect_once(settings)
+    connection = await connect_once(settings, settings.worker_database_url)
     changed = 0
     try:
         while True:

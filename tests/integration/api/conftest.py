@@ -16,10 +16,11 @@ from argon2 import PasswordHasher
 
 from api.accounts.routes import COOKIE_PATH
 from api.accounts.rules import User, cookie_name, token_hash
-from api.accounts.tokens import Signer, load_signer, new_refresh_token
+from api.accounts.tokens import Signer, load_signer, new_token
 from config.embedded.ports import HOST
 from config.ids import uuid7
 from config.settings import Settings
+from tests.support.payments import SECRET
 from tests.support.processes import Fleet, Service
 from tests.support.stores import Database, TestStores
 
@@ -82,7 +83,7 @@ class Running:
         """Somebody with a session, made in the database: Argon2 takes 0.1 s and is tested where it matters."""
         now = datetime.now(UTC)
         user = User(uuid7(), uuid7(), f"{uuid.uuid4().hex}@example.com", "Ada", ("user",), "free", "everyone", now)
-        session, token, later = uuid7(), new_refresh_token(), now + timedelta(days=7)
+        session, token, later = uuid7(), new_token(), now + timedelta(days=7)
         self.sql("SELECT open_account($1, $2, 100, $3)", user.account_id, uuid7(), now)
         self.sql(
             "INSERT INTO users (id, account_id, email, name, password_hash, trial_ends_at, created_at, updated_at)"
@@ -102,10 +103,10 @@ class Running:
         return Account(client, user.email, str(user.id), self.signer.access_token(user, session, now), token)
 
     def sql(self, statement: str, *args: Any) -> list[Any]:
-        """Runs a statement as the application's role."""
+        """Runs a statement on all rows, whoever's they are."""
 
         async def run() -> list[Any]:
-            connection = await asyncpg.connect(self.database.url)
+            connection = await asyncpg.connect(self.database.superuser_url)
             try:
                 rows: list[Any] = await connection.fetch(statement, *args)
                 return rows
@@ -123,8 +124,9 @@ def served(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iter
     those by which the gateways of other tests know whom to let in.
     """
     database = stores.make_database()
-    env = {**stores.environment(), "DATABASE_URL": database.url, "DATABASE_OWNER_URL": database.owner_url}
-    fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings={"ALLOWED_ORIGINS": "https://app.example"})
+    env = {**stores.environment(), **database.urls}
+    chosen = {"ALLOWED_ORIGINS": "https://app.example", "STRIPE_WEBHOOK_SECRET": f"whsec_of_before, {SECRET}"}
+    fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings=chosen)
     try:
         fleet.api.launch()
         asyncio.run(fleet.api.wait_ready())

@@ -268,7 +268,7 @@ async def test_the_log_of_the_database_names_nobody(api: Running, stores: TestSt
     person = body(email="log-canary@example.com", name="Log Canary")
     with api.client() as client:
         assert [client.post(REGISTER, json=person).status_code for _ in range(2)] == [201, 409]
-    connection = await asyncpg.connect(api.database.url)
+    connection = await asyncpg.connect(api.database.superuser_url)
     try:
         with pytest.raises(asyncpg.CheckViolationError):
             await connection.execute("UPDATE users SET name = '' WHERE lower(email) = $1", person["email"])

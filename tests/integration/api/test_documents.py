@@ -109,7 +109,7 @@ async def test_strangers_leave_half_of_the_pool(api: Running) -> None:
     lock = owner.transaction()
     await lock.start()
     await owner.execute("LOCK TABLE feed_positions IN ACCESS EXCLUSIVE MODE")
-    watcher = await asyncpg.connect(api.database.url)
+    watcher = await asyncpg.connect(api.database.superuser_url)
 
     async def stand(backends: int) -> bool:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

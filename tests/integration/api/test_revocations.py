@@ -32,7 +32,8 @@ async def test_a_redis_that_is_wiped_meanwhile_never_claims_to_know_all(api: Run
         now = datetime.now(UTC)
         ended = [uuid7() for _ in range(3)]
         for session in ended:
-            await pool.execute(
+            await asyncio.to_thread(
+                api.sql,
                 "INSERT INTO sessions (id, user_id, created_at, expires_at, revoked_at, revoked_reason)"
                 " VALUES ($1, $2, $3, $4, $3, 'logout')",
                 *(session, user, now, now + timedelta(days=7)),

@@ -97,7 +97,7 @@ async def broken(database: Database) -> AsyncIterator[Sabotage]:
 @pytest_asyncio.fixture
 async def fleet(database: Database, stores: TestStores, tmp_path: Path) -> AsyncIterator[Fleet]:
     redis_url = stores.redis_url.removesuffix("/0") + "/6"  # the run's gateways go by the keys in the first one
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, tmp_path, roles=("api", "worker")) as running:
         yield running
 

@@ -16,12 +16,12 @@ from api.migrate import MigrationError, migrations, role_of
     ],
 )
 def test_the_role_of_a_url(url: str, role: str, password: str | None) -> None:
-    assert role_of(url) == (role, password)
+    assert role_of("DATABASE_URL", url) == ("DATABASE_URL", role, password)
 
 
 def test_a_url_without_a_role_is_refused() -> None:
     with pytest.raises(MigrationError, match="names no role"):
-        role_of("postgresql://host/db")
+        role_of("DATABASE_URL", "postgresql://host/db")
 
 
 def test_migrations_are_numbered_without_a_gap(tmp_path: Path) -> None:

@@ -1,0 +1,193 @@
+"""Who may see what: a rule for each field of the schema, and what each root field is asked about Ada.
+
+A field's rule says who of those that reach its object is told it; the rule of a root field says who reaches anything of
+Ada's by it. Relations are the viewer's to Ada: `owner` (herself), `follower`, `stranger`, `requested` (waits for her to
+accept), `blocked` (by her), `anonymous`, `deleted` (has a token, and no account any more). `audience` is Ada's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+RELATIONS: Final = ("owner", "follower", "stranger", "requested", "blocked", "anonymous", "deleted")
+AUDIENCES: Final = ("everyone", "followers", "nobody")
+
+Rule = Callable[[str, str], bool]
+
+
+def everybody(relation: str, audience: str) -> bool:
+    """Tells nothing of one person, or is meant for all."""
+    return True
+
+
+def whoever_gets_there(relation: str, audience: str) -> bool:
+    """A person's, told with the object that it is part of."""
+    return True
+
+
+def only_owner(relation: str, audience: str) -> bool:
+    """Ada's own."""
+    return relation == "owner"
+
+
+def nobody(relation: str, audience: str) -> bool:
+    """What no answer has."""
+    return False
+
+
+def followers(relation: str, audience: str) -> bool:
+    """What a profile's followers read: as long as anybody may follow it."""
+    return relation == "owner" or (relation == "follower" and audience != "nobody")
+
+
+def profile(relation: str, audience: str) -> bool:
+    """A profile itself: everybody's, its followers', or nobody's, as its owner says; never of whom she has blocked."""
+    if relation in ("blocked", "deleted"):
+        return False
+    return relation == "owner" or audience == "everyone" or followers(relation, audience)
+
+
+@dataclass(frozen=True)
+class Ada:
+    """What there is of her, to ask for."""
+
+    id: str
+    workout: str
+    key: str  # of that workout
+    input: str  # and what was sent for it, as GraphQL writes it
+
+
+# Root field → its arguments, aimed at Ada.
+ASKED: Final[Mapping[str, Callable[[Ada], str]]] = {
+    "Query.me": lambda _: "",
+    "Query.creditBalance": lambda _: "",
+    "Query.creditLedger": lambda _: "(first: 3)",
+    "Query.entitlements": lambda _: "",
+    "Query.communityFeed": lambda _: "(first: 2)",
+    "Query.dashboard": lambda _: "(first: 2)",
+    "Query.presenceStats": lambda _: "",
+    "Query.presenceMap": lambda _: "(west: -10, south: 40, east: 10, north: 60, zoom: 3)",
+    "Query.nowTraining": lambda _: "",
+    "Query.exercises": lambda _: '(search: "bench press")',
+    "Query.muscles": lambda _: "",
+    "Query.equipment": lambda _: "",
+    "Query.workout": lambda ada: f'(id: "{ada.workout}")',
+    "Query.myWorkouts": lambda _: "(first: 2)",
+    "Mutation.logWorkout": lambda ada: f'(idempotencyKey: "{ada.key}", input: {ada.input})',
+}
+
+RULES: Final[Mapping[str, Rule]] = {
+    # --- What is asked.
+    "Query.me": only_owner,
+    "Query.creditBalance": only_owner,
+    "Query.creditLedger": only_owner,
+    "Query.entitlements": only_owner,
+    "Query.communityFeed": everybody,
+    "Query.dashboard": only_owner,
+    "Query.presenceStats": everybody,
+    "Query.presenceMap": everybody,
+    "Query.nowTraining": everybody,
+    "Query.exercises": everybody,
+    "Query.muscles": everybody,
+    "Query.equipment": everybody,
+    "Query.workout": only_owner,
+    "Query.myWorkouts": only_owner,
+    "Mutation.logWorkout": only_owner,
+    # --- Who somebody is.
+    "User.id": only_owner,
+    "User.name": only_owner,
+    "User.email": only_owner,
+    "User.roles": only_owner,
+    "User.audience": only_owner,
+    "User.xp": only_owner,
+    "User.level": only_owner,
+    # --- Credits.
+    "CreditBalance.credits": only_owner,
+    "CreditBalance.version": only_owner,
+    "LedgerConnection.edges": only_owner,
+    "LedgerConnection.pageInfo": only_owner,
+    "LedgerEdge.cursor": only_owner,
+    "LedgerEdge.node": only_owner,
+    "LedgerEntry.id": only_owner,
+    "LedgerEntry.amount": only_owner,
+    "LedgerEntry.balanceAfter": only_owner,
+    "LedgerEntry.reason": only_owner,
+    "LedgerEntry.workoutId": only_owner,
+    "LedgerEntry.createdAt": only_owner,
+    "Entitlements.unlimited": only_owner,
+    "Entitlements.reason": only_owner,
+    "Entitlements.trialEndsAt": only_owner,
+    "Entitlements.credits": only_owner,
+    # --- Workouts.
+    "LogWorkoutPayload.workout": only_owner,
+    "LogWorkoutPayload.charged": only_owner,
+    "LogWorkoutPayload.existing": only_owner,
+    "LogWorkoutPayload.balance": only_owner,
+    "Workout.id": only_owner,
+    "Workout.performedAt": only_owner,
+    "Workout.note": only_owner,
+    "Workout.totalTu": only_owner,
+    "Workout.muscles": only_owner,
+    "Workout.exercises": only_owner,
+    "MuscleActivation.muscle": everybody,
+    "MuscleActivation.trainingUnits": only_owner,
+    "WorkoutExercise.exercise": everybody,
+    "WorkoutExercise.sets": only_owner,
+    "WorkoutSet.reps": only_owner,
+    "WorkoutSet.weightKg": only_owner,
+    "WorkoutConnection.edges": only_owner,
+    "WorkoutConnection.pageInfo": only_owner,
+    "WorkoutEdge.cursor": only_owner,
+    "WorkoutEdge.node": only_owner,
+    # --- Feeds. What is told of an event depends on the feed, whose root field says who reaches it.
+    "FeedConnection.edges": whoever_gets_there,
+    "FeedConnection.pageInfo": whoever_gets_there,
+    "FeedConnection.position": whoever_gets_there,
+    "FeedPosition.epoch": everybody,
+    "FeedPosition.offset": whoever_gets_there,
+    "FeedEdge.cursor": whoever_gets_there,
+    "FeedEdge.node": whoever_gets_there,
+    "FeedEvent.id": whoever_gets_there,
+    "FeedEvent.type": whoever_gets_there,
+    "FeedEvent.createdAt": whoever_gets_there,
+    "FeedEvent.actor": followers,
+    "FeedEvent.data": whoever_gets_there,
+    "FeedEvent.cursor": whoever_gets_there,
+    "Actor.id": followers,
+    "Actor.name": followers,
+    # --- Counts and places of no person.
+    "PresenceStats.online": everybody,
+    "PresenceStats.training": everybody,
+    "PresenceMap.resolution": everybody,
+    "PresenceMap.online": everybody,
+    "PresenceMap.cells": everybody,
+    "Cell.cell": everybody,
+    "Cell.count": everybody,
+    "NowBucket.minute": everybody,
+    "NowBucket.training": everybody,
+    "NowBucket.exercises": everybody,
+    "NowExercise.slug": everybody,
+    "NowExercise.name": everybody,
+    "NowExercise.count": everybody,
+    # --- Reference data.
+    "Exercise.id": everybody,
+    "Exercise.slug": everybody,
+    "Exercise.name": everybody,
+    "Exercise.equipment": everybody,
+    "Exercise.muscles": everybody,
+    "ExerciseMuscle.muscle": everybody,
+    "ExerciseMuscle.activation": everybody,
+    "Muscle.id": everybody,
+    "Muscle.slug": everybody,
+    "Muscle.name": everybody,
+    "Muscle.biasWeight": everybody,
+    "Equipment.id": everybody,
+    "Equipment.slug": everybody,
+    "Equipment.name": everybody,
+    # --- Pages.
+    "PageInfo.endCursor": whoever_gets_there,
+    "PageInfo.hasNextPage": everybody,
+}
+
+# Root fields whose answers never name her, to herself neither.
+NAMELESS: Final = frozenset({"Query.communityFeed"})
