@@ -16,10 +16,14 @@ from starlette.types import ASGIApp
 from api.accounts import routes as account_routes
 from api.accounts import schema as accounts_schema
 from api.accounts.access import Authenticator
+from api.accounts.mailer import Mailer
 from api.accounts.passwords import Passwords
+from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.challenges import schema as challenges_schema
+from api.challenges.service import Challenges
 from api.channels import schema as channels_schema
 from api.channels.service import Channels
 from api.community import schema as community_schema
@@ -42,9 +46,16 @@ from api.migrate import migrations
 from api.outbox import Wake
 from api.presence import schema as presence_schema
 from api.presence.service import Presence
+from api.privacy import schema as privacy_schema
+from api.privacy.erasures import Erasures
+from api.privacy.service import Privacy, Room
+from api.progress import schema as progress_schema
+from api.progress.service import Progress, TimeZones
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
+from api.standings import schema as standings_schema
+from api.standings.service import Standings
 from api.web import page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
@@ -69,6 +80,8 @@ FEATURES: Final = (
     reference_schema.FEATURE,
     credits_schema.FEATURE,
     entitlements_schema.FEATURE,
+    progress_schema.FEATURE,
+    challenges_schema.FEATURE,
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
     community_schema.FEATURE,
@@ -76,6 +89,8 @@ FEATURES: Final = (
     highfives_schema.FEATURE,
     presence_schema.FEATURE,
     flags_schema.FEATURE,
+    privacy_schema.FEATURE,
+    standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
@@ -100,6 +115,9 @@ class Api:
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
+        self._mailer = Mailer(self._db, settings)
+        self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
+        proofs = Proofs(self._db, self._revocations, self._passwords, settings)
         graphql = GraphQLEndpoint(
             build(FEATURES),
             self._db,
@@ -109,7 +127,7 @@ class Api:
         )
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
-            *account_routes.routes(self._accounts(settings, self._db), self._signer, authenticate, settings),
+            *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
@@ -127,6 +145,8 @@ class Api:
         lifetime.spawn("flags_heard", self._flags.listen())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
+        lifetime.spawn("mails", self._mailer.run())
+        lifetime.spawn("erasures", self._erasures.run())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
 
     async def close(self) -> None:
@@ -137,9 +157,10 @@ class Api:
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
-        presence = Presence(self._redis, self._reference)
+        presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
         return {
             Accounts: lambda db: self._accounts(settings, db),
+            Challenges: lambda db: Challenges(db, self._reference, self._wake),
             Channels: lambda db: Channels(db, self._signer),
             Community: lambda db: self._community(settings, db),
             Credits: Credits,
@@ -148,7 +169,10 @@ class Api:
             HighFives: lambda db: HighFives(db, self._wake),
             Flags: lambda _: self._flags,
             Presence: lambda _: presence,
+            Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
+            Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
+            Standings: lambda db: Standings(db, self._community(settings, db)),
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 

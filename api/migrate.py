@@ -129,7 +129,9 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> str:
         applied = await _apply(connection, migrations(folder))
         await ddl.apply(connection, (FOLDER / GRANTS).read_text("utf-8"), _forgotten)
         await ddl.apply(connection, (FOLDER / POLICIES).read_text("utf-8"), _forgotten)
-        await ddl.patiently(connection, lambda: store.upsert(connection, data.load()))
+        known = data.load()
+        await ddl.patiently(connection, lambda: store.upsert(connection, known))
+        await ddl.patiently(connection, lambda: store.upsert_goals(connection, data.load_goals(known)))
     except ddl.LockedError:
         raise MigrationError(f"a table was in use for {DDL_TRIES_S} s: try again when that is over") from None
     except asyncpg.InsufficientPrivilegeError as error:

@@ -186,21 +186,13 @@ FROM (
 SELECT count(*) AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(event_at)), 0)::float8 AS age_s
 FROM (SELECT event_at FROM outbox ORDER BY id LIMIT $1) AS waiting;
 
--- name: bound_wait
--- $1 milliseconds. For this transaction: no statement of it takes longer, so nobody waits longer for what it locks.
-SELECT set_config('statement_timeout', $1::text, true);
-
--- name: make_month
--- $1 table, $2 months from this one on. `made`, `there`, or `begun`: its rows already lie in the partition for all others.
-SELECT make_month($1, ((now() AT TIME ZONE 'UTC')::date + make_interval(months => $2))::date);
-
 -- name: audits
 -- At most one row of each kind.
 SELECT kind, findings, extract(epoch FROM clock_timestamp() - at)::float8 AS age_s FROM audits;
 
 -- name: retain
--- For this transaction: whether nobody else drops anything now; audits wait with what they note.
-SELECT pg_try_advisory_xact_lock(hashtext('musclemap.retention'));
+-- To the end of the transaction nobody else drops anything, and audits wait with what they note.
+SELECT pg_advisory_xact_lock(hashtext('musclemap.retention'));
 
 -- name: windows_before
 -- $1 days. The windows of the auditor in which something may lie that is older.
@@ -237,6 +229,44 @@ WITH gone AS (
     SELECT id FROM sessions WHERE revoked_at < clock_timestamp() - make_interval(days => $1)
      ORDER BY revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED))
   RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_ended_sessions_of_nobody
+-- $1 days since they ended, $2 most rows. Of users who are gone: no token of theirs is left.
+WITH gone AS (
+  DELETE FROM ended_sessions WHERE id = ANY (ARRAY(
+    SELECT id FROM ended_sessions WHERE ended_at < clock_timestamp() - make_interval(days => $1)
+     ORDER BY ended_at LIMIT $2))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_proofs
+-- $1 most rows. Links that are over, with their mails.
+WITH gone AS (
+  DELETE FROM proofs WHERE id = ANY (ARRAY(
+    SELECT id FROM proofs WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_job_runs
+-- $1 days since their slot, $2 most rows.
+WITH gone AS (
+  DELETE FROM job_runs WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM job_runs WHERE slot < clock_timestamp() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED))
+  RETURNING slot
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_snapshots
+-- $1 days since their Monday, $2 most rows.
+WITH gone AS (
+  DELETE FROM leaderboard_snapshots WHERE (week, board, place) IN (
+    SELECT week, board, place FROM leaderboard_snapshots
+     WHERE week < (clock_timestamp() AT TIME ZONE 'UTC')::date - $1::int ORDER BY week LIMIT $2)
+  RETURNING week
 )
 SELECT nullif(count(*), 0) FROM gone;
 

@@ -50,6 +50,8 @@ class User(msgspec.Struct, frozen=True):
     tier: str
     audience: str
     created_at: datetime
+    time_zone: str = "UTC"
+    archetype_id: UUID | None = None
     xp: int = 0
     level: int = 1
     subscribed_until: datetime | None = None
@@ -122,11 +124,16 @@ def audience_chosen(user: UUID, audience: str, at: datetime) -> Revocation:
 
 def registration(email: str, password: str, name: str) -> Registration:
     """The checked wish; the password as it is hashed. Raises BadInput."""
+    return Registration(normal_email(email), new_password(password), normal_name(name))
+
+
+def new_password(password: str) -> str:
+    """A password that somebody chooses, as it is hashed. Raises BadInput."""
     chosen = password if len(password) > PASSWORD_CHARS_MAX else spellings(password)[0]
     if not PASSWORD_CHARS_MIN <= len(chosen) <= PASSWORD_CHARS_MAX:
         raise BadInput(f"Password: between {PASSWORD_CHARS_MIN} and {PASSWORD_CHARS_MAX} characters", "password")
     _encodable("password", password)
-    return Registration(normal_email(email), chosen, normal_name(name))
+    return chosen
 
 
 def spellings(password: str) -> tuple[str, ...]:
@@ -149,8 +156,9 @@ def normal_email(email: str) -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a refresh token. It has 256 random bits, so a plain SHA-256 cannot be searched backwards."""
-    return hashlib.sha256(token.encode()).digest()
+    """What is stored of a token, of a session or a mail. It has 256 random bits, so a plain SHA-256 cannot be searched
+    backwards."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def cookie_name(host: str, *, secure: bool) -> str:

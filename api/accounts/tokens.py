@@ -77,7 +77,7 @@ class Signer:
         return {"keys": keys}
 
 
-def new_refresh_token() -> str:
+def new_token() -> str:
     """An opaque token of 256 random bits."""
     return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
 

@@ -147,7 +147,7 @@ class Hub:
         self.flusher.forget(topic.out)
         gone = topic.abandon()
         self._counters.gaps += 1
-        log.warning("channel_gap", channel=topic.wire, readers=len(gone), why=why)
+        log.warning("channel_gap", kind=topic.channel.kind.value, readers=len(gone), why=why)
         if topic.asks.readers:
             self.loads.put(topic)
         self.release(topic)

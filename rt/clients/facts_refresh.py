@@ -1,4 +1,4 @@
-"""What a gateway must know and cannot make: keys, the epoch, exercises, flags, the ticket secret, what was taken back.
+"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, flags, what was taken back.
 
 Polled from Redis, quickly while something is missing. While Redis is away everything stays as it was last known.
 What was taken back comes twice: at once over the bus, and by the poll from the sets that the API keeps, for what the
@@ -92,10 +92,11 @@ class FactsRefresh:
         pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)  # before the set, which may become whole in between
         pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)
         pipe.get(TICKET_SECRET_KEY)
+        pipe.get(FLAGS_KEY)
         pipe.zscore(ENDED_KEY, REVOKED_THROUGH)
         pipe.zrangebyscore(ENDED_KEY, ended_since, "+inf", start=0, num=CHANNELS_ENDED_MAX, withscores=True)
-        pipe.get(FLAGS_KEY)
-        epoch, jwks, exercises, through, revoked, secret, ended_through, ended, flags = await pipe.execute()
+        found = await pipe.execute()
+        epoch, jwks, exercises, through, revoked, secret, flags, ended_through, ended = found
         self._take_epoch(epoch)
         self._take_keys(jwks, waited)
         self._take_flags(flags or b"")

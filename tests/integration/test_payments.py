@@ -203,7 +203,7 @@ async def test_many_at_once_end_as_one_after_the_other(books: Ledger, database: 
     period = NOW, NOW + MONTH
     told.append(("customer.subscription.updated", subscription("sub_1", "active", *period, customer="cus_1")))
     bodies = [event(f"evt_{n}", kind, NOW - MONTH, about) for n, (kind, about) in enumerate(told)]
-    async with ledger(database) as second, ledger(database.url) as third:
+    async with ledger(database) as second, ledger(database) as third:
         processes = [Entitlements(one.db, one.wake) for one in (books, second, third)]
         outcomes = await asyncio.gather(*(one.take(body, NOW) for one in processes for body in bodies))
     assert Counter(outcomes) == {"taken": len(bodies), "repeated": 2 * len(bodies)}

@@ -43,7 +43,7 @@ SELECT (SELECT event_id FROM stream_positions WHERE channel = 'community' ORDER 
        gen_random_uuid(), gen_random_uuid(), 0, now() FROM generate_series(1, 20000);
 INSERT INTO high_fives (rendition_id, sender_id, notice_id, share, sent_at)
 SELECT gen_random_uuid(), (SELECT id FROM users WHERE name = 'User 1'), gen_random_uuid(), 0, now() - interval '1 year'
-  FROM generate_series(1, 20000);
+  FROM generate_series(1, 2000);
 INSERT INTO high_five_counts (rendition_id, share, high_fives, numbered_at)
 SELECT h.rendition_id, s, CASE s WHEN 0 THEN h.count ELSE 0 END, now() - (h.count % 2) * interval '1 year'
   FROM (SELECT rendition_id, count(*) AS count FROM high_fives GROUP BY 1) AS h, generate_series(0, 7) AS s;
@@ -71,4 +71,30 @@ SELECT 'sub_' || n, 'cus_' || 1 + n % 900, 'active', now(), now(), 1, 'evt_' || 
 INSERT INTO admin_actions (id, at, actor, action, account_id, arguments)
 SELECT gen_random_uuid(), now(), 'root', 'grant', account_id, '{"credits": 5}' FROM users;
 ANALYZE payment_events, purchases, payment_refunds, credit_claims, payment_customers, subscriptions, admin_actions;
+INSERT INTO progress (user_id, xp, workouts, volume, streak_longest, streak_days, streak_last, updated_at)
+SELECT id, n, n, n, 9, 1 + n % 9, (now() - interval '1 day' * (n % 9))::date, now()
+  FROM (SELECT id, row_number() OVER () AS n FROM users) AS u
+ON CONFLICT DO NOTHING;
+INSERT INTO training_days (user_id, local_date, workouts, xp, volume)
+SELECT id, d::date, 1, 10, 10 FROM users, generate_series(now() - interval '1 year', now(), interval '10 days') AS d
+ON CONFLICT DO NOTHING;
+INSERT INTO rivals (user_id, rival_id, since, my_start, their_start)
+SELECT u.id, r.id, now(), 0, 0 FROM users AS u CROSS JOIN LATERAL (
+  SELECT id FROM users WHERE id > u.id ORDER BY id LIMIT 9) AS r;
+INSERT INTO job_runs (job, slot, worker, started, finished)
+SELECT job, s, 'me', s, s FROM unnest('{streaks,leaderboards,rivals,partitions,drop-sessions}'::text[]) AS job,
+       generate_series(now() - interval '40 days', now() - interval '1 day', interval '10 minutes') AS s;
+INSERT INTO leaderboard_snapshots (week, board, place, rank, user_id, score, kept_at)
+SELECT w::date, b, n, n, gen_random_uuid(), 1, w
+  FROM generate_series(now() - interval '3 years', now() - interval '2 weeks', interval '7 days') AS w,
+       unnest('{XP,VOLUME,STREAK}'::text[]) AS b, generate_series(1, 100) AS n;
+REFRESH MATERIALIZED VIEW leaderboard;
+ANALYZE progress, training_days, rivals, job_runs, leaderboard_snapshots, leaderboard;
 ANALYZE stream_positions, feed_positions, feed_channels, outbox, leases, sessions;
+INSERT INTO proofs (id, kind, email, created_at, expires_at, send_at)
+SELECT gen_random_uuid(), 'known', 'p' || n % 3000 || '@example.org', now(), now() + interval '1 hour' * (n % 2 - 0.5),
+       CASE WHEN n % 5 = 0 THEN now() END
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO ended_sessions (id, ended_at)
+SELECT gen_random_uuid(), now() - interval '1 hour' * (n % 60) FROM generate_series(1, 1200) AS n;
+ANALYZE proofs, ended_sessions, stream_positions, feed_positions, feed_channels, outbox, leases, sessions;

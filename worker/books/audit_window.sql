@@ -274,3 +274,43 @@ SELECT namespace || ':' || channel, format('dropped through %s of %s', dropped_t
   FROM feed_channels
  WHERE namespace = 'musclemap' AND channel = 'community' AND dropped_through > 0 AND dropped_through > last_offset - 1000
  LIMIT $1;
+
+-- name: wrong_day
+-- Of the dates that the window's workouts fall on. No date is further than a day from that of UTC.
+WITH days AS MATERIALIZED (
+  SELECT DISTINCT w.user_id, w.local_date FROM workouts AS w JOIN users AS u ON u.id = w.user_id
+   WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
+)
+SELECT x.user_id || ' ' || x.local_date AS subject,
+       format('%s workouts, %s XP, %s units; of workouts %s, %s, %s', d.workouts, d.xp, d.volume, w.workouts,
+              least(600, w.worth), w.volume) AS detail
+  FROM days AS x
+  LEFT JOIN training_days AS d ON d.user_id = x.user_id AND d.local_date = x.local_date
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS workouts, sum(least(200, 10 + floor(total_tu / 50))) AS worth,
+           sum(round(total_tu * 1024) / 1024) AS volume
+      FROM workouts
+     WHERE user_id = x.user_id AND local_date = x.local_date
+       AND performed_at >= x.local_date - interval '1 day' AND performed_at < x.local_date + interval '2 days'
+  ) AS w
+ WHERE (d.workouts, d.xp, d.worth, d.volume) IS DISTINCT FROM (w.workouts, least(600, w.worth), w.worth, w.volume)
+ LIMIT $1;
+
+-- name: wrong_progress
+-- Of the window's people.
+WITH people AS MATERIALIZED (
+  SELECT DISTINCT w.user_id FROM workouts AS w JOIN users AS u ON u.id = w.user_id
+   WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
+)
+SELECT x.user_id::text AS subject,
+       format('%s XP, level %s, %s workouts, %s units, %s challenges; of days %s XP, %s, %s, of challenges %s XP, %s', p.xp,
+              p.level, p.workouts, p.volume, p.challenges, d.xp, d.workouts, d.volume, c.xp, c.completed) AS detail
+  FROM people AS x
+  LEFT JOIN progress AS p ON p.user_id = x.user_id
+ CROSS JOIN LATERAL (SELECT coalesce(sum(xp), 0) AS xp, coalesce(sum(workouts), 0) AS workouts,
+                            coalesce(sum(volume), 0) AS volume FROM training_days WHERE user_id = x.user_id) AS d
+ CROSS JOIN LATERAL (SELECT coalesce(sum(reward_xp), 0) AS xp, count(*) AS completed FROM user_challenges
+                      WHERE user_id = x.user_id AND completed_at IS NOT NULL) AS c
+ WHERE (p.xp, p.workouts, p.volume, p.challenges) IS DISTINCT FROM (d.xp + c.xp, d.workouts, d.volume, c.completed)
+    OR p.xp < 50 * p.level::bigint * (p.level - 1) OR p.xp >= 50 * p.level::bigint * (p.level + 1)
+ LIMIT $1;

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 
 from api.accounts.routes import COOKIE_PATH
 from api.accounts.rules import User, cookie_name, token_hash
-from api.accounts.tokens import Signer, load_signer, new_refresh_token
+from api.accounts.tokens import Signer, load_signer, new_token
 from config.embedded.ports import HOST
 from config.ids import uuid7
 from config.settings import Settings
@@ -83,7 +83,7 @@ class Running:
         """Somebody with a session, made in the database: Argon2 takes 0.1 s and is tested where it matters."""
         now = datetime.now(UTC)
         user = User(uuid7(), uuid7(), f"{uuid.uuid4().hex}@example.com", "Ada", ("user",), "free", "everyone", now)
-        session, token, later = uuid7(), new_refresh_token(), now + timedelta(days=7)
+        session, token, later = uuid7(), new_token(), now + timedelta(days=7)
         self.sql("SELECT open_account($1, $2, 100, $3)", user.account_id, uuid7(), now)
         self.sql(
             "INSERT INTO users (id, account_id, email, name, password_hash, trial_ends_at, created_at, updated_at)"
