@@ -157,8 +157,7 @@ class Api:
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
-        presence, zones = Presence(self._redis, self._reference), TimeZones()
-        room = Room()
+        presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
         return {
             Accounts: lambda db: self._accounts(settings, db),
             Challenges: lambda db: Challenges(db, self._reference, self._wake),
@@ -173,7 +172,7 @@ class Api:
             Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
             Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
-            Standings: Standings,
+            Standings: lambda db: Standings(db, self._community(settings, db)),
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 

@@ -12,7 +12,7 @@ SELECT u.id, u.account_id, u.email, u.name, u.roles, u.tier, u.audience, u.time_
   FROM users AS u LEFT JOIN progress AS p ON p.user_id = u.id WHERE u.id = $1;
 
 -- name: user_by_email
--- $1 email in lower case. Nobody is signed in yet: xp and level are not looked up.
+-- $1 email in lower case. Whoever signs in is nobody yet: what they have reached is not asked for.
 SELECT id, account_id, email, name, roles, tier, audience, time_zone, archetype_id, created_at, subscribed_until,
        0 AS xp, 1 AS level, password_hash
   FROM user_of_email($1);

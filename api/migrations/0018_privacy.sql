@@ -137,6 +137,18 @@ INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VA
   ('progress', 'user_id', 'deleted', 'progress', NULL),
   ('training_days', 'user_id', 'deleted', 'training_days', NULL),
   ('user_time_zones', 'user_id', 'deleted', 'time_zones', NULL),
+  ('rivals', 'user_id', 'deleted', 'rivals', NULL),
+  ('rivals', 'rival_id', 'deleted', NULL, 'whose rival one is is theirs to know'),
+  ('leaderboard', 'users', 'kept', NULL, 'until the next refresh, for which the erasure waits: some minutes'),
+  ('leaderboard_snapshots', 'user_id', 're-owned', NULL, 'places of a week; what they are made of is exported'),
+  ('high_fives', 'sender_id', 'deleted', 'high_fives', NULL),
+  ('high_five_notices', 'sender_id', 'deleted', NULL, 'the same high fives'),
+  ('high_five_senders', 'user_id', 'deleted', NULL, 'a count of an hour'),
+  ('purchases', 'account_id', 'kept', 'purchases', 'the books balance'),
+  ('credit_claims', 'account_id', 'kept', 'ledger', 'the books balance'),
+  ('payment_customers', 'account_id', 'kept', 'subscriptions', 'what the payment provider says later is found by it'),
+  ('subscriptions', 'account_id', 'kept', 'subscriptions', 'the pseudonym'),
+  ('admin_actions', 'account_id', 'kept', NULL, 'what people with a shell answer for, by the pseudonym'),
   ('proofs', 'user_id', 'deleted', NULL, 'mails of an hour'),
   ('turns', 'user_id', 'deleted', NULL, 'counts of a day'),
   ('erasures', 'user_id', 'kept', NULL, 'until nothing of the user is left in Redis: a minute');
@@ -180,7 +192,7 @@ BEGIN
   DELETE FROM feed_positions WHERE namespace = 'musclemap' AND channel IN ('user:' || p_user, 'profile:' || p_user);
   DELETE FROM feed_channels WHERE namespace = 'musclemap' AND channel IN ('user:' || p_user, 'profile:' || p_user);
   WITH told AS (
-    UPDATE feed_positions SET body = jsonb_set(body::jsonb, '{actor}', 'null')::json
+    UPDATE feed_positions SET body = (jsonb_set(body::jsonb, '{actor}', 'null') #- '{data,user}')::json
      WHERE channel LIKE 'user:%' AND body #>> '{actor,id}' <> substr(channel, 6) AND body #>> '{actor,id}' = p_user::text
     RETURNING channel
   )
@@ -228,7 +240,7 @@ BEGIN
 END $$;
 
 -- After a look at Redis: what came meanwhile goes too. True where nothing is left to be done: Redis knew nothing any more
--- (p_clean), the account ended before p_before, and nothing of that time waits for the relay.
+-- (p_clean), the account ended before p_before, nothing of that time waits for the relay, and no leaderboard has the user.
 CREATE FUNCTION settle_erasure(p_user uuid, p_clean boolean, p_before timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -243,6 +255,7 @@ BEGIN
     RETURN false;
   END IF;
   DELETE FROM erasures AS e WHERE e.user_id = p_user AND p_clean AND e.at < p_before
-     AND coalesce((SELECT o.event_at FROM outbox AS o ORDER BY o.id LIMIT 1) > e.at, true);
+     AND coalesce((SELECT o.event_at FROM outbox AS o ORDER BY o.id LIMIT 1) > e.at, true)
+     AND NOT EXISTS (SELECT FROM leaderboard WHERE part = 0 AND p_user = ANY (users));
   RETURN FOUND;
 END $$;

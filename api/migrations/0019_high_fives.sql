@@ -67,6 +67,11 @@ CREATE TABLE high_five_senders (
   sent     integer NOT NULL
 ) WITH (fillfactor = 50);
 
+INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VALUES
+  ('high_fives', 'sender_id', 'deleted', 'high_fives', NULL),
+  ('high_five_notices', 'sender_id', 'deleted', NULL, 'whether the owner of an event has heard'),
+  ('high_five_senders', 'user_id', 'deleted', NULL, 'a count of an hour');
+
 -- What p_event is to p_sender: `readable` where p_sender reads an event under this id (the community's, or that of somebody
 -- whom they follow, or their own), whose it is, and whether that person wants to hear of p_sender. Whatever it is, the
 -- same is looked up: that it takes longer says nothing.
@@ -85,13 +90,13 @@ BEGIN
     UNION ALL  -- numbered before streams had months
     SELECT NULL, f.event_at, f.body ->> 'type'
       FROM feed_positions AS f
-     WHERE f.event_id = p_event AND f.namespace = 'musclemap' AND f.channel = 'community'
+     WHERE f.event_id = p_event AND f.source IS NULL AND f.namespace = 'musclemap' AND f.channel = 'community'
     LIMIT 1
   ), told AS MATERIALIZED (
     SELECT f.channel, substr(f.channel, 6) AS person, f.body ->> 'type' AS type
       FROM feed_positions AS f
-     WHERE f.event_id = coalesce((SELECT source_event FROM anonymous), p_event) AND f.namespace = 'musclemap'
-       AND f.channel LIKE 'user:%'
+     WHERE f.event_id = coalesce((SELECT source_event FROM anonymous), p_event) AND f.source IS NULL
+       AND f.namespace = 'musclemap' AND f.channel LIKE 'user:%'
      LIMIT 1
   ), whose AS MATERIALIZED (  -- whom: the owner, or whoever is nobody, who is looked for all the same
     SELECT a.type IS NOT NULL AS anonymous, coalesce(a.source_event, p_event) AS event_id,
@@ -105,8 +110,8 @@ BEGIN
            EXISTS (SELECT FROM follows
                     WHERE (follower_id, followee_id, state) = (p_sender, w.whom, 'following')) AS follows,
            EXISTS (SELECT FROM feed_positions AS f
-                    WHERE f.event_id = w.event_id AND f.namespace = 'musclemap'
-                      AND f.channel = 'profile:' || w.whom) AS on_profile
+                    WHERE f.channel = 'profile:' || w.whom AND f.event_id = w.event_id AND f.namespace = 'musclemap'
+                      AND starts_with(f.channel, 'profile:')) AS on_profile
       FROM whose AS w LEFT JOIN users AS u ON u.id = w.whom
   )
   SELECT k.anonymous OR k.owner_id = p_sender
@@ -201,7 +206,8 @@ DECLARE
              WHERE numbered_at < now() - make_interval(days => p_days) ORDER BY numbered_at LIMIT p_batch) AS c
      WHERE (SELECT true FROM stream_positions AS s  -- a look into its month for each
              WHERE s.event_id = c.rendition_id AND s.numbered_at = c.numbered_at LIMIT 1) IS NULL
-       AND (SELECT true FROM feed_positions AS f WHERE f.event_id = c.rendition_id LIMIT 1) IS NULL);
+       AND (SELECT true FROM feed_positions AS f
+             WHERE f.event_id = c.rendition_id AND f.source IS NULL LIMIT 1) IS NULL);
   v_rows bigint;
   v_more bigint;
 BEGIN

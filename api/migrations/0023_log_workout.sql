@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION earn(
   p_lifted uuid[], p_weights double precision[], p_first date, p_challenges uuid[], p_amounts double precision[],
   p_targets double precision[], p_rewards integer[], p_workout_marks double precision[], p_volume_marks double precision[],
   OUT xp integer, OUT level integer, OUT leveled_up boolean, OUT milestones json[], OUT completed json[]
-) LANGUAGE plpgsql SECURITY DEFINER AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
   v_was public.progress;
   v_is public.progress;
@@ -136,7 +136,8 @@ CREATE OR REPLACE FUNCTION advance_joined(
 $$;
 
 CREATE OR REPLACE FUNCTION challenge_data(p_challenges uuid[]) RETURNS json[] LANGUAGE sql STABLE AS $$
-  SELECT array_agg(json_build_object('v', 1, 'challenge', c.slug, 'name', c.name, 'kind', c.kind, 'reward_xp', c.reward_xp)
+  SELECT array_agg(json_build_object('v', 1, 'challenge', json_build_object('slug', c.slug, 'name', c.name),
+                                     'reward_xp', c.reward_xp)
                    ORDER BY c.slug)
     FROM public.challenges AS c WHERE c.id = ANY (p_challenges)
 $$;
@@ -157,18 +158,18 @@ DECLARE
   n integer := 0;
 BEGIN
   IF p_level IS NOT NULL THEN
-    PERFORM append_event(nth_id(p_event, 0), p_now, 'musclemap', 'level_up', 1, p_account, p_user, p_name,
+    PERFORM public.append_event(public.nth_id(p_event, 0), p_now, 'musclemap', 'level_up', 1, p_account, p_user, p_name,
                          CASE WHEN p_public THEN '{PUBLIC_PROFILE}' ELSE '{PRIVATE}' END::text[],
                          json_build_object('v', 1, 'level', p_level));
   END IF;
   FOREACH v_data IN ARRAY coalesce(p_milestones, '{}') LOOP
     n := n + 1;
-    PERFORM append_event(nth_id(p_event, n), p_now, 'musclemap', 'milestone_achieved', 1, p_account, p_user, p_name,
+    PERFORM public.append_event(public.nth_id(p_event, n), p_now, 'musclemap', 'milestone_achieved', 1, p_account, p_user, p_name,
                          v_owners, v_data);
   END LOOP;
   FOREACH v_data IN ARRAY coalesce(p_challenges, '{}') LOOP
     n := n + 1;
-    PERFORM append_event(nth_id(p_event, n), p_now, 'musclemap', 'challenge_completed', 1, p_account, p_user, p_name,
+    PERFORM public.append_event(public.nth_id(p_event, n), p_now, 'musclemap', 'challenge_completed', 1, p_account, p_user, p_name,
                          v_owners, v_data);
   END LOOP;
 END $$;
@@ -187,9 +188,9 @@ DECLARE
   v_hash bytea;
 BEGIN
   SELECT u.account_id, u.name, u.time_zone, u.zone_since, b.credits, b.version,
-         unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited
+         public.unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited
     INTO v_user
-    FROM users AS u JOIN credit_balances AS b ON b.account_id = u.account_id
+    FROM public.users AS u JOIN public.credit_balances AS b ON b.account_id = u.account_id
    WHERE u.id = p_user
      FOR UPDATE OF b;
   IF NOT FOUND THEN
@@ -202,12 +203,12 @@ BEGIN
   version := v_user.version;
   charged := CASE WHEN v_user.unlimited THEN 0 ELSE p_cost END;
   IF p_performed_at < v_user.zone_since THEN
-    v_user.time_zone := time_zone_at(p_user, p_performed_at);
+    v_user.time_zone := public.time_zone_at(p_user, p_performed_at);
   END IF;
   local_date := (p_performed_at AT TIME ZONE v_user.time_zone)::date;
 
   IF charged <= credits THEN
-    INSERT INTO workouts AS w (id, user_id, account_id, idempotency_key, input_hash, performed_at, local_date, time_zone,
+    INSERT INTO public.workouts AS w (id, user_id, account_id, idempotency_key, input_hash, performed_at, local_date, time_zone,
                                note, visibility, total_tu, charged, created_at)
     VALUES (p_workout, p_user, account_id, p_key, p_input_hash, p_performed_at, local_date, v_user.time_zone,
             p_note, p_visibility, p_total_tu, charged, p_now)
@@ -217,16 +218,16 @@ BEGIN
   IF stored THEN
     outcome := 'logged';
     workout_id := p_workout;
-    INSERT INTO workout_exercises (workout_id, position, user_id, exercise_id, sets)
+    INSERT INTO public.workout_exercises (workout_id, position, user_id, exercise_id, sets)
     SELECT p_workout, e.position, p_user, e.exercise_id, e.sets::jsonb
       FROM unnest(p_exercises, p_sets) WITH ORDINALITY AS e (exercise_id, sets, position);
-    INSERT INTO workout_muscles (workout_id, muscle_id, user_id, training_units)
+    INSERT INTO public.workout_muscles (workout_id, muscle_id, user_id, training_units)
     SELECT p_workout, m.muscle_id, p_user, m.units FROM unnest(p_muscles, p_units) AS m (muscle_id, units);
     RETURN;
   END IF;
 
   SELECT w.id, w.charged, w.input_hash INTO workout_id, charged, v_hash
-    FROM workouts AS w WHERE w.user_id = p_user AND w.idempotency_key = p_key;
+    FROM public.workouts AS w WHERE w.user_id = p_user AND w.idempotency_key = p_key;
   IF FOUND THEN
     outcome := CASE WHEN v_hash <> p_input_hash THEN 'mismatch' WHEN workout_id = p_workout THEN 'logged'
                     ELSE 'replayed' END;
@@ -238,10 +239,10 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION time_zone_at(p_user uuid, p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT z.time_zone FROM user_time_zones AS z WHERE z.user_id = p_user AND z.since <= p_at ORDER BY z.since DESC LIMIT 1
+  SELECT z.time_zone FROM public.user_time_zones AS z WHERE z.user_id = p_user AND z.since <= p_at ORDER BY z.since DESC LIMIT 1
 $$;
 
--- As in 0004, with what the workout earns (earn): `xp`, `leveled_up` and `milestones`, null where nothing was done now.
+-- As in 0013, with what the workout earns (earn): `xp`, `leveled_up` and `milestones`, null where nothing was done now.
 -- `level` is that of now in any case.
 CREATE OR REPLACE FUNCTION log_workout(
   p_user uuid, p_key text, p_input_hash bytea, p_now timestamptz, p_cost bigint,
@@ -252,7 +253,7 @@ CREATE OR REPLACE FUNCTION log_workout(
   p_targets double precision[], p_rewards integer[], p_workout_marks double precision[], p_volume_marks double precision[],
   OUT outcome text, OUT workout_id uuid, OUT charged bigint, OUT credits bigint, OUT version bigint,
   OUT xp integer, OUT level integer, OUT leveled_up boolean, OUT milestones json[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   v_stored record;
   v_posted record;
@@ -264,9 +265,9 @@ BEGIN
   END IF;
   -- For the plans, to the end of the transaction, those of all functions below included: by indexes,
   -- and made once a session, where PostgreSQL would find it worth while to plan anew for the length of each array.
-  PERFORM become(p_user), set_config('enable_seqscan', 'off', true),
+  PERFORM public.become(p_user), set_config('enable_seqscan', 'off', true),
           set_config('plan_cache_mode', 'force_generic_plan', true);
-  v_stored := store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
+  v_stored := public.store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
                             p_visibility, p_total_tu, p_exercises, p_sets, p_muscles, p_units);
   outcome := v_stored.outcome;
   workout_id := v_stored.workout_id;
@@ -274,24 +275,24 @@ BEGIN
   credits := v_stored.credits;
   version := v_stored.version;
   IF v_stored.stored IS NOT TRUE THEN
-    SELECT p.level INTO level FROM progress AS p WHERE p.user_id = p_user;
+    SELECT p.level INTO level FROM public.progress AS p WHERE p.user_id = p_user;
     RETURN;
   END IF;
   IF charged > 0 THEN
-    v_posted := post_credits(p_transaction, v_stored.account_id, 'workouts', -charged, 'workout', p_workout, p_now);
+    v_posted := public.post_credits(p_transaction, v_stored.account_id, 'workouts', -charged, 'workout', p_workout, p_now);
     credits := v_posted.credits;
     version := v_posted.version;
   END IF;
-  PERFORM append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_stored.account_id, p_user, v_stored.name,
+  PERFORM public.append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_stored.account_id, p_user, v_stored.name,
                        p_visibility, p_data);
-  v_earned := earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
+  v_earned := public.earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
                    p_challenges, p_amounts, p_targets, p_rewards, p_workout_marks, p_volume_marks);
   xp := v_earned.xp;
   level := v_earned.level;
   leveled_up := v_earned.leveled_up;
   milestones := v_earned.milestones;
   IF leveled_up OR milestones IS NOT NULL OR v_earned.completed IS NOT NULL THEN
-    PERFORM tell_earned(p_user, v_stored.account_id, v_stored.name, p_event, p_now, 'PUBLIC_PROFILE' = ANY (p_visibility),
+    PERFORM public.tell_earned(p_user, v_stored.account_id, v_stored.name, p_event, p_now, 'PUBLIC_PROFILE' = ANY (p_visibility),
                         CASE WHEN leveled_up THEN level END, milestones, v_earned.completed);
   END IF;
 END $$;

@@ -48,18 +48,22 @@ BEGIN
                  ' take_invoice(text, text, timestamptz, timestamptz, text, timestamptz) TO %I', app);
 
   -- What is earned: read here, written by the functions that earn it.
-  EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, user_challenges, earned_achievements TO %I', app);
+  EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
+                 ' user_challenges, earned_achievements TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION'
-                 ' earn(uuid, uuid, timestamptz, timestamptz, date, double precision, uuid[], double precision[], date,'
-                 ' uuid[], double precision[], double precision[], integer[], double precision[], double precision[]),'
                  ' set_time_zone(uuid, text, timestamptz, integer, uuid),'
-                 ' join_challenge(uuid, timestamptz, uuid, date, double precision, double precision, integer, uuid) TO %I', app);
+                 ' join_challenge(uuid, timestamptz, uuid, date, double precision, double precision, integer, uuid)'
+                 ' TO %I', app);
 
-  -- Added to, never changed.
-  EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
+  -- Written by its function alone.
+  EXECUTE format('GRANT SELECT ON workouts, workout_exercises, workout_muscles TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION log_workout(uuid, text, bytea, timestamptz, bigint, uuid, uuid, uuid,'
+                 ' timestamptz, text, text[], double precision, uuid[], text[], uuid[], double precision[], json, uuid[],'
+                 ' double precision[], date, uuid[], double precision[], double precision[], integer[],'
+                 ' double precision[], double precision[]) TO %I', app);
 
-  -- An event is put out, and read again when it is numbered.
-  EXECUTE format('GRANT INSERT ON outbox TO %I', app);
+  -- An event is put out, never changed, and read again when it is numbered.
+  EXECUTE format('GRANT INSERT ON activity_events, outbox TO %I', app);
   EXECUTE format('GRANT SELECT ON feed_channels, feed_positions TO %I', app);
   -- Of a stream's positions not the way from an anonymous event to its owner.
   EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body)'
@@ -68,7 +72,7 @@ BEGIN
 
   -- High fives: how many, and one's own; nothing by which an owner could be found.
   EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
-  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
+  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share, sent_at) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
   -- People: who may see and change what of whom the functions decide.
@@ -85,11 +89,12 @@ BEGIN
   -- Leaderboards and rivals: others' rows are told by functions alone.
   EXECUTE format('GRANT EXECUTE ON FUNCTION leaderboard_page(uuid, text, text, integer, integer),'
                  ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
+  EXECUTE format('GRANT SELECT ON rivals TO %I', app);  -- one's own, to take along
 
   -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
   EXECUTE format('GRANT SELECT ON personal_data, erasures TO %I', app);
-  EXECUTE format('GRANT SELECT ON follows, blocks, progress, training_days, user_time_zones TO %I', app);
+  EXECUTE format('GRANT SELECT ON follows, blocks TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION prove_reset(bytea, text, timestamptz), erase_user(uuid, text, timestamptz),'
                  ' prove_join(bytea, uuid, uuid, uuid, bigint, timestamptz, timestamptz),'
                  ' ask_proof(uuid, text, text, text, text, timestamptz, timestamptz, timestamptz, integer, integer),'
@@ -125,7 +130,10 @@ BEGIN
 
   -- The jobs.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON job_runs, leaderboard_snapshots TO %I', worker);
-  EXECUTE format('GRANT SELECT ON progress, training_days, rivals, leaderboard TO %I', worker);
+  EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
+                 ' user_challenges, earned_achievements, rivals, leaderboard TO %I', worker);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION assign_daily_challenges(timestamptz, timestamptz, uuid, integer) TO %I',
+                 worker);
   EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', worker);
   EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards(),'

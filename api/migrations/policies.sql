@@ -74,6 +74,15 @@ SELECT list.name, list.rule
   ('follow_notices', 'follower_id = ' || me),
   ('ended_reads', 'none: ids alone, of the last minutes'),
   ('name_tails', 'none: parts of the names of those whom everybody may find; read by a function alone'),
+  -- What is earned.
+  ('streak_runs', mine),
+  ('exercise_bests', mine),
+  ('milestones', mine),
+  ('user_challenges', mine),
+  ('earned_achievements', mine),
+  ('archetypes', 'none: reference data'),
+  ('achievements', 'none: reference data'),
+  ('challenges', 'none: reference data'),
   -- Nobody's.
   ('installation', 'none: the epoch'),
   ('schema_migrations', 'none: what was applied'),

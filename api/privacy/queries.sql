@@ -106,6 +106,39 @@ SELECT row_to_json(p)::text AS json
  WHERE u.id = $1 AND u.account_id = $2
  ORDER BY z.since;
 
+-- name: rivals
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN rivals AS r ON r.user_id = u.id
+ CROSS JOIN LATERAL (SELECT r.rival_id AS user_id, r.since, r.my_score, r.their_score) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY r.since;
+
+-- name: high_fives
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN high_fives AS h ON h.sender_id = u.id
+ CROSS JOIN LATERAL (SELECT h.rendition_id AS event_id, h.sent_at) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY h.sent_at;
+
+-- name: purchases
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN purchases AS b ON b.account_id = u.account_id
+ CROSS JOIN LATERAL (SELECT b.session, b.credits, b.payment, b.created) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY b.created;
+
+-- name: subscriptions
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN subscriptions AS s ON s.account_id = u.account_id
+   OR s.account_id IS NULL AND s.customer IN (SELECT c.customer FROM payment_customers AS c WHERE c.account_id = u.account_id)
+ CROSS JOIN LATERAL (SELECT s.id, s.customer, s.status, s.until, s.paid_until, s.created) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY s.created;
+
 -- name: erase_user
 -- $1 user, $2 the hash that was verified, $3 now. The pseudonym and the sessions that ended; null = there is no such user.
 SELECT account, ended FROM erase_user($1, $2, $3);

@@ -135,6 +135,42 @@ class TimeZone(msgspec.Struct, forbid_unknown_fields=True):
     time_zone: str
 
 
+class Rival(msgspec.Struct, forbid_unknown_fields=True):
+    """Somebody with whom one compares oneself, and what both gained since."""
+
+    user_id: UUID
+    since: datetime
+    my_score: int
+    their_score: int
+
+
+class HighFive(msgspec.Struct, forbid_unknown_fields=True):
+    """One that was sent, by the id under which the event was read."""
+
+    event_id: UUID
+    sent_at: datetime
+
+
+class Purchase(msgspec.Struct, forbid_unknown_fields=True):
+    """Credits that were bought, by the payment provider's ids."""
+
+    session: str
+    credits: int
+    payment: str | None
+    created: datetime
+
+
+class Subscription(msgspec.Struct, forbid_unknown_fields=True):
+    """One subscription, as the payment provider last told of it."""
+
+    id: str
+    customer: str | None
+    status: str | None
+    until: datetime | None
+    paid_until: datetime | None
+    created: datetime | None
+
+
 class Export(msgspec.Struct, forbid_unknown_fields=True):
     """`data`, whole."""
 
@@ -150,6 +186,10 @@ class Export(msgspec.Struct, forbid_unknown_fields=True):
     progress: list[Progress]
     training_days: list[TrainingDay]
     time_zones: list[TimeZone]
+    rivals: list[Rival]
+    high_fives: list[HighFive]
+    purchases: list[Purchase]
+    subscriptions: list[Subscription]
 
 
 # Those that are lists, in their order.

@@ -64,7 +64,7 @@ async def erase(tx: Transaction, user_id: UUID, password_hash: str, now: datetim
 
 async def take_turn(db: Database, user_id: UUID, what: str, now: datetime, window_s: float) -> tuple[int, datetime]:
     """How often a user has done this in the window, this time included, and when that began."""
-    row = await db.call(_TAKE_TURN, user_id, what, now, now - timedelta(seconds=window_s), twins=frozenset())
+    row = await db.once(_TAKE_TURN, user_id, what, now, now - timedelta(seconds=window_s))
     return row["taken"], row["began_at"]
 
 
@@ -75,4 +75,4 @@ async def erasures(db: Database) -> list[Erasure]:
 
 async def settle(db: Database, user_id: UUID, clean: bool, before: datetime) -> bool:
     """Whether nothing is left to be done for a user who is gone: see settle_erasure."""
-    return bool((await db.call(_SETTLE_ERASURE, user_id, clean, before, twins=frozenset()))[0])
+    return bool((await db.once(_SETTLE_ERASURE, user_id, clean, before))[0])

@@ -71,13 +71,15 @@ async def told_of(owner: asyncpg.Connection, reader: Person, about: Person) -> N
     await owner.execute(
         'INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)'
         " VALUES ('musclemap', $1, $2, $3, now(), json_build_object('id', $3::uuid, 'v', 1, 'type', 'followed',"
-        " 'created_at', now(), 'actor', json_build_object('id', $4::text, 'name', $5::text), 'data', '{}'::json))",
+        " 'created_at', now(), 'actor', json_build_object('id', $4::text, 'name', $5::text),"
+        " 'data', json_build_object('v', 1, 'user', json_build_object('id', $4::text, 'name', $5::text))))",
         *(channel, offset, uuid.uuid4(), about.id, about.name),
     )
 
 
 async def settled(owner: asyncpg.Connection) -> None:
     """Lets the time pass after which nobody has anything of the user at hand any more, and waits for the last look."""
+    await owner.execute("SELECT refresh_leaderboards()")
     await owner.execute("UPDATE erasures SET at = at - interval '1 hour'")
     await until(lambda: _none(owner), 30)
 

@@ -104,7 +104,7 @@ async def test_the_order_of_arrival_changes_no_result(books: Ledger) -> None:
         model, progress = Model(user, books.reference.goals.challenges), progress_of(books, user)
         steps: list[tuple[float, int, Any]] = []
         for minute, zone in sorted(changes):
-            steps.append((minute, 0, zone))
+            steps.append((float(minute), 0, zone))
         for n, (minute, exercise, reps, kg) in enumerate(done):
             arrives = chance.uniform(minute, 16 * 24 * 60) if chance.random() < 0.7 else float(minute)
             steps.append((arrives, n + 1, workout(books, START + timedelta(minutes=minute), exercise, reps, kg)))

@@ -24,6 +24,7 @@ from loadtest.bench.years_fill import fill
 from rt.feed.store import FeedStore
 from rt.presence.store import place_key
 from rt.wire.channels import profile_channel, user_channel
+from tests.integration.test_retention import drop
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
 from tests.support.traces import in_redis, in_tables
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.timeout(120)
 OF_NOBODY: Final = {
     *("achievement_id", "challenge_id", "completed_by", "muscle_ids"),
     *("id", "exercise_id", "muscle_id", "equipment_id", "archetype_id", "workout_id", "transaction_id", "event_id"),
-    "session_id",
+    *("session_id", "rendition_id", "notice_id", "source_event"),
 }
 OF_SOMEBODY: Final = {("accounts", "id"), ("users", "id")}
 IDS: Final = (
@@ -122,7 +123,7 @@ async def exported(db: Use, user: UUID) -> bytes:
     async def work(tx: Transaction) -> Any:
         return await store.export(tx, user)
 
-    found = await db.snapshot(work)
+    found = await db.of(user).snapshot(work)
     return b"" if found is None else written(*found)
 
 
@@ -211,3 +212,21 @@ async def test_redis_is_cleared_of_a_user_until_nothing_comes_any_more(database:
         await erasures.settle()
         assert await in_redis(redis_url, str(user)) == set()
         assert await in_tables(owner, str(user)) == set()
+
+
+async def test_links_and_sessions_of_nobody_go_when_they_are_over(database: Database) -> None:
+    """By the worker, as its role. Failed once: that role may not lock rows that it only deletes."""
+    async with ledger(database) as made, connection(database.owner_url) as owner:
+        await owner.execute(
+            "INSERT INTO proofs (id, kind, email, created_at, expires_at)"
+            " SELECT gen_random_uuid(), 'nobody', n || '@example.org', now(), now() + make_interval(hours => n)"
+            " FROM generate_series(-1, 1, 2) AS n"
+        )
+        await owner.execute(
+            "INSERT INTO ended_sessions SELECT gen_random_uuid(), now() - make_interval(days => n)"
+            " FROM generate_series(1, 3, 2) AS n"
+        )
+        await drop(made)
+        assert [row["email"] for row in await owner.fetch("SELECT email FROM proofs")] == ["1@example.org"]
+        (left,) = await owner.fetch("SELECT now() - ended_at AS age FROM ended_sessions")
+        assert left["age"] < timedelta(days=2)

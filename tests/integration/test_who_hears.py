@@ -27,13 +27,14 @@ from tests.support.community import EVENTS, record
 from tests.support.gateway import Talk
 from tests.support.ledger import connection
 from tests.support.processes import Fleet
-from tests.support.stores import Database, environment
+from tests.support.stores import ROOT, Database, environment
 
 pytestmark = pytest.mark.timeout(120)
 
 AUDIENCE: Final = ("owner", "follower", "stranger", "blocked", "anonymous")
 SOCKETS: Final = ("community", "profile", "user")
-PAGES: Final = ("communityFeed", "dashboard")
+SDL: Final = (ROOT / "api" / "feed" / "schema.graphql").read_text("utf-8")
+PAGES: Final = [name for name in ("communityFeed", "profileFeed", "followingFeed", "dashboard") if f" {name}(" in SDL]
 PAGE: Final = "edges { node { id type createdAt actor { id name } data highFives highFived } }"
 HEARS_S: Final = 20.0
 
@@ -49,7 +50,9 @@ def must_hear(who: str, where: str) -> list[int]:
         match where:
             case "community" | "communityFeed":
                 return "PUBLIC_ANON" in visibility
-            case "profile":
+            case "followingFeed" if who != "follower":
+                return False
+            case "profile" | "profileFeed" | "followingFeed":
                 return who in ("owner", "follower") and "PUBLIC_PROFILE" in visibility and kind not in KINDS
             case _:
                 return who == "owner"
@@ -142,7 +145,8 @@ class Stage:
         """The events on a page, oldest first, but for the last; or the code of a refusal."""
         token = self.people[name].token
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        query = {"query": f"{{ {field}(first: 100) {{ {PAGE} }} }}"}
+        whose = f'userId: "{self.owner}", ' if field == "profileFeed" else ""
+        query = {"query": f"{{ {field}({whose}first: 100) {{ {PAGE} }} }}"}
         answer = (await http.post(self.fleet.api.http("/api/graphql"), json=query, headers=headers)).json()
         if "errors" in answer:
             return str(answer["errors"][0]["extensions"]["code"])
@@ -201,7 +205,10 @@ async def test_everybody_hears_what_is_for_them_and_nothing_else(
 
     outsiders = ("stranger", "blocked", "anonymous")
     assert made.refused == {(who, kind) for who in outsiders for kind in ("profile", "user")} | {("follower", "user")}
-    assert pages.pop(("anonymous", "dashboard")) == "UNAUTHENTICATED"
+    for field in PAGES[1:]:
+        assert pages.pop(("anonymous", field)) == "UNAUTHENTICATED"
+    for others in ("stranger", "blocked"):
+        assert pages.pop((others, "profileFeed"), "NOT_FOUND") == "NOT_FOUND"
     for others in ("follower", "stranger", "blocked"):
         assert pages.pop((others, "dashboard")) == []  # their own
     values = []

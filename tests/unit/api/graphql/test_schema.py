@@ -15,9 +15,8 @@ CONTRACT = {
     "workout myWorkouts communityFeed dashboard creditBalance creditLedger "
     "entitlements presenceStats presenceMap nowTraining user profiles followers following followRequests profileFeed "
     "followingFeed channelToken channelTokens",
-    "Mutation": "logWorkout syncWorkouts joinChallenge setTimeZone setArchetype "
-    "exportMyData deleteMyAccount follow unfollow acceptFollow declineFollow block unblock "
-    "setAudience",
+    "Mutation": "logWorkout syncWorkouts joinChallenge setTimeZone setArchetype exportMyData deleteMyAccount "
+    "follow unfollow acceptFollow declineFollow block unblock setAudience",
     "DataExport": "createdAt data",
     "Profile": "id name level xp streak followers following followState followsMe presence",
     "ProfilePresence": "state lastSeen",
