@@ -10,7 +10,7 @@ from api.progress import store
 from api.progress.rules import Achieved, EarnedAchievement, Streak, archetype_id, check_time_zone
 from api.reference.goals import Archetype
 from api.reference.service import Reference
-from config.db.database import Database
+from config.db.database import Database, Transaction
 from config.errors import NotFound, RateLimited, Unauthenticated
 from config.ids import uuid7
 from config.limits import TIME_ZONE_CHANGES_MAX, TIME_ZONE_RETRY_S
@@ -79,5 +79,12 @@ class Progress:
         archetype = archetype_id(wanted)
         if archetype is None or self._reference.ready().archetype(archetype) is None:
             raise NotFound
-        if not await store.set_archetype(self._db, user_id, archetype, now):
+
+        async def work(tx: Transaction) -> bool:
+            return await store.set_archetype(tx, user_id, archetype, now)
+
+        async def settle(_: Transaction) -> bool | None:
+            return None  # done or not, it may run again
+
+        if not await self._db.write(work, lane=user_id, settle=settle):
             raise Unauthenticated

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from api.progress.rules import Achieved, Streak, streak_of
-from config.db.database import Database
+from config.db.database import Database, Transaction
 from config.db.queries import load_queries
 
 _QUERIES: Final = load_queries(__file__)
@@ -44,7 +44,6 @@ async def set_time_zone(db: Database, user_id: UUID, zone: str, now: datetime, c
     return outcome
 
 
-async def set_archetype(db: Database, user_id: UUID, archetype: UUID, now: datetime) -> bool:
-    """False where there is no such user. Raises RetryLater."""
-    row = await db.call(_SET_ARCHETYPE, user_id, archetype, now, lane=user_id, twins=frozenset())
-    return row is not None
+async def set_archetype(tx: Transaction, user_id: UUID, archetype: UUID, now: datetime) -> bool:
+    """False where there is no such user."""
+    return await tx.fetchval(_SET_ARCHETYPE, user_id, archetype, now) is not None
