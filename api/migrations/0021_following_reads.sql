@@ -10,6 +10,16 @@ CREATE INDEX name_tails_tail ON name_tails (tail, user_id);
 
 -- --- People
 
+-- What those of p_ids whom p_viewer may see have chosen and earned: the archetype, and achievements with their times.
+CREATE FUNCTION achieved_by(p_viewer uuid, p_ids uuid[], p_now timestamptz) RETURNS TABLE (
+  id uuid, archetype_id uuid, achievements uuid[], earned timestamptz[]
+) LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT p.id, u.archetype_id,
+         ARRAY(SELECT e.achievement_id FROM earned_achievements AS e WHERE e.user_id = p.id ORDER BY e.achievement_id),
+         ARRAY(SELECT e.earned_at FROM earned_achievements AS e WHERE e.user_id = p.id ORDER BY e.achievement_id)
+    FROM profiles_of(p_viewer, p_ids, p_now) AS p JOIN users AS u ON u.id = p.id
+$$;
+
 -- One page of a list of people, the newest first: `followers`, `following` or `requests` of p_owner, behind (p_at, p_id).
 -- No row: it may not be read; a row of nulls: it is empty. Whoever the viewer may not see is passed over, at most 50
 -- pages of them in a row.
