@@ -237,9 +237,9 @@ async def test_counts_and_relations_equal_a_plain_model(database: Database) -> N
     async with people(database) as here, connection(database.owner_url) as owner:
 
         async def play(changes: list[tuple[str, list[int]]]) -> None:
-            graph = Graph(dict.fromkeys(range(5), "everyone"))
-            users = [await here.add(f"P{number}") for number in range(5)]
-            for what, one, other in changes:
+            graph = Graph(dict.fromkeys(range(3), "everyone"))
+            users = [await here.add(f"P{number}") for number in range(3)]
+            for what, (one, other) in changes:
                 await refused(_change(here, users, what, one, other))
                 _model(graph, what, one, other)
             for one, other in product(range(3), range(3)):
@@ -301,7 +301,7 @@ async def test_changes_that_cross_leave_the_counts_right_and_no_block_with_a_fol
 
 
 async def test_a_crowd_may_follow_one_at_once(database: Database) -> None:
-    """Each is told so at once, and counted. Seen failing with no lane: writes of the one row failed each other."""
+    """Each is told so at once, and counted."""
     async with people(database) as here:
         star, fans = await here.add("Star"), [await here.add(f"Fan {number}") for number in range(60)]
         done = await asyncio.gather(*(here.community.follow(fan, star, NOW) for fan in fans))
