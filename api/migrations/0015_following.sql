@@ -77,6 +77,8 @@ CREATE FUNCTION profiles_of(p_viewer uuid, p_ids uuid[], p_now timestamptz) RETU
   id uuid, name text, xp bigint, level integer, streak integer, followers integer, following integer, relation text,
   follows_me boolean, details boolean, feed boolean, listed boolean
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+DECLARE
+  v_viewer uuid := (SELECT v.id FROM users AS v WHERE v.id = p_viewer);  -- whoever has no account is nobody
 BEGIN
   PERFORM ask_as(p_viewer);
   RETURN QUERY
@@ -92,7 +94,7 @@ BEGIN
     LEFT JOIN follow_counts AS c ON c.user_id = u.id
     LEFT JOIN follows AS f ON f.follower_id = p_viewer AND f.followee_id = u.id
    CROSS JOIN LATERAL (
-     SELECT relation_of(p_viewer, u.id,
+     SELECT relation_of(v_viewer, u.id,
                         EXISTS (SELECT FROM blocks AS b WHERE b.blocker_id = p_viewer AND b.blocked_id = u.id)
                         OR EXISTS (SELECT FROM blocks AS b WHERE b.blocker_id = u.id AND b.blocked_id = p_viewer),
                         f.state) AS relation
