@@ -67,11 +67,6 @@ CREATE TABLE high_five_senders (
   sent     integer NOT NULL
 ) WITH (fillfactor = 50);
 
-INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VALUES
-  ('high_fives', 'sender_id', 'deleted', 'high_fives', NULL),
-  ('high_five_notices', 'sender_id', 'deleted', NULL, 'whether the owner of an event has heard'),
-  ('high_five_senders', 'user_id', 'deleted', NULL, 'a count of an hour');
-
 -- What p_event is to p_sender: `readable` where p_sender reads an event under this id (the community's, or that of somebody
 -- whom they follow, or their own), whose it is, and whether that person wants to hear of p_sender. Whatever it is, the
 -- same is looked up: that it takes longer says nothing.
@@ -151,6 +146,7 @@ BEGIN
     RAISE EXCEPTION 'send_high_five needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
+  PERFORM become(p_sender);
   SELECT u.name INTO v_sender FROM users AS u WHERE u.id = p_sender;
   IF NOT FOUND THEN
     outcome := 'unknown_user';

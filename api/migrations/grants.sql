@@ -77,6 +77,7 @@ BEGIN
 
   -- People: who may see and change what of whom the functions decide.
   EXECUTE format('GRANT EXECUTE ON FUNCTION profiles_of(uuid, uuid[], timestamptz),'
+                 ' achieved_by(uuid, uuid[], timestamptz),'
                  ' people_of(uuid, uuid, text, timestamptz, uuid, integer, timestamptz),'
                  ' people_named(uuid, text, text, uuid, integer, timestamptz), channels_open_to(uuid, uuid[]),'
                  ' profile_feed(uuid, uuid, bigint, integer), following_feed(uuid, uuid, integer),'

@@ -115,7 +115,12 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
     volume: float
     streak_longest: int
     streak_days: int
+    streak_first: date | None
     streak_last: date | None
+    exercises: int
+    heaviest_kg: float
+    challenges: int
+    joined_through: date | None
     updated_at: datetime
 
 
@@ -133,6 +138,53 @@ class TimeZone(msgspec.Struct, forbid_unknown_fields=True):
 
     since: datetime
     time_zone: str
+
+
+class Streak(msgspec.Struct, forbid_unknown_fields=True):
+    """A run of dates that has ended; the newest is in `progress`."""
+
+    first: date
+    last: date
+    days: int
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """The most weight of an exercise, and the workout that had it first."""
+
+    exercise_id: UUID
+    slug: str | None
+    weight_kg: float
+    previous_kg: float | None
+    performed_at: datetime
+    workout_id: UUID
+
+
+class Milestone(msgspec.Struct, forbid_unknown_fields=True):
+    """One milestone; `exercise_id` is of a record, else zeros."""
+
+    kind: str
+    value: float
+    exercise_id: UUID
+    at: datetime
+
+
+class Challenge(msgspec.Struct, forbid_unknown_fields=True):
+    """How far a challenge went."""
+
+    challenge_id: UUID
+    starts_on: date
+    progress: float
+    target: float
+    reward_xp: int
+    joined_at: datetime | None
+    completed_at: datetime | None
+
+
+class Achievement(msgspec.Struct, forbid_unknown_fields=True):
+    """One that was earned."""
+
+    achievement_id: UUID
+    earned_at: datetime
 
 
 class Rival(msgspec.Struct, forbid_unknown_fields=True):
@@ -186,6 +238,11 @@ class Export(msgspec.Struct, forbid_unknown_fields=True):
     progress: list[Progress]
     training_days: list[TrainingDay]
     time_zones: list[TimeZone]
+    streaks: list[Streak]
+    records: list[Record]
+    milestones: list[Milestone]
+    challenges: list[Challenge]
+    achievements: list[Achievement]
     rivals: list[Rival]
     high_fives: list[HighFive]
     purchases: list[Purchase]

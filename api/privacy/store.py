@@ -26,10 +26,12 @@ class TooLargeError(Exception):
 
 
 class Erased(NamedTuple):
-    """An account that has ended: its pseudonym, and the sessions that nobody may use any more."""
+    """An account that has ended: its pseudonym, the sessions that nobody may use any more, and up to when channel
+    tokens for its profile are void (unix s)."""
 
     account: UUID
     sessions: list[UUID]
+    void_before: int
 
 
 class Erasure(NamedTuple):
@@ -59,7 +61,7 @@ async def export(tx: Transaction, user_id: UUID) -> tuple[str, dict[str, list[st
 async def erase(tx: Transaction, user_id: UUID, password_hash: str, now: datetime) -> Erased | None:
     """Ends an account whose password has this hash; None where there is none."""
     row = await tx.fetchrow(_ERASE_USER, user_id, password_hash, now)
-    return None if row["account"] is None else Erased(row["account"], row["ended"])
+    return None if row["account"] is None else Erased(row["account"], row["ended"], row["void_before"])
 
 
 async def take_turn(db: Database, user_id: UUID, what: str, now: datetime, window_s: float) -> tuple[int, datetime]:

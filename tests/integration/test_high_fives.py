@@ -41,16 +41,16 @@ async def dropped(people: Community) -> int:
 
 async def send(people: Community, sender: UUID, event: UUID | None, key: str = "k") -> Sent:
     assert event is not None
-    return await people.high_fives.send(sender, str(event), key, NOW)
+    return await people.high_fives(sender).send(sender, str(event), key, NOW)
 
 
 async def refused(people: Community, sender: UUID, event: UUID | None) -> type[ApiError]:
     """The error that it is refused by, and nothing is counted."""
     assert event is not None
-    before = (await people.high_fives.tally(event, sender)).high_fives
+    before = (await people.high_fives(sender).tally(event, sender)).high_fives
     with pytest.raises(ApiError) as caught:
         await send(people, sender, event)
-    assert (await people.high_fives.tally(event, sender)).high_fives == before
+    assert (await people.high_fives(sender).tally(event, sender)).high_fives == before
     return type(caught.value)
 
 
@@ -65,7 +65,7 @@ async def test_once_for_a_sender_and_rendition_whatever_the_key(people: Communit
     assert anonymous is not None
     assert await send(people, bob, anonymous) == Sent(anonymous, 1, False)  # knows nothing of the one above
     assert await send(people, eve, anonymous) == Sent(anonymous, 2, False)
-    tallies = [await people.high_fives.tally(one, who) for one in (event, anonymous) for who in (bob, eve, None)]
+    tallies = [await people.high_fives(who).tally(one, who) for one in (event, anonymous) for who in (bob, eve, None)]
     assert [(one.high_fives, one.mine) for one in tallies] == [
         *((1, True), (1, False), (1, False)),
         *((2, True), (2, True), (2, False)),
@@ -97,11 +97,12 @@ async def test_whoever_reads_an_event_may(people: Community) -> None:
     await people.owner.execute("UPDATE users SET audience = 'followers' WHERE id = $1", ann)
     assert not (await send(people, bob, event)).existing
     with pytest.raises(NotFound):
-        await people.high_fives.send(bob, "no id", "k", NOW)
+        await people.high_fives(bob).send(bob, "no id", "k", NOW)
     with pytest.raises(BadInput):
-        await people.high_fives.send(bob, str(event), "", NOW)
+        await people.high_fives(bob).send(bob, str(event), "", NOW)
+    nobody = uuid7()
     with pytest.raises(Unauthenticated):
-        await people.high_fives.send(uuid7(), str(event), "k", NOW)
+        await people.high_fives(nobody).send(nobody, str(event), "k", NOW)
 
 
 async def test_the_owner_hears_a_sender_once_for_an_event_and_who_it_was(people: Community) -> None:
@@ -151,7 +152,8 @@ async def clap_at_once(
     people: Community, processes: list[Process], senders: list[UUID], anonymous: UUID | None
 ) -> None:
     async def claps(sender: UUID) -> bool:
-        high_fives = HighFives(processes[sender.int // 8 % len(processes)], people.books.wake)
+        process = processes[sender.int // 8 % len(processes)]
+        high_fives = HighFives(process.of(sender), people.books.wake)
         while True:
             try:
                 return (await high_fives.send(sender, str(anonymous), "k", NOW)).existing
@@ -161,7 +163,7 @@ async def clap_at_once(
     assert not any(await asyncio.gather(*map(claps, senders)))
     assert all(await asyncio.gather(*(claps(one) for one in senders[:10] for _ in range(10))))
     assert anonymous is not None
-    assert (await people.high_fives.tally(anonymous, None)).high_fives == len(senders)
+    assert (await people.high_fives(None).tally(anonymous, None)).high_fives == len(senders)
 
 
 async def test_one_sender_at_once_is_one(people: Community) -> None:
@@ -186,7 +188,7 @@ async def test_one_person_sends_so_many_an_hour(people: Community) -> None:
     assert caught.value.retry_after_s == 3_600
     assert (await send(people, bob, first)).existing
     later = NOW + timedelta(hours=1, seconds=1)
-    assert not (await people.high_fives.send(bob, str(second), "k", later)).existing
+    assert not (await people.high_fives(bob).send(bob, str(second), "k", later)).existing
     assert await people.owner.fetchval("SELECT sent FROM high_five_senders") == 1
 
 
@@ -235,8 +237,8 @@ async def test_whoever_goes_takes_theirs_along(people: Community) -> None:
     for sender, one in ((bob, event), (eve, event), (bob, anonymous)):
         await send(people, sender, one)
     await people.owner.execute("DELETE FROM high_fives WHERE sender_id = $1", bob)
-    assert (await people.high_fives.tally(event, None)).high_fives == 1
-    assert (await people.high_fives.tally(UUID(str(anonymous)), None)).high_fives == 0
+    assert (await people.high_fives(None).tally(event, None)).high_fives == 1
+    assert (await people.high_fives(None).tally(UUID(str(anonymous)), None)).high_fives == 0
     assert await audit(people.owner) == []
     await people.owner.execute("DELETE FROM feed_positions WHERE channel LIKE '%' || $1::text", str(ann))
     assert await people.owner.fetchval("SELECT count(*) FROM high_fives") == 0

@@ -56,7 +56,7 @@ async def blocking(people: Community, sender: UUID, owner: UUID, event: UUID) ->
 async def known(people: Community, sender: UUID, owner: UUID, event: UUID) -> None:
     """The owner has heard, by the same event on the profile."""
     await people.follow(sender, owner)
-    await people.high_fives.send(sender, str(event), "k", NOW)
+    await people.high_fives(sender).send(sender, str(event), "k", NOW)
 
 
 async def gone(people: Community, sender: UUID, owner: UUID, event: UUID) -> None:
@@ -81,7 +81,7 @@ async def prepared(people: Community, story: Story) -> tuple[UUID, UUID]:
     _, elsewhere = await people.happens(other)
     event, anonymous = await people.happens(owner)
     assert anonymous is not None
-    await people.high_fives.send(sender, str(elsewhere), "k", NOW)
+    await people.high_fives(sender).send(sender, str(elsewhere), "k", NOW)
     await story(people, sender, owner, event)
     return sender, anonymous
 
@@ -91,7 +91,7 @@ async def test_what_is_answered_and_counted_is_the_same(people: Community) -> No
     for name, story in STORIES.items():
         sender, anonymous = await prepared(people, story)
         for existing in (False, True):
-            sent = await people.high_fives.send(sender, str(anonymous), "k", NOW)
+            sent = await people.high_fives(sender).send(sender, str(anonymous), "k", NOW)
             assert sent == Sent(anonymous, 1, existing), name
         (shown,) = [one for one in await people.page("community") if one.event["id"] == str(anonymous)]
         assert shown.event["actor"] is None
@@ -158,7 +158,7 @@ async def test_it_takes_the_same_time(people: Community) -> None:
         for name in names:
             sender, anonymous = await prepared(people, STORIES[name])
             started = time.perf_counter()
-            await people.high_fives.send(sender, str(anonymous), "k", NOW)
+            await people.high_fives(sender).send(sender, str(anonymous), "k", NOW)
             took.setdefault(name, []).append(time.perf_counter() - started)
     medians = {name: statistics.median(one) for name, one in took.items()}
     assert max(medians.values()) < TIMES_APART * min(medians.values()), medians

@@ -171,7 +171,7 @@ LAST_DATA: Final = {
 @asynccontextmanager
 async def stage(database: Database, redis_url: str, folder: Path) -> AsyncIterator[Stage]:
     """Nothing has happened yet but that people know each other."""
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, folder, settings={"RT_PROCESSES": "1"}) as fleet, connection(database.owner_url) as owner:
         signer = load_signer(Settings(data_dir=folder))
         people = {name: Person(name, signer) for name in AUDIENCE}
@@ -192,7 +192,7 @@ async def test_everybody_hears_what_is_for_them_and_nothing_else(
     """Seen failing with a community rendition of every event, with followers' of what is addressed to its owner, with
     `level_up` untold on profiles, with `actor` left in the community's, and with a field of a milestone that the
     schema does not know."""
-    async with stage(database, redis_url, tmp_path) as made, connection(database.url) as app:
+    async with stage(database, redis_url, tmp_path) as made, connection(database.superuser_url) as app:
         ids = [await record(app, made.owner, kind, visibility, data) for kind, visibility, data in RECORDED]
         await record(app, made.owner, "workout_completed", ("PUBLIC_ANON", "PUBLIC_PROFILE"), LAST)
         async with asyncio.timeout(HEARS_S):

@@ -68,6 +68,12 @@ WITH looked AS MATERIALIZED (
 SELECT (SELECT count(*) FROM marked) AS changed, (SELECT count(*) FROM looked) AS looked, user_id
   FROM looked ORDER BY user_id DESC LIMIT 1;
 
+-- name: assign_challenges
+-- $1 days since the last workout, $2 user behind whom the batch begins, $3 users. How many challenges are new, and the
+-- last of the users; null = there was none.
+SELECT assigned, last
+  FROM assign_daily_challenges(clock_timestamp(), clock_timestamp() - make_interval(days => $1), $2, $3);
+
 -- name: score_rivals
 -- $1 user and $2 rival behind whom the batch begins, $3 rows that it looks at. No row = nobody is behind.
 WITH looked AS MATERIALIZED (
