@@ -36,6 +36,7 @@ from api.entitlements.service import Entitlements
 from api.feed import schema as feed_schema
 from api.feed.service import Feeds
 from api.flags import schema as flags_schema
+from api.flags.rules import CHALLENGES
 from api.flags.service import Flags
 from api.graphql.context import Makers
 from api.graphql.endpoint import GraphQLEndpoint
@@ -160,7 +161,9 @@ class Api:
         presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
         return {
             Accounts: lambda db: self._accounts(settings, db),
-            Challenges: lambda db: Challenges(db, self._reference, self._wake),
+            Challenges: lambda db: Challenges(
+                db, self._reference, self._wake, lambda user: self._flags.enabled(CHALLENGES, user)
+            ),
             Channels: lambda db: Channels(db, self._signer),
             Community: lambda db: self._community(settings, db),
             Credits: Credits,
@@ -172,7 +175,7 @@ class Api:
             Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
             Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
-            Standings: Standings,
+            Standings: lambda db: Standings(db, self._community(settings, db)),
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 

@@ -237,7 +237,7 @@ SELECT nullif(count(*), 0) FROM gone;
 WITH gone AS (
   DELETE FROM ended_sessions WHERE id = ANY (ARRAY(
     SELECT id FROM ended_sessions WHERE ended_at < clock_timestamp() - make_interval(days => $1)
-     ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+     ORDER BY ended_at LIMIT $2))
   RETURNING id
 )
 SELECT nullif(count(*), 0) FROM gone;

@@ -53,6 +53,7 @@ def weekly(day: str, hour: int, minute: int) -> Schedule:
 SCHEDULE: Final = {
     "leaderboards": every_minutes(5),
     "streaks": hourly(1),  # no zone's midnight is at another minute than 0, 15, 30 or 45
+    "challenges": hourly(3),  # midnight comes to one zone after the other
     "rivals": hourly(6),
     "partitions": hourly(11),
     "retention": hourly(16),  # of each kind of what is kept for a term

@@ -131,18 +131,18 @@ async def ask_proof(
     end, since = now + timedelta(seconds=PROOF_S), now - timedelta(seconds=PROOF_S)
     bounds = (PROOFS_PER_ADDRESS_MAX, MAILS_WAITING_MAX)
     args = (proof_id, wish, email, name, password_hash, now, end, since, *bounds)
-    return bool((await db.call(_ASK_PROOF, *args, twins=frozenset()))[0])
+    return bool((await db.once(_ASK_PROOF, *args))[0])
 
 
 async def claim_mail(db: Database, token_hash: bytes, now: datetime, again_s: float) -> Waiting | None:
     """The mail whose turn it is, with the token of this hash in it; it is tried again unless `mail_done` is said."""
-    row = await db.call(_CLAIM_MAIL, token_hash, now, MAIL_TRIES, again_s, twins=frozenset())
+    row = await db.once(_CLAIM_MAIL, token_hash, now, MAIL_TRIES, again_s)
     return None if row is None else Waiting(**dict(row))
 
 
 async def mail_done(db: Database, proof_id: UUID) -> None:
     """No more tries."""
-    await db.call(_MAIL_DONE, proof_id, twins=frozenset())
+    await db.once(_MAIL_DONE, proof_id)
 
 
 async def proof_kind(db: Database, token_hash: bytes, now: datetime) -> str | None:
@@ -163,7 +163,7 @@ async def prove_join(
 ) -> bool:
     """Opens the account of a sign-up; False where the link is not good. The ids are fresh."""
     args = (token_hash, user_id, account_id, transaction_id, welcome_credits, trial_ends_at, now)
-    return bool((await db.call(_PROVE_JOIN, *args, twins=frozenset({EMAIL_CONSTRAINT})))[0])
+    return bool((await db.once(_PROVE_JOIN, *args, twins=frozenset({EMAIL_CONSTRAINT})))[0])
 
 
 async def prove_reset(tx: Transaction, token_hash: bytes, password_hash: str, now: datetime) -> list[UUID] | None:

@@ -1,6 +1,7 @@
 """The use cases of challenges: show them, join one."""
 
 import math
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -15,16 +16,20 @@ from config.limits import CHALLENGE_WORKOUTS_MAX
 
 
 class Challenges:
-    """Use cases over one database. All raise RetryLater until the reference data is loaded."""
+    """Use cases over one database. All raise RetryLater until the reference data is loaded. `shown`: whether a user has
+    challenges at all (the flag `challenges`); workouts count towards them meanwhile."""
 
-    def __init__(self, db: Database, reference: Reference, wake: Wake) -> None:
+    def __init__(self, db: Database, reference: Reference, wake: Wake, shown: Callable[[UUID], bool]) -> None:
         self._db = db
         self._reference = reference
         self._wake = wake
+        self._shown = shown
 
     async def mine(self, user_id: UUID, now: datetime) -> list[Challenge]:
         """The user's challenges. Raises Unauthenticated where the account is gone."""
         pool = self._reference.ready().goals.challenges
+        if not self._shown(user_id):
+            return []
         found = await store.board(self._db, user_id, now)
         if found is None:
             raise Unauthenticated
@@ -34,6 +39,8 @@ class Challenges:
     async def join(self, user_id: UUID, wanted: str, now: datetime) -> Challenge:
         """Takes part in a challenge of this week; what was done in it counts. Again: the same. Raises NotFound."""
         pool = self._reference.ready().goals.community
+        if not self._shown(user_id):
+            raise NotFound
 
         async def work(tx: Transaction) -> UUID:
             today = await store.lock_user(tx, user_id, now)

@@ -69,6 +69,11 @@ class Community:
             raise NotFound
         return found[0]
 
+    async def profiles(self, viewer: UUID | None, users: Sequence[UUID], now: datetime) -> dict[UUID, Profile]:
+        """Of these users those whom the viewer may see."""
+        found = await store.profiles(self._db, viewer, list(set(users)), now) if users else []
+        return {one.id: one for one in found}
+
     async def search(
         self, viewer: UUID | None, text: str, now: datetime, first: int | None = None, after: str | None = None
     ) -> Page[Profile]:

@@ -283,6 +283,7 @@ DECLARE
   v_date date;
   v_reached integer;
 BEGIN
+  PERFORM become(p_user);
   SELECT u.account_id, u.name, u.time_zone, u.zone_since INTO v_user
     FROM users AS u JOIN credit_balances AS b ON b.account_id = u.account_id WHERE u.id = p_user FOR UPDATE OF b;
   IF NOT FOUND THEN
@@ -343,3 +344,48 @@ CREATE OR REPLACE FUNCTION give_achievements() RETURNS bigint LANGUAGE sql AS $$
   ), marked AS (UPDATE achievements SET given = true WHERE NOT given)
   SELECT count(*) FROM given
 $$;
+
+-- Joins a COMMUNITY challenge of the week that begins on p_starts_on, with what the workouts of that week came to. False
+-- where it was joined before. What joining completes is told to the user alone.
+CREATE OR REPLACE FUNCTION join_challenge(
+  p_user uuid, p_now timestamptz, p_challenge uuid, p_starts_on date, p_progress double precision, p_target double precision,
+  p_reward integer, p_event uuid
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp
+SET enable_seqscan TO off AS $$
+DECLARE
+  v_user record;
+  v_was progress;
+  v_is progress;
+  v_done boolean := p_progress >= p_target;
+BEGIN
+  PERFORM become(p_user);
+  SELECT u.account_id, u.name INTO STRICT v_user FROM users AS u WHERE u.id = p_user;
+  SELECT p.* INTO v_was FROM progress AS p WHERE p.user_id = p_user;
+  IF NOT FOUND THEN
+    PERFORM recount_progress(ARRAY[p_user]);
+    SELECT p.* INTO STRICT v_was FROM progress AS p WHERE p.user_id = p_user;
+  END IF;
+  INSERT INTO user_challenges (user_id, starts_on, challenge_id, progress, target, reward_xp, joined_at, completed_at,
+                               completed_by)
+  VALUES (p_user, p_starts_on, p_challenge, p_progress, p_target, p_reward, p_now, CASE WHEN v_done THEN p_now END,
+          CASE WHEN v_done THEN p_user END)
+  ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  v_is := v_was;
+  v_is.joined_through := greatest(v_was.joined_through, p_starts_on + 6);
+  IF v_done THEN
+    v_is.challenges := v_was.challenges + 1;
+    v_is.xp := v_was.xp + p_reward;
+    v_is.level := level_of(v_is.xp);
+  END IF;
+  UPDATE progress AS p
+     SET joined_through = v_is.joined_through, challenges = v_is.challenges, xp = v_is.xp, level = v_is.level,
+         updated_at = p_now WHERE p.user_id = p_user;
+  PERFORM reach(v_was, v_is, p_now, NULL, NULL);
+  PERFORM tell_earned(p_user, v_user.account_id, v_user.name, p_event, p_now, false,
+                      CASE WHEN v_is.level > v_was.level THEN v_is.level END, NULL,
+                      CASE WHEN v_done THEN challenge_data(ARRAY[p_challenge]) END);
+  RETURN true;
+END $$;

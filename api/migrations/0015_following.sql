@@ -101,6 +101,16 @@ BEGIN
    WHERE s.header;
 END $$;
 
+-- What those of p_ids whom p_viewer may see have chosen and earned: the archetype, and achievements with their times.
+CREATE FUNCTION achieved_by(p_viewer uuid, p_ids uuid[], p_now timestamptz) RETURNS TABLE (
+  id uuid, archetype_id uuid, achievements uuid[], earned timestamptz[]
+) LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT p.id, u.archetype_id,
+         ARRAY(SELECT e.achievement_id FROM earned_achievements AS e WHERE e.user_id = p.id ORDER BY e.achievement_id),
+         ARRAY(SELECT e.earned_at FROM earned_achievements AS e WHERE e.user_id = p.id ORDER BY e.achievement_id)
+    FROM profiles_of(p_viewer, p_ids, p_now) AS p JOIN users AS u ON u.id = p.id
+$$;
+
 -- --- What is written
 
 -- Changes what is counted of a user.
@@ -315,6 +325,7 @@ BEGIN
   PERFORM count_people(p_viewer, 0, 0, 0, 1);
   SELECT p.void_before INTO void_before FROM part_people(p_other, p_viewer, p_now) AS p;
   SELECT p.void_before INTO void_other FROM part_people(p_viewer, p_other, p_now) AS p;
+  PERFORM part_rivals(p_viewer, p_other);
 END $$;
 
 -- Gives nothing back but that the two may see each other.

@@ -137,9 +137,28 @@ INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VA
   ('progress', 'user_id', 'deleted', 'progress', NULL),
   ('training_days', 'user_id', 'deleted', 'training_days', NULL),
   ('user_time_zones', 'user_id', 'deleted', 'time_zones', NULL),
+  ('follow_notices', 'follower_id', 'deleted', NULL, 'times of a day'),
+  ('follow_notices', 'owner_id', 'deleted', NULL, 'times of a day'),
+  ('ended_reads', 'owner_id', 'kept', NULL, 'until no token is left that is void by it, for which the erasure waits'),
+  ('ended_reads', 'reader_id', 'kept', NULL, 'ids of the last 22 minutes'),
+  ('streak_runs', 'user_id', 'deleted', 'streaks', NULL),
+  ('exercise_bests', 'user_id', 'deleted', 'records', NULL),
+  ('milestones', 'user_id', 'deleted', 'milestones', NULL),
+  ('user_challenges', 'user_id', 'deleted', 'challenges', NULL),
+  ('earned_achievements', 'user_id', 'deleted', 'achievements', NULL),
+  ('name_tails', 'user_id', 'deleted', NULL, 'the name, by its words'),
+  ('rivals', 'user_id', 'deleted', 'rivals', NULL),
+  ('rivals', 'rival_id', 'deleted', NULL, 'whose rival one is is theirs to know'),
+  ('leaderboard', 'users', 'kept', NULL, 'until the next refresh, for which the erasure waits: some minutes'),
+  ('leaderboard_snapshots', 'user_id', 're-owned', NULL, 'places of a week; what they are made of is exported'),
+  ('purchases', 'account_id', 'kept', 'purchases', 'the books balance'),
+  ('credit_claims', 'account_id', 'kept', 'ledger', 'the books balance'),
+  ('payment_customers', 'account_id', 'kept', 'subscriptions', 'what the payment provider says later is found by it'),
+  ('subscriptions', 'account_id', 'kept', 'subscriptions', 'the pseudonym'),
+  ('admin_actions', 'account_id', 'kept', NULL, 'what people with a shell answer for, by the pseudonym'),
   ('proofs', 'user_id', 'deleted', NULL, 'mails of an hour'),
   ('turns', 'user_id', 'deleted', NULL, 'counts of a day'),
-  ('erasures', 'user_id', 'kept', NULL, 'until nothing of the user is left in Redis: a minute');
+  ('erasures', 'user_id', 'kept', NULL, 'until nothing of the user is left in Redis: 22 minutes');
 
 -- --- Deletion. Nothing here says who it was: sessions that must be refused until their tokens are over, ...
 CREATE TABLE ended_sessions (
@@ -180,7 +199,7 @@ BEGIN
   DELETE FROM feed_positions WHERE namespace = 'musclemap' AND channel IN ('user:' || p_user, 'profile:' || p_user);
   DELETE FROM feed_channels WHERE namespace = 'musclemap' AND channel IN ('user:' || p_user, 'profile:' || p_user);
   WITH told AS (
-    UPDATE feed_positions SET body = jsonb_set(body::jsonb, '{actor}', 'null')::json
+    UPDATE feed_positions SET body = (jsonb_set(body::jsonb, '{actor}', 'null') #- '{data,user}')::json
      WHERE channel LIKE 'user:%' AND body #>> '{actor,id}' <> substr(channel, 6) AND body #>> '{actor,id}' = p_user::text
     RETURNING channel
   )
@@ -189,9 +208,11 @@ BEGIN
 END $$;
 
 -- Deletes a user, where p_password_hash is theirs: severs the pseudonym from name and address, and leaves under it the
--- workouts, without what was written, and the books. Returns the pseudonym and the sessions that ended; null where there
--- is no such user. Locks the balance first, as workouts do.
-CREATE FUNCTION erase_user(p_user uuid, p_password_hash text, p_now timestamptz, OUT account uuid, OUT ended uuid[])
+-- workouts, without what was written, and the books. Returns the pseudonym, the sessions that ended, and up to when
+-- channel tokens for the profile are void; null where there is no such user. Locks the balance first, as workouts do.
+CREATE FUNCTION erase_user(
+  p_user uuid, p_password_hash text, p_now timestamptz, OUT account uuid, OUT ended uuid[],
+  OUT void_before bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
 DECLARE
   v_user users;
@@ -213,6 +234,11 @@ BEGIN
    WHERE f.follower_id = p_user AND f.state = 'following' AND c.user_id = f.followee_id;
   UPDATE follow_counts AS c SET following = greatest(c.following - 1, 0) FROM follows AS f
    WHERE f.followee_id = p_user AND f.state = 'following' AND c.user_id = f.follower_id;
+  UPDATE follow_counts AS c SET requested = greatest(c.requested - 1, 0) FROM follows AS f
+   WHERE f.followee_id = p_user AND f.state = 'requested' AND c.user_id = f.follower_id;
+  UPDATE follow_counts AS c SET blocked = greatest(c.blocked - 1, 0) FROM blocks AS b
+   WHERE b.blocked_id = p_user AND c.user_id = b.blocker_id;
+  void_before := end_reading(p_user, p_user, p_now);
   DELETE FROM proofs WHERE email = lower(v_user.email);
   FOR v_one IN SELECT * FROM personal_data AS d WHERE d.at_end <> 'kept' AND d.table_name NOT IN ('users', 'workouts') LOOP
     EXECUTE format(CASE v_one.at_end
@@ -228,7 +254,8 @@ BEGIN
 END $$;
 
 -- After a look at Redis: what came meanwhile goes too. True where nothing is left to be done: Redis knew nothing any more
--- (p_clean), the account ended before p_before, and nothing of that time waits for the relay.
+-- (p_clean), the account ended before p_before, nothing of that time waits for the relay, no token is
+-- left that may not read the profile, and no leaderboard has the user.
 CREATE FUNCTION settle_erasure(p_user uuid, p_clean boolean, p_before timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -243,6 +270,8 @@ BEGIN
     RETURN false;
   END IF;
   DELETE FROM erasures AS e WHERE e.user_id = p_user AND p_clean AND e.at < p_before
-     AND coalesce((SELECT o.event_at FROM outbox AS o ORDER BY o.id LIMIT 1) > e.at, true);
+     AND coalesce((SELECT o.event_at FROM outbox AS o ORDER BY o.id LIMIT 1) > e.at, true)
+     AND NOT EXISTS (SELECT FROM ended_reads WHERE owner_id = p_user)
+     AND NOT EXISTS (SELECT FROM leaderboard WHERE part = 0 AND p_user = ANY (users));
   RETURN FOUND;
 END $$;

@@ -85,13 +85,13 @@ BEGIN
     UNION ALL  -- numbered before streams had months
     SELECT NULL, f.event_at, f.body ->> 'type'
       FROM feed_positions AS f
-     WHERE f.event_id = p_event AND f.namespace = 'musclemap' AND f.channel = 'community'
+     WHERE f.event_id = p_event AND f.source IS NULL AND f.namespace = 'musclemap' AND f.channel = 'community'
     LIMIT 1
   ), told AS MATERIALIZED (
     SELECT f.channel, substr(f.channel, 6) AS person, f.body ->> 'type' AS type
       FROM feed_positions AS f
-     WHERE f.event_id = coalesce((SELECT source_event FROM anonymous), p_event) AND f.namespace = 'musclemap'
-       AND f.channel LIKE 'user:%'
+     WHERE f.event_id = coalesce((SELECT source_event FROM anonymous), p_event) AND f.source IS NULL
+       AND f.namespace = 'musclemap' AND f.channel LIKE 'user:%'
      LIMIT 1
   ), whose AS MATERIALIZED (  -- whom: the owner, or whoever is nobody, who is looked for all the same
     SELECT a.type IS NOT NULL AS anonymous, coalesce(a.source_event, p_event) AS event_id,
@@ -105,8 +105,8 @@ BEGIN
            EXISTS (SELECT FROM follows
                     WHERE (follower_id, followee_id, state) = (p_sender, w.whom, 'following')) AS follows,
            EXISTS (SELECT FROM feed_positions AS f
-                    WHERE f.event_id = w.event_id AND f.namespace = 'musclemap'
-                      AND f.channel = 'profile:' || w.whom) AS on_profile
+                    WHERE f.channel = 'profile:' || w.whom AND f.event_id = w.event_id AND f.namespace = 'musclemap'
+                      AND starts_with(f.channel, 'profile:')) AS on_profile
       FROM whose AS w LEFT JOIN users AS u ON u.id = w.whom
   )
   SELECT k.anonymous OR k.owner_id = p_sender
@@ -146,6 +146,7 @@ BEGIN
     RAISE EXCEPTION 'send_high_five needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
+  PERFORM become(p_sender);
   SELECT u.name INTO v_sender FROM users AS u WHERE u.id = p_sender;
   IF NOT FOUND THEN
     outcome := 'unknown_user';
@@ -201,7 +202,8 @@ DECLARE
              WHERE numbered_at < now() - make_interval(days => p_days) ORDER BY numbered_at LIMIT p_batch) AS c
      WHERE (SELECT true FROM stream_positions AS s  -- a look into its month for each
              WHERE s.event_id = c.rendition_id AND s.numbered_at = c.numbered_at LIMIT 1) IS NULL
-       AND (SELECT true FROM feed_positions AS f WHERE f.event_id = c.rendition_id LIMIT 1) IS NULL);
+       AND (SELECT true FROM feed_positions AS f
+             WHERE f.event_id = c.rendition_id AND f.source IS NULL LIMIT 1) IS NULL);
   v_rows bigint;
   v_more bigint;
 BEGIN

@@ -12,15 +12,15 @@ CREATE OR REPLACE FUNCTION earn(
   p_lifted uuid[], p_weights double precision[], p_first date, p_challenges uuid[], p_amounts double precision[],
   p_targets double precision[], p_rewards integer[], p_workout_marks double precision[], p_volume_marks double precision[],
   OUT xp integer, OUT level integer, OUT leveled_up boolean, OUT milestones json[], OUT completed json[]
-) LANGUAGE plpgsql SECURITY DEFINER AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
   v_was public.progress;
   v_is public.progress;
   v_worth integer := public.workout_xp(p_total_tu);
   v_volume double precision := public.in_steps(p_total_tu);
-  v_slot integer := 3 * (p_date - p_first);  -- its date's are the three behind it
   v_won record;
 BEGIN
+  PERFORM public.become(p_user);
   SELECT p.* INTO v_was FROM public.progress AS p WHERE p.user_id = p_user;
   IF NOT FOUND THEN  -- stored before progress was kept, and not counted yet
     PERFORM public.recount_progress(ARRAY[p_user], p_workout);
@@ -28,43 +28,8 @@ BEGIN
   END IF;
   v_is := v_was;
 
-  WITH day AS (
-    INSERT INTO public.training_days AS d (user_id, local_date, workouts, xp, worth, volume)
-    VALUES (p_user, p_date, 1, v_worth, v_worth, v_volume)
-    ON CONFLICT (user_id, local_date) DO UPDATE
-    SET workouts = d.workouts + 1, worth = d.worth + v_worth, xp = least(600, d.worth + v_worth), volume = d.volume + v_volume
-    RETURNING d.workouts, d.xp - least(600, d.worth - v_worth) AS gained
-  ), better AS (
-    INSERT INTO public.exercise_bests AS b (user_id, exercise_id, weight_kg, performed_at, workout_id)
-    SELECT p_user, l.exercise_id, l.weight_kg, p_performed_at, p_workout
-      FROM unnest(p_lifted, p_weights) AS l (exercise_id, weight_kg)
-    ON CONFLICT (user_id, exercise_id) DO UPDATE
-    SET weight_kg = excluded.weight_kg, previous_kg = b.weight_kg, performed_at = excluded.performed_at,
-        workout_id = excluded.workout_id
-    WHERE excluded.weight_kg > b.weight_kg
-       OR (excluded.weight_kg = b.weight_kg
-           AND (excluded.performed_at, excluded.workout_id) < (b.performed_at, b.workout_id))
-    RETURNING b.exercise_id, b.weight_kg, b.previous_kg
-  ), moved AS (
-    INSERT INTO public.user_challenges AS c (user_id, starts_on, challenge_id, progress, target, reward_xp, completed_at,
-                                             completed_by)
-    SELECT p_user, p_date, p_challenges[n], p_amounts[n], p_targets[n], p_rewards[n],
-           CASE WHEN p_amounts[n] >= p_targets[n] THEN p_now END, CASE WHEN p_amounts[n] >= p_targets[n] THEN p_workout END
-      FROM generate_series(v_slot + 1, v_slot + 3) AS n WHERE p_amounts[n] > 0
-    ON CONFLICT (user_id, starts_on, challenge_id) DO UPDATE
-    SET progress = c.progress + excluded.progress,
-        completed_at = coalesce(c.completed_at, CASE WHEN c.progress + excluded.progress >= c.target THEN p_now END),
-        completed_by = coalesce(c.completed_by, CASE WHEN c.progress + excluded.progress >= c.target THEN p_workout END)
-    RETURNING c.challenge_id, c.reward_xp, c.completed_by
-  )
-  SELECT day.workouts, day.gained, b.fresh, b.heaviest, b.records, b.weights, m.reward, m.done INTO v_won
-    FROM day,
-         (SELECT count(*) FILTER (WHERE previous_kg IS NULL) AS fresh, max(weight_kg) AS heaviest,
-                 array_agg(exercise_id ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg) AS records,
-                 array_agg(weight_kg ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg) AS weights
-            FROM better) AS b,
-         (SELECT coalesce(sum(reward_xp), 0) AS reward, array_agg(challenge_id) AS done FROM moved
-           WHERE completed_by = p_workout) AS m;
+  v_won := public.add_up(p_user, p_workout, p_now, p_performed_at, p_date, v_worth, v_volume, p_lifted, p_weights,
+                         3 * (p_date - p_first), p_challenges, p_amounts, p_targets, p_rewards);
   IF p_date <= v_was.joined_through THEN
     SELECT v_won.reward + a.xp, v_won.done || a.done INTO v_won.reward, v_won.done
       FROM public.advance_joined(p_user, p_workout, p_now, p_date, p_challenges, p_amounts) AS a;
@@ -98,6 +63,58 @@ BEGIN
     milestones := public.reach(v_was, v_is, p_now, v_won.records[:5], v_won.weights[:5]);
     completed := public.challenge_data(v_won.done);
   END IF;
+END $$;
+
+-- Adds a workout to its date, to the bests of its exercises and to the three DAILY challenges behind place p_slot, in one
+-- statement. `workouts` of the date; `gained`: XP by its bound; `fresh`: exercises that were never done before; `records`
+-- and their `weights`, the heaviest first; `reward`: XP of the challenges that it completes, `done`.
+CREATE OR REPLACE FUNCTION add_up(
+  p_user uuid, p_workout uuid, p_now timestamptz, p_performed_at timestamptz, p_date date, p_worth integer,
+  p_volume double precision, p_lifted uuid[], p_weights double precision[], p_slot integer, p_challenges uuid[],
+  p_amounts double precision[], p_targets double precision[], p_rewards integer[],
+  OUT workouts integer, OUT gained integer, OUT fresh integer, OUT heaviest double precision, OUT records uuid[],
+  OUT weights double precision[], OUT reward integer, OUT done uuid[]
+) LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+  WITH day AS (
+    INSERT INTO public.training_days AS d (user_id, local_date, workouts, xp, worth, volume)
+    VALUES (p_user, p_date, 1, p_worth, p_worth, p_volume)
+    ON CONFLICT (user_id, local_date) DO UPDATE
+    SET workouts = d.workouts + 1, worth = d.worth + p_worth, xp = least(600, d.worth + p_worth), volume = d.volume + p_volume
+    RETURNING d.workouts, d.xp - least(600, d.worth - p_worth) AS gained
+  ), better AS (
+    INSERT INTO public.exercise_bests AS b (user_id, exercise_id, weight_kg, performed_at, workout_id)
+    SELECT p_user, l.exercise_id, l.weight_kg, p_performed_at, p_workout
+      FROM unnest(p_lifted, p_weights) AS l (exercise_id, weight_kg)
+    ON CONFLICT (user_id, exercise_id) DO UPDATE
+    SET weight_kg = excluded.weight_kg, previous_kg = b.weight_kg, performed_at = excluded.performed_at,
+        workout_id = excluded.workout_id
+    WHERE excluded.weight_kg > b.weight_kg
+       OR (excluded.weight_kg = b.weight_kg
+           AND (excluded.performed_at, excluded.workout_id) < (b.performed_at, b.workout_id))
+    RETURNING b.exercise_id, b.weight_kg, b.previous_kg
+  ), moved AS (
+    INSERT INTO public.user_challenges AS c (user_id, starts_on, challenge_id, progress, target, reward_xp, completed_at,
+                                             completed_by)
+    SELECT p_user, p_date, p_challenges[n], p_amounts[n], p_targets[n], p_rewards[n],
+           CASE WHEN p_amounts[n] >= p_targets[n] THEN p_now END, CASE WHEN p_amounts[n] >= p_targets[n] THEN p_workout END
+      FROM generate_series(p_slot + 1, p_slot + 3) AS n WHERE p_amounts[n] > 0
+    ON CONFLICT (user_id, starts_on, challenge_id) DO UPDATE
+    SET progress = c.progress + excluded.progress,
+        completed_at = coalesce(c.completed_at, CASE WHEN c.progress + excluded.progress >= c.target THEN p_now END),
+        completed_by = coalesce(c.completed_by, CASE WHEN c.progress + excluded.progress >= c.target THEN p_workout END)
+    RETURNING c.challenge_id, c.reward_xp, c.completed_by
+  )
+  SELECT day.workouts, day.gained, b.fresh, b.heaviest, b.records, b.weights, m.reward, m.done
+    INTO workouts, gained, fresh, heaviest, records, weights, reward, done
+    FROM day,
+         (SELECT count(*) FILTER (WHERE previous_kg IS NULL) AS fresh, max(weight_kg) AS heaviest,
+                 array_agg(exercise_id ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg) AS records,
+                 array_agg(weight_kg ORDER BY weight_kg DESC, exercise_id) FILTER (WHERE weight_kg > previous_kg) AS weights
+            FROM better) AS b,
+         (SELECT coalesce(sum(reward_xp), 0) AS reward, array_agg(challenge_id) AS done FROM moved
+           WHERE completed_by = p_workout) AS m;
 END $$;
 
 -- Adds a workout to the COMMUNITY challenges of its week that the user has joined. `xp`: of those that it completes, `done`.
@@ -141,18 +158,18 @@ DECLARE
   n integer := 0;
 BEGIN
   IF p_level IS NOT NULL THEN
-    PERFORM append_event(nth_id(p_event, 0), p_now, 'musclemap', 'level_up', 1, p_account, p_user, p_name,
+    PERFORM public.append_event(public.nth_id(p_event, 0), p_now, 'musclemap', 'level_up', 1, p_account, p_user, p_name,
                          CASE WHEN p_public THEN '{PUBLIC_PROFILE}' ELSE '{PRIVATE}' END::text[],
                          json_build_object('v', 1, 'level', p_level));
   END IF;
   FOREACH v_data IN ARRAY coalesce(p_milestones, '{}') LOOP
     n := n + 1;
-    PERFORM append_event(nth_id(p_event, n), p_now, 'musclemap', 'milestone_achieved', 1, p_account, p_user, p_name,
+    PERFORM public.append_event(public.nth_id(p_event, n), p_now, 'musclemap', 'milestone_achieved', 1, p_account, p_user, p_name,
                          v_owners, v_data);
   END LOOP;
   FOREACH v_data IN ARRAY coalesce(p_challenges, '{}') LOOP
     n := n + 1;
-    PERFORM append_event(nth_id(p_event, n), p_now, 'musclemap', 'challenge_completed', 1, p_account, p_user, p_name,
+    PERFORM public.append_event(public.nth_id(p_event, n), p_now, 'musclemap', 'challenge_completed', 1, p_account, p_user, p_name,
                          v_owners, v_data);
   END LOOP;
 END $$;
@@ -171,9 +188,9 @@ DECLARE
   v_hash bytea;
 BEGIN
   SELECT u.account_id, u.name, u.time_zone, u.zone_since, b.credits, b.version,
-         unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited
+         public.unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited
     INTO v_user
-    FROM users AS u JOIN credit_balances AS b ON b.account_id = u.account_id
+    FROM public.users AS u JOIN public.credit_balances AS b ON b.account_id = u.account_id
    WHERE u.id = p_user
      FOR UPDATE OF b;
   IF NOT FOUND THEN
@@ -186,12 +203,12 @@ BEGIN
   version := v_user.version;
   charged := CASE WHEN v_user.unlimited THEN 0 ELSE p_cost END;
   IF p_performed_at < v_user.zone_since THEN
-    v_user.time_zone := time_zone_at(p_user, p_performed_at);
+    v_user.time_zone := public.time_zone_at(p_user, p_performed_at);
   END IF;
   local_date := (p_performed_at AT TIME ZONE v_user.time_zone)::date;
 
   IF charged <= credits THEN
-    INSERT INTO workouts AS w (id, user_id, account_id, idempotency_key, input_hash, performed_at, local_date, time_zone,
+    INSERT INTO public.workouts AS w (id, user_id, account_id, idempotency_key, input_hash, performed_at, local_date, time_zone,
                                note, visibility, total_tu, charged, created_at)
     VALUES (p_workout, p_user, account_id, p_key, p_input_hash, p_performed_at, local_date, v_user.time_zone,
             p_note, p_visibility, p_total_tu, charged, p_now)
@@ -201,16 +218,16 @@ BEGIN
   IF stored THEN
     outcome := 'logged';
     workout_id := p_workout;
-    INSERT INTO workout_exercises (workout_id, position, user_id, exercise_id, sets)
+    INSERT INTO public.workout_exercises (workout_id, position, user_id, exercise_id, sets)
     SELECT p_workout, e.position, p_user, e.exercise_id, e.sets::jsonb
       FROM unnest(p_exercises, p_sets) WITH ORDINALITY AS e (exercise_id, sets, position);
-    INSERT INTO workout_muscles (workout_id, muscle_id, user_id, training_units)
+    INSERT INTO public.workout_muscles (workout_id, muscle_id, user_id, training_units)
     SELECT p_workout, m.muscle_id, p_user, m.units FROM unnest(p_muscles, p_units) AS m (muscle_id, units);
     RETURN;
   END IF;
 
   SELECT w.id, w.charged, w.input_hash INTO workout_id, charged, v_hash
-    FROM workouts AS w WHERE w.user_id = p_user AND w.idempotency_key = p_key;
+    FROM public.workouts AS w WHERE w.user_id = p_user AND w.idempotency_key = p_key;
   IF FOUND THEN
     outcome := CASE WHEN v_hash <> p_input_hash THEN 'mismatch' WHEN workout_id = p_workout THEN 'logged'
                     ELSE 'replayed' END;
@@ -222,10 +239,10 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION time_zone_at(p_user uuid, p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT z.time_zone FROM user_time_zones AS z WHERE z.user_id = p_user AND z.since <= p_at ORDER BY z.since DESC LIMIT 1
+  SELECT z.time_zone FROM public.user_time_zones AS z WHERE z.user_id = p_user AND z.since <= p_at ORDER BY z.since DESC LIMIT 1
 $$;
 
--- As in 0004, with what the workout earns (earn): `xp`, `leveled_up` and `milestones`, null where nothing was done now.
+-- As in 0013, with what the workout earns (earn): `xp`, `leveled_up` and `milestones`, null where nothing was done now.
 -- `level` is that of now in any case.
 CREATE OR REPLACE FUNCTION log_workout(
   p_user uuid, p_key text, p_input_hash bytea, p_now timestamptz, p_cost bigint,
@@ -236,7 +253,7 @@ CREATE OR REPLACE FUNCTION log_workout(
   p_targets double precision[], p_rewards integer[], p_workout_marks double precision[], p_volume_marks double precision[],
   OUT outcome text, OUT workout_id uuid, OUT charged bigint, OUT credits bigint, OUT version bigint,
   OUT xp integer, OUT level integer, OUT leveled_up boolean, OUT milestones json[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   v_stored record;
   v_posted record;
@@ -246,11 +263,11 @@ BEGIN
     RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
-  -- For row security; and for the plans, to the end of the transaction, those of all functions below included: by indexes,
+  -- For the plans, to the end of the transaction, those of all functions below included: by indexes,
   -- and made once a session, where PostgreSQL would find it worth while to plan anew for the length of each array.
-  PERFORM become(p_user), set_config('enable_seqscan', 'off', true),
+  PERFORM public.become(p_user), set_config('enable_seqscan', 'off', true),
           set_config('plan_cache_mode', 'force_generic_plan', true);
-  v_stored := store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
+  v_stored := public.store_workout(p_user, p_key, p_input_hash, p_now, p_cost, p_workout, p_transaction, p_performed_at, p_note,
                             p_visibility, p_total_tu, p_exercises, p_sets, p_muscles, p_units);
   outcome := v_stored.outcome;
   workout_id := v_stored.workout_id;
@@ -258,24 +275,24 @@ BEGIN
   credits := v_stored.credits;
   version := v_stored.version;
   IF v_stored.stored IS NOT TRUE THEN
-    SELECT p.level INTO level FROM progress AS p WHERE p.user_id = p_user;
+    SELECT p.level INTO level FROM public.progress AS p WHERE p.user_id = p_user;
     RETURN;
   END IF;
   IF charged > 0 THEN
-    v_posted := post_credits(p_transaction, v_stored.account_id, 'workouts', -charged, 'workout', p_workout, p_now);
+    v_posted := public.post_credits(p_transaction, v_stored.account_id, 'workouts', -charged, 'workout', p_workout, p_now);
     credits := v_posted.credits;
     version := v_posted.version;
   END IF;
-  PERFORM append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_stored.account_id, p_user, v_stored.name,
+  PERFORM public.append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_stored.account_id, p_user, v_stored.name,
                        p_visibility, p_data);
-  v_earned := earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
+  v_earned := public.earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
                    p_challenges, p_amounts, p_targets, p_rewards, p_workout_marks, p_volume_marks);
   xp := v_earned.xp;
   level := v_earned.level;
   leveled_up := v_earned.leveled_up;
   milestones := v_earned.milestones;
   IF leveled_up OR milestones IS NOT NULL OR v_earned.completed IS NOT NULL THEN
-    PERFORM tell_earned(p_user, v_stored.account_id, v_stored.name, p_event, p_now, 'PUBLIC_PROFILE' = ANY (p_visibility),
+    PERFORM public.tell_earned(p_user, v_stored.account_id, v_stored.name, p_event, p_now, 'PUBLIC_PROFILE' = ANY (p_visibility),
                         CASE WHEN leveled_up THEN level END, milestones, v_earned.completed);
   END IF;
 END $$;
@@ -300,52 +317,6 @@ CREATE OR REPLACE FUNCTION log_workout(
                      ARRAY(SELECT weight_kg FROM lifted ORDER BY exercise_id), p_performed_at::date, '{}', '{}', '{}', '{}',
                      NULL, NULL) AS w
 $$;
-
--- --- Challenges beside workouts.
-
--- Joins a COMMUNITY challenge of the week that begins on p_starts_on, with what the workouts of that week came to. False
--- where it was joined before. What joining completes is told to the user alone.
-CREATE OR REPLACE FUNCTION join_challenge(
-  p_user uuid, p_now timestamptz, p_challenge uuid, p_starts_on date, p_progress double precision, p_target double precision,
-  p_reward integer, p_event uuid
-) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp
-SET enable_seqscan TO off AS $$
-DECLARE
-  v_user record;
-  v_was progress;
-  v_is progress;
-  v_done boolean := p_progress >= p_target;
-BEGIN
-  SELECT u.account_id, u.name INTO STRICT v_user FROM users AS u WHERE u.id = p_user;
-  SELECT p.* INTO v_was FROM progress AS p WHERE p.user_id = p_user;
-  IF NOT FOUND THEN
-    PERFORM recount_progress(ARRAY[p_user]);
-    SELECT p.* INTO STRICT v_was FROM progress AS p WHERE p.user_id = p_user;
-  END IF;
-  INSERT INTO user_challenges (user_id, starts_on, challenge_id, progress, target, reward_xp, joined_at, completed_at,
-                               completed_by)
-  VALUES (p_user, p_starts_on, p_challenge, p_progress, p_target, p_reward, p_now, CASE WHEN v_done THEN p_now END,
-          CASE WHEN v_done THEN p_user END)
-  ON CONFLICT DO NOTHING;
-  IF NOT FOUND THEN
-    RETURN false;
-  END IF;
-  v_is := v_was;
-  v_is.joined_through := greatest(v_was.joined_through, p_starts_on + 6);
-  IF v_done THEN
-    v_is.challenges := v_was.challenges + 1;
-    v_is.xp := v_was.xp + p_reward;
-    v_is.level := level_of(v_is.xp);
-  END IF;
-  UPDATE progress AS p
-     SET joined_through = v_is.joined_through, challenges = v_is.challenges, xp = v_is.xp, level = v_is.level,
-         updated_at = p_now WHERE p.user_id = p_user;
-  PERFORM reach(v_was, v_is, p_now, NULL, NULL);
-  PERFORM tell_earned(p_user, v_user.account_id, v_user.name, p_event, p_now, false,
-                      CASE WHEN v_is.level > v_was.level THEN v_is.level END, NULL,
-                      CASE WHEN v_done THEN challenge_data(ARRAY[p_challenge]) END);
-  RETURN true;
-END $$;
 
 -- The DAILY challenges of today, by the zone of each, for at most p_batch users above p_after who trained since p_since,
 -- and away with those of the week before that nobody began. `assigned`: how many are new; `last`: the last of these users,
@@ -397,4 +368,11 @@ BEGIN
     COMMIT;
   END LOOP;
 END $$;
+INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VALUES
+  ('streak_runs', 'user_id', 'deleted', NULL, 'counted from what is exported'),
+  ('exercise_bests', 'user_id', 'deleted', NULL, 'counted from what is exported'),
+  ('milestones', 'user_id', 'deleted', NULL, 'events tell them'),
+  ('user_challenges', 'user_id', 'deleted', NULL, 'counted from what is exported'),
+  ('earned_achievements', 'user_id', 'deleted', NULL, 'progress reaches them')
+ON CONFLICT DO NOTHING;
 CALL count_everybody(200);

@@ -51,17 +51,19 @@ BEGIN
   EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
                  ' user_challenges, earned_achievements TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION'
-                 ' earn(uuid, uuid, timestamptz, timestamptz, date, double precision, uuid[], double precision[], date,'
-                 ' uuid[], double precision[], double precision[], integer[], double precision[], double precision[]),'
                  ' set_time_zone(uuid, text, timestamptz, integer, uuid),'
                  ' join_challenge(uuid, timestamptz, uuid, date, double precision, double precision, integer, uuid)'
                  ' TO %I', app);
 
-  -- Added to, never changed.
-  EXECUTE format('GRANT SELECT, INSERT ON workouts, workout_exercises, workout_muscles, activity_events TO %I', app);
+  -- Written by its function alone.
+  EXECUTE format('GRANT SELECT ON workouts, workout_exercises, workout_muscles TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION log_workout(uuid, text, bytea, timestamptz, bigint, uuid, uuid, uuid,'
+                 ' timestamptz, text, text[], double precision, uuid[], text[], uuid[], double precision[], json, uuid[],'
+                 ' double precision[], date, uuid[], double precision[], double precision[], integer[],'
+                 ' double precision[], double precision[]) TO %I', app);
 
-  -- An event is put out, and read again when it is numbered.
-  EXECUTE format('GRANT INSERT ON outbox TO %I', app);
+  -- An event is put out, never changed, and read again when it is numbered.
+  EXECUTE format('GRANT INSERT ON activity_events, outbox TO %I', app);
   EXECUTE format('GRANT SELECT ON feed_channels, feed_positions TO %I', app);
   -- Of a stream's positions not the way from an anonymous event to its owner.
   EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body)'
@@ -70,11 +72,12 @@ BEGIN
 
   -- High fives: how many, and one's own; nothing by which an owner could be found.
   EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
-  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share) ON high_fives TO %I', app);
+  EXECUTE format('GRANT SELECT (rendition_id, sender_id, share, sent_at) ON high_fives TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION send_high_five(uuid, uuid, uuid, integer, integer, timestamptz) TO %I', app);
 
   -- People: who may see and change what of whom the functions decide.
   EXECUTE format('GRANT EXECUTE ON FUNCTION profiles_of(uuid, uuid[], timestamptz),'
+                 ' achieved_by(uuid, uuid[], timestamptz),'
                  ' people_of(uuid, uuid, text, timestamptz, uuid, integer, timestamptz),'
                  ' people_named(uuid, text, text, uuid, integer, timestamptz), channels_open_to(uuid, uuid[]),'
                  ' profile_feed(uuid, uuid, bigint, integer), following_feed(uuid, uuid, integer),'
@@ -87,6 +90,7 @@ BEGIN
   -- Leaderboards and rivals: others' rows are told by functions alone.
   EXECUTE format('GRANT EXECUTE ON FUNCTION leaderboard_page(uuid, text, text, integer, integer),'
                  ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
+  EXECUTE format('GRANT SELECT ON rivals TO %I', app);  -- one's own, to take along
 
   -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
@@ -106,6 +110,7 @@ BEGIN
 
   -- The auditor. No address, and no hash of a password.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', worker);
+  EXECUTE format('GRANT SELECT ON streak_runs, exercise_bests, user_challenges, milestones TO %I', worker);
   EXECUTE format('GRANT SELECT ON accounts, credit_balances, ledger_transactions, ledger_entries, workouts,'
                  ' workout_exercises, workout_muscles, activity_events TO %I', worker);
   EXECUTE format('GRANT SELECT ON high_fives, high_five_counts, credit_claims, purchases, payment_refunds,'
@@ -132,5 +137,6 @@ BEGIN
                  worker);
   EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', worker);
   EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', worker);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards() TO %I', worker);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards(),'
+                 ' assign_daily_challenges(timestamptz, timestamptz, uuid, integer) TO %I', worker);
 END $$;

@@ -2,7 +2,7 @@
 to this process, or to a relay that had something of them at hand.
 
 Gateways hear of it as of any other session that ends (api/accounts/revocations.py). Who it was is remembered for no
-longer than this takes: about a minute.
+longer than this takes, and until no channel token for their profile is left: 22 minutes.
 """
 
 import asyncio
@@ -18,13 +18,16 @@ from config.errors import RetryLater
 from config.limits import ERASURE_SETTLE_S
 from config.metrics import FAILURES
 from config.redis import AWAY, RedisClient
+from rt.auth.revoked import EVERYBODY
 from rt.feed.store import FeedStore
 from rt.presence.store import forget
+from rt.wire.bus import ENDED_KEY, REVOKED_KEY
 from rt.wire.channels import OWN_NAMESPACE, parse_stored, profile_channel, user_channel
 
 log = structlog.get_logger()
 
 ERASURES_EVERY_S: Final = 2.0
+_AUDIENCES: Final = ("everyone", "followers", "nobody")  # what they have chosen lately
 
 
 class Erasures:
@@ -52,6 +55,8 @@ class Erasures:
             user = str(erasure.user_id)
             told = [channel for name in erasure.told if (channel := parse_stored(OWN_NAMESPACE, name)) is not None]
             await self._feeds.forget(user_channel(user), profile_channel(user), *told)
+            await self._redis.zrem(REVOKED_KEY, *(f"audience:{user} {word}" for word in _AUDIENCES))
             here = await forget(self._redis, user, self._partitions)
             before = datetime.now(UTC) - timedelta(seconds=ERASURE_SETTLE_S)
-            await store.settle(self._db, erasure.user_id, not here, before)
+            if await store.settle(self._db, erasure.user_id, not here, before):
+                await self._redis.zrem(ENDED_KEY, f"channel:{profile_channel(user).wire} {EVERYBODY}")

@@ -85,7 +85,8 @@ SELECT row_to_json(p)::text AS json
 -- name: progress
 SELECT row_to_json(x)::text AS json
   FROM users AS u CROSS JOIN LATERAL (
-    SELECT p.xp, p.level, p.workouts, p.volume, p.streak_longest, p.streak_days, p.streak_last, p.updated_at
+    SELECT p.xp, p.level, p.workouts, p.volume, p.streak_longest, p.streak_days, p.streak_first, p.streak_last,
+           p.exercises, p.heaviest_kg, p.challenges, p.joined_through, p.updated_at
       FROM progress AS p WHERE p.user_id = u.id
   ) AS x
  WHERE u.id = $1 AND u.account_id = $2;
@@ -106,9 +107,88 @@ SELECT row_to_json(p)::text AS json
  WHERE u.id = $1 AND u.account_id = $2
  ORDER BY z.since;
 
+-- name: streaks
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN streak_runs AS r ON r.user_id = u.id
+ CROSS JOIN LATERAL (SELECT r.first, r.last, r.days) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY r.first;
+
+-- name: records
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN exercise_bests AS b ON b.user_id = u.id
+  LEFT JOIN exercises AS e ON e.id = b.exercise_id
+ CROSS JOIN LATERAL (
+    SELECT b.exercise_id, e.slug, b.weight_kg, b.previous_kg, b.performed_at, b.workout_id
+  ) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY b.performed_at;
+
+-- name: milestones
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN milestones AS m ON m.user_id = u.id
+ CROSS JOIN LATERAL (SELECT m.kind, m.value, m.exercise_id, m.at) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY m.at;
+
+-- name: challenges
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN user_challenges AS c ON c.user_id = u.id
+ CROSS JOIN LATERAL (
+    SELECT c.challenge_id, c.starts_on, c.progress, c.target, c.reward_xp, c.joined_at, c.completed_at
+  ) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY c.starts_on;
+
+-- name: achievements
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN earned_achievements AS a ON a.user_id = u.id
+ CROSS JOIN LATERAL (SELECT a.achievement_id, a.earned_at) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY a.earned_at;
+
+-- name: rivals
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN rivals AS r ON r.user_id = u.id
+ CROSS JOIN LATERAL (SELECT r.rival_id AS user_id, r.since, r.my_score, r.their_score) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY r.since;
+
+-- name: high_fives
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN high_fives AS h ON h.sender_id = u.id
+ CROSS JOIN LATERAL (SELECT h.rendition_id AS event_id, h.sent_at) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY h.sent_at;
+
+-- name: purchases
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN purchases AS b ON b.account_id = u.account_id
+ CROSS JOIN LATERAL (SELECT b.session, b.credits, b.payment, b.created) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY b.created;
+
+-- name: subscriptions
+SELECT row_to_json(p)::text AS json
+  FROM users AS u
+  JOIN subscriptions AS s ON s.account_id = u.account_id
+   OR s.account_id IS NULL AND s.customer IN (SELECT c.customer FROM payment_customers AS c WHERE c.account_id = u.account_id)
+ CROSS JOIN LATERAL (SELECT s.id, s.customer, s.status, s.until, s.paid_until, s.created) AS p
+ WHERE u.id = $1 AND u.account_id = $2
+ ORDER BY s.created;
+
 -- name: erase_user
--- $1 user, $2 the hash that was verified, $3 now. The pseudonym and the sessions that ended; null = there is no such user.
-SELECT account, ended FROM erase_user($1, $2, $3);
+-- $1 user, $2 the hash that was verified, $3 now. The pseudonym, the sessions that ended, up to when channel
+-- tokens are void; null = there is no such user.
+SELECT account, ended, void_before FROM erase_user($1, $2, $3);
 
 -- name: erasures
 -- $1 how many at most. Users of whom Redis may still know something, and whose feeds told of them.

@@ -115,7 +115,12 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
     volume: float
     streak_longest: int
     streak_days: int
+    streak_first: date | None
     streak_last: date | None
+    exercises: int
+    heaviest_kg: float
+    challenges: int
+    joined_through: date | None
     updated_at: datetime
 
 
@@ -135,6 +140,89 @@ class TimeZone(msgspec.Struct, forbid_unknown_fields=True):
     time_zone: str
 
 
+class Streak(msgspec.Struct, forbid_unknown_fields=True):
+    """A run of dates that has ended; the newest is in `progress`."""
+
+    first: date
+    last: date
+    days: int
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """The most weight of an exercise, and the workout that had it first."""
+
+    exercise_id: UUID
+    slug: str | None
+    weight_kg: float
+    previous_kg: float | None
+    performed_at: datetime
+    workout_id: UUID
+
+
+class Milestone(msgspec.Struct, forbid_unknown_fields=True):
+    """One milestone; `exercise_id` is of a record, else zeros."""
+
+    kind: str
+    value: float
+    exercise_id: UUID
+    at: datetime
+
+
+class Challenge(msgspec.Struct, forbid_unknown_fields=True):
+    """How far a challenge went."""
+
+    challenge_id: UUID
+    starts_on: date
+    progress: float
+    target: float
+    reward_xp: int
+    joined_at: datetime | None
+    completed_at: datetime | None
+
+
+class Achievement(msgspec.Struct, forbid_unknown_fields=True):
+    """One that was earned."""
+
+    achievement_id: UUID
+    earned_at: datetime
+
+
+class Rival(msgspec.Struct, forbid_unknown_fields=True):
+    """Somebody with whom one compares oneself, and what both gained since."""
+
+    user_id: UUID
+    since: datetime
+    my_score: int
+    their_score: int
+
+
+class HighFive(msgspec.Struct, forbid_unknown_fields=True):
+    """One that was sent, by the id under which the event was read."""
+
+    event_id: UUID
+    sent_at: datetime
+
+
+class Purchase(msgspec.Struct, forbid_unknown_fields=True):
+    """Credits that were bought, by the payment provider's ids."""
+
+    session: str
+    credits: int
+    payment: str | None
+    created: datetime
+
+
+class Subscription(msgspec.Struct, forbid_unknown_fields=True):
+    """One subscription, as the payment provider last told of it."""
+
+    id: str
+    customer: str | None
+    status: str | None
+    until: datetime | None
+    paid_until: datetime | None
+    created: datetime | None
+
+
 class Export(msgspec.Struct, forbid_unknown_fields=True):
     """`data`, whole."""
 
@@ -150,6 +238,15 @@ class Export(msgspec.Struct, forbid_unknown_fields=True):
     progress: list[Progress]
     training_days: list[TrainingDay]
     time_zones: list[TimeZone]
+    streaks: list[Streak]
+    records: list[Record]
+    milestones: list[Milestone]
+    challenges: list[Challenge]
+    achievements: list[Achievement]
+    rivals: list[Rival]
+    high_fives: list[HighFive]
+    purchases: list[Purchase]
+    subscriptions: list[Subscription]
 
 
 # Those that are lists, in their order.

@@ -10,6 +10,7 @@ import structlog
 
 from api.accounts.passwords import Caller
 from api.accounts.revocations import Revocations
+from api.accounts.rules import reading_ended
 from api.accounts.service import Accounts
 from api.graphql.execution import Ready
 from api.privacy import store
@@ -92,6 +93,7 @@ class Privacy:
             return True
         log.info("account_deleted", account=str(erased.account), sessions=len(erased.sessions))
         await self._revocations.tell(erased.sessions)
+        await self._revocations.tell_readers([reading_ended(user_id, user_id, erased.void_before)])
         return True
 
     async def _turn(self, user_id: UUID, what: str, most: int, window_s: int, now: datetime) -> None:

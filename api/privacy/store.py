@@ -26,10 +26,12 @@ class TooLargeError(Exception):
 
 
 class Erased(NamedTuple):
-    """An account that has ended: its pseudonym, and the sessions that nobody may use any more."""
+    """An account that has ended: its pseudonym, the sessions that nobody may use any more, and up to when channel
+    tokens for its profile are void (unix s)."""
 
     account: UUID
     sessions: list[UUID]
+    void_before: int
 
 
 class Erasure(NamedTuple):
@@ -59,12 +61,12 @@ async def export(tx: Transaction, user_id: UUID) -> tuple[str, dict[str, list[st
 async def erase(tx: Transaction, user_id: UUID, password_hash: str, now: datetime) -> Erased | None:
     """Ends an account whose password has this hash; None where there is none."""
     row = await tx.fetchrow(_ERASE_USER, user_id, password_hash, now)
-    return None if row["account"] is None else Erased(row["account"], row["ended"])
+    return None if row["account"] is None else Erased(row["account"], row["ended"], row["void_before"])
 
 
 async def take_turn(db: Database, user_id: UUID, what: str, now: datetime, window_s: float) -> tuple[int, datetime]:
     """How often a user has done this in the window, this time included, and when that began."""
-    row = await db.call(_TAKE_TURN, user_id, what, now, now - timedelta(seconds=window_s), twins=frozenset())
+    row = await db.once(_TAKE_TURN, user_id, what, now, now - timedelta(seconds=window_s))
     return row["taken"], row["began_at"]
 
 
@@ -75,4 +77,4 @@ async def erasures(db: Database) -> list[Erasure]:
 
 async def settle(db: Database, user_id: UUID, clean: bool, before: datetime) -> bool:
     """Whether nothing is left to be done for a user who is gone: see settle_erasure."""
-    return bool((await db.call(_SETTLE_ERASURE, user_id, clean, before, twins=frozenset()))[0])
+    return bool((await db.once(_SETTLE_ERASURE, user_id, clean, before))[0])

@@ -9,9 +9,9 @@ SELECT ($2::timestamptz AT TIME ZONE u.time_zone)::date AS today, coalesce(p.str
   FROM users AS u LEFT JOIN progress AS p ON p.user_id = u.id
  WHERE u.id = $1;
 
--- name: achievements
--- $1 user. No more than there are achievements.
-SELECT achievement_id, earned_at FROM earned_achievements WHERE user_id = $1;
+-- name: achieved
+-- $1 viewer or null, $2 users, $3 now. Of those whom the viewer may see.
+SELECT id, archetype_id, achievements, earned FROM achieved_by($1, $2, $3);
 
 -- name: time_zones
 -- The names that this server computes with; read once by a process.

@@ -40,6 +40,13 @@ class EarnedAchievement(msgspec.Struct, frozen=True):
     earned_at: datetime
 
 
+class Achieved(msgspec.Struct, frozen=True):
+    """What somebody has chosen and earned: ids of achievements, and since when."""
+
+    archetype_id: UUID | None
+    earned: tuple[tuple[UUID, datetime], ...]
+
+
 def streak_of(days: int, last: date | None, longest: int, last_date: date | None, today: date) -> Streak:
     """The streak on `today`: `days` is that of the newest run of dates, which ends on `last`. It lives on the day
     after, and where a journey has taken the calendar back."""

@@ -1,13 +1,16 @@
 """The use cases of progress: streak, achievements, the time zone, the archetype."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from api.loader import Loader
 from api.outbox import Wake
 from api.progress import store
-from api.progress.rules import EarnedAchievement, Streak, archetype_id, check_time_zone
+from api.progress.rules import Achieved, EarnedAchievement, Streak, archetype_id, check_time_zone
+from api.reference.goals import Archetype
 from api.reference.service import Reference
-from config.db.database import Database
+from config.db.database import Database, Transaction
 from config.errors import NotFound, RateLimited, Unauthenticated
 from config.ids import uuid7
 from config.limits import TIME_ZONE_CHANGES_MAX, TIME_ZONE_RETRY_S
@@ -34,6 +37,7 @@ class Progress:
         self._reference = reference
         self._zones = zones
         self._wake = wake
+        self._loaders: dict[UUID | None, Loader[UUID, Achieved]] = {}
 
     async def streak(self, user_id: UUID, now: datetime) -> Streak:
         """Days in a row. Raises Unauthenticated where the account is gone."""
@@ -42,12 +46,23 @@ class Progress:
             raise Unauthenticated
         return found
 
-    async def achievements(self, user_id: UUID) -> list[EarnedAchievement]:
-        """What somebody has earned, the newest first. Whether the viewer may know is the caller's to decide."""
+    async def achievements(self, viewer: UUID | None, user_id: UUID, now: datetime) -> list[EarnedAchievement]:
+        """What somebody has earned, the newest first."""
         known = {one.id: one for one in self._reference.ready().goals.achievements}
-        rows = await store.achievements(self._db, user_id)
+        rows = (await self._achieved(viewer, now).get(user_id)).earned
         earned = [EarnedAchievement(known[wanted], at) for wanted, at in rows if wanted in known]
         return sorted(earned, key=lambda one: (one.earned_at, one.achievement.threshold), reverse=True)
+
+    async def archetype(self, viewer: UUID | None, user_id: UUID, now: datetime) -> Archetype | None:
+        """The way in which somebody trains; None where they have chosen none."""
+        chosen = (await self._achieved(viewer, now).get(user_id)).archetype_id
+        return None if chosen is None else self._reference.ready().archetype(chosen)
+
+    def _achieved(self, viewer: UUID | None, now: datetime) -> Loader[UUID, Achieved]:
+        async def load(users: Sequence[UUID]) -> dict[UUID, Achieved]:
+            return await store.achieved(self._db, viewer, users, now)
+
+        return self._loaders.setdefault(viewer, Loader(load))
 
     async def set_time_zone(self, user_id: UUID, name: str, now: datetime) -> None:
         """From now on the user's dates fall in another time zone. Raises BadInput, RateLimited, Unauthenticated."""
@@ -64,5 +79,12 @@ class Progress:
         archetype = archetype_id(wanted)
         if archetype is None or self._reference.ready().archetype(archetype) is None:
             raise NotFound
-        if not await store.set_archetype(self._db, user_id, archetype, now):
+
+        async def work(tx: Transaction) -> bool:
+            return await store.set_archetype(tx, user_id, archetype, now)
+
+        async def settle(_: Transaction) -> bool | None:
+            return None  # done or not, it may run again
+
+        if not await self._db.write(work, lane=user_id, settle=settle):
             raise Unauthenticated

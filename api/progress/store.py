@@ -1,16 +1,17 @@
 """Progress in PostgreSQL: rows to values; decides nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from api.progress.rules import Streak, streak_of
-from config.db.database import Database
+from api.progress.rules import Achieved, Streak, streak_of
+from config.db.database import Database, Transaction
 from config.db.queries import load_queries
 
 _QUERIES: Final = load_queries(__file__)
 _STREAK: Final = _QUERIES["streak"]
-_ACHIEVEMENTS: Final = _QUERIES["achievements"]
+_ACHIEVED: Final = _QUERIES["achieved"]
 _TIME_ZONES: Final = _QUERIES["time_zones"]
 _SET_TIME_ZONE: Final = _QUERIES["set_time_zone"]
 _SET_ARCHETYPE: Final = _QUERIES["set_archetype"]
@@ -22,9 +23,13 @@ async def streak(db: Database, user_id: UUID, now: datetime) -> Streak | None:
     return None if row is None else streak_of(row["days"], row["last"], row["longest"], row["last_date"], row["today"])
 
 
-async def achievements(db: Database, user_id: UUID) -> list[tuple[UUID, datetime]]:
-    """Ids of the achievements that a user has, and since when."""
-    return [(row["achievement_id"], row["earned_at"]) for row in await db.fetch(_ACHIEVEMENTS, user_id)]
+async def achieved(db: Database, viewer: UUID | None, users: Sequence[UUID], now: datetime) -> dict[UUID, Achieved]:
+    """What those of `users` whom the viewer may see have chosen and earned; nothing for the others."""
+    found = {
+        row["id"]: Achieved(row["archetype_id"], tuple(zip(row["achievements"], row["earned"], strict=True)))
+        for row in await db.fetch(_ACHIEVED, viewer, users, now)
+    }
+    return {user: found.get(user, Achieved(None, ())) for user in users}
 
 
 async def time_zones(db: Database) -> frozenset[str]:
@@ -39,7 +44,6 @@ async def set_time_zone(db: Database, user_id: UUID, zone: str, now: datetime, c
     return outcome
 
 
-async def set_archetype(db: Database, user_id: UUID, archetype: UUID, now: datetime) -> bool:
-    """False where there is no such user. Raises RetryLater."""
-    row = await db.call(_SET_ARCHETYPE, user_id, archetype, now, lane=user_id, twins=frozenset())
-    return row is not None
+async def set_archetype(tx: Transaction, user_id: UUID, archetype: UUID, now: datetime) -> bool:
+    """False where there is no such user."""
+    return await tx.fetchval(_SET_ARCHETYPE, user_id, archetype, now) is not None

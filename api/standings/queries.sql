@@ -14,8 +14,3 @@ SELECT remove_rival($1, $2);
 -- name: rivals_of
 -- $1 user
 SELECT rival_id, since, my_score, their_score FROM rivals_of($1);
-
--- name: profiles
--- $1 ids of users whom the viewer may see
-SELECT u.id, u.name, coalesce(p.level, 1) AS level, coalesce(p.xp, 0) AS xp
-  FROM users AS u LEFT JOIN progress AS p ON p.user_id = u.id WHERE u.id = ANY ($1::uuid[]);

@@ -5,18 +5,10 @@ from uuid import UUID
 
 import msgspec
 
+from api.community.rules import Profile
 from api.pages import Edge, PageInfo, bad_cursor, decode_cursor
 from config.errors import NotFound
 from config.limits import PLACES_MAX
-
-
-class Profile(msgspec.Struct, frozen=True):
-    """What leaderboards and rivals show of a person."""
-
-    id: UUID
-    name: str
-    level: int
-    xp: int
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -1,9 +1,8 @@
 """Leaderboards and rivals in GraphQL."""
 
 from typing import Any
-from uuid import UUID
 
-from api.graphql.context import Info, context_of, service_of, viewer_id
+from api.graphql.context import Info, context_of, service_of, viewer_id, viewer_or_none
 from api.graphql.schema import feature
 from api.standings.rules import Leaderboard, Rival, user_of
 from api.standings.service import Standings
@@ -12,13 +11,12 @@ from api.standings.service import Standings
 async def _leaderboard(
     _: Any, info: Info, first: int | None = None, after: str | None = None, **of: Any
 ) -> Leaderboard:
-    viewer = context_of(info).viewer
-    who = None if viewer is None else UUID(viewer.user)
-    return await service_of(info, Standings).leaderboard(who, of["board"], of["period"], first, after)
+    standings, who, now = service_of(info, Standings), viewer_or_none(info), context_of(info).now
+    return await standings.leaderboard(who, of["board"], of["period"], now, first, after)
 
 
 async def _rivals(_: Any, info: Info) -> list[Rival]:
-    return await service_of(info, Standings).rivals(viewer_id(info))
+    return await service_of(info, Standings).rivals(viewer_id(info), context_of(info).now)
 
 
 async def _add_rival(_: Any, info: Info, **arguments: Any) -> Rival:

@@ -1,11 +1,10 @@
 """Leaderboards and rivals in PostgreSQL: rows to values; decides nothing."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from api.standings.rules import Pair, Profile, Standing, StandingPage
+from api.standings.rules import Pair, Standing, StandingPage
 from config.db.database import Database
 from config.db.queries import load_queries
 from config.limits import RIVALS_MAX
@@ -15,7 +14,6 @@ _LEADERBOARD_PAGE: Final = _QUERIES["leaderboard_page"]
 _ADD_RIVAL: Final = _QUERIES["add_rival"]
 _REMOVE_RIVAL: Final = _QUERIES["remove_rival"]
 _RIVALS_OF: Final = _QUERIES["rivals_of"]
-_PROFILES: Final = _QUERIES["profiles"]
 _TWINS: Final = frozenset({"rivals_pkey"})
 
 
@@ -27,13 +25,6 @@ async def leaderboard(
     found = [Standing(row["place"], row["rank"], row["score"], row["user_id"]) for row in rows]
     me = None if own["rank"] is None else Standing(0, own["rank"], own["score"], own["user_id"])
     return StandingPage(found, me, own["refreshed_at"])
-
-
-async def profiles(db: Database, ids: Iterable[UUID]) -> dict[UUID, Profile]:
-    """The profiles of users whom the viewer may see, in one statement."""
-    wanted = list(set(ids))
-    rows = await db.fetch(_PROFILES, wanted) if wanted else []
-    return {row["id"]: Profile(row["id"], row["name"], row["level"], row["xp"]) for row in rows}
 
 
 async def rivals(db: Database, user_id: UUID) -> list[Pair]:

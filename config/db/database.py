@@ -205,6 +205,18 @@ class Database:
         async with self._lanes.hold(lane) if lane is not None else nullcontext():
             return await self._repeat(attempt, twins)
 
+    async def once(self, query: Query, *args: Any, twins: frozenset[str] = frozenset()) -> Any:
+        """The row of one statement that writes, and says the same when it is run again: its arguments tell whether it
+        was done. As `write`, for the viewer or for nobody."""
+
+        async def work(tx: Transaction) -> Any:
+            return await tx.fetchrow(query, *args)
+
+        async def settle(_: Transaction) -> Any:
+            return None
+
+        return await self.write(work, settle=settle, twins=twins)
+
     async def call(self, query: Query, *args: Any, lane: Hashable | None = None, twins: frozenset[str]) -> Any:
         """The row of one statement that is a whole transaction and may be sent again: a function with its own key. It
         says itself who asks (`become`): by its first argument, which must be the viewer's id.

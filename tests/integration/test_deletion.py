@@ -71,14 +71,16 @@ async def told_of(owner: asyncpg.Connection, reader: Person, about: Person) -> N
     await owner.execute(
         'INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)'
         " VALUES ('musclemap', $1, $2, $3, now(), json_build_object('id', $3::uuid, 'v', 1, 'type', 'followed',"
-        " 'created_at', now(), 'actor', json_build_object('id', $4::text, 'name', $5::text), 'data', '{}'::json))",
+        " 'created_at', now(), 'actor', json_build_object('id', $4::text, 'name', $5::text),"
+        " 'data', json_build_object('v', 1, 'user', json_build_object('id', $4::text, 'name', $5::text))))",
         *(channel, offset, uuid.uuid4(), about.id, about.name),
     )
 
 
 async def settled(owner: asyncpg.Connection) -> None:
     """Lets the time pass after which nobody has anything of the user at hand any more, and waits for the last look."""
-    await owner.execute("UPDATE erasures SET at = at - interval '1 hour'")
+    await owner.execute("SELECT refresh_leaderboards()")
+    await owner.execute("UPDATE erasures SET at = at - interval '1 hour'; DELETE FROM ended_reads")
     await until(lambda: _none(owner), 30)
 
 
@@ -145,6 +147,7 @@ async def test_nothing_of_who_it_was_is_left(
         ]
 
         await settled(owner)
+        await until(lambda: _is_forgotten(redis_url, ann.id), 10)  # the last word of it
         after = await found()
         assert after.pop("session") == KNOWS_SESSIONS
         assert after == {what: (set(), set()) for what in after}
@@ -161,6 +164,10 @@ async def test_nothing_of_who_it_was_is_left(
         assert await audit(owner) == []
         anew = await Person(ann.base_url, client, email=ann.email, name="Somebody else").sign_up()
         assert anew.id != ann.id
+
+
+async def _is_forgotten(redis_url: str, user: str) -> bool:
+    return not await in_redis(redis_url, user)
 
 
 async def _knows_place(redis_url: str, user: str) -> bool:

@@ -36,8 +36,8 @@ async def books(database: Database) -> AsyncIterator[Ledger]:
         assert await audit(checked) == []
 
 
-def progress_of(books: Ledger) -> Progress:
-    return Progress(books.db, books.reference, TimeZones(), books.wake)
+def progress_of(books: Ledger, user: UUID) -> Progress:
+    return Progress(books.of(user), books.reference, TimeZones(), books.wake)
 
 
 def workout(books: Ledger, at: datetime, exercise: int = 0, reps: int = 10, kg: float | None = 60.0) -> dict[str, Any]:
@@ -59,11 +59,11 @@ def trained(books: Ledger, raw: dict[str, Any]) -> Trained:
 
 async def stored(books: Ledger, user: UUID) -> dict[str, Any]:
     """Everything that is kept of a user, as the model sums it up."""
-    p = await books.db.fetchrow(query("SELECT * FROM progress WHERE user_id = $1"), user)
-    days = await books.db.fetch(query("SELECT * FROM training_days WHERE user_id = $1 AND workouts > 0"), user)
-    bests = await books.db.fetch(query("SELECT * FROM exercise_bests WHERE user_id = $1"), user)
-    challenges = await books.db.fetch(query("SELECT * FROM user_challenges WHERE user_id = $1"), user)
-    milestones = await books.db.fetch(
+    p = await books.everything.fetchrow(query("SELECT * FROM progress WHERE user_id = $1"), user)
+    days = await books.everything.fetch(query("SELECT * FROM training_days WHERE user_id = $1 AND workouts > 0"), user)
+    bests = await books.everything.fetch(query("SELECT * FROM exercise_bests WHERE user_id = $1"), user)
+    challenges = await books.everything.fetch(query("SELECT * FROM user_challenges WHERE user_id = $1"), user)
+    milestones = await books.everything.fetch(
         query("SELECT kind, value FROM milestones WHERE user_id = $1 AND kind <> 'record'"), user
     )
     assert p["exercises"] == len(bests)
@@ -96,21 +96,20 @@ async def test_the_order_of_arrival_changes_no_result(books: Ledger) -> None:
     date before a journey excused, and with dates by the zone of the arrival.
     """
     loop = asyncio.get_running_loop()
-    progress = progress_of(books)
 
     async def program(
         done: list[tuple[int, int, int, float | None]], changes: list[tuple[int, str]], chance: Any
     ) -> None:
         user = await books.user(credit=0, trial_days=30)
-        model = Model(user, books.reference.goals.challenges)
+        model, progress = Model(user, books.reference.goals.challenges), progress_of(books, user)
         steps: list[tuple[float, int, Any]] = []
         for minute, zone in sorted(changes):
-            steps.append((minute, 0, zone))
+            steps.append((float(minute), 0, zone))
         for n, (minute, exercise, reps, kg) in enumerate(done):
             arrives = chance.uniform(minute, 16 * 24 * 60) if chance.random() < 0.7 else float(minute)
             steps.append((arrives, n + 1, workout(books, START + timedelta(minutes=minute), exercise, reps, kg)))
-        for minute, n, step in sorted(steps, key=lambda one: one[:2]):
-            at = START + timedelta(minutes=minute)
+        for arrived, n, step in sorted(steps, key=lambda one: one[:2]):
+            at = START + timedelta(minutes=arrived)
             if isinstance(step, str):
                 await progress.set_time_zone(user, step, at)
                 if model.zones[-1][1] != step:
@@ -164,14 +163,14 @@ async def test_a_hole_is_mended_and_announced_once(books: Ledger) -> None:
     day = {n: workout(books, END - timedelta(days=n)) for n in range(7)}
     for n in (6, 5, 4, 2, 1, 0):
         await books.workouts_of(user).log(user, day[n], f"k{n}", END)
-    assert (await progress_of(books).streak(user, END)).current == 3
+    assert (await progress_of(books, user).streak(user, END)).current == 3
     mended = await books.workouts_of(user).log(user, day[3], "k3", END)
     assert mended.earned.milestones == ("streak:7",)
-    streak = await progress_of(books).streak(user, END)
+    streak = await progress_of(books, user).streak(user, END)
     assert (streak.current, streak.longest, streak.last_date) == (7, 7, END.date())
-    assert (await progress_of(books).streak(user, END + timedelta(days=1))).current == 7
-    assert (await progress_of(books).streak(user, END + timedelta(days=2))).current == 0
-    assert (await progress_of(books).streak(user, END + timedelta(days=2))).longest == 7
+    assert (await progress_of(books, user).streak(user, END + timedelta(days=1))).current == 7
+    assert (await progress_of(books, user).streak(user, END + timedelta(days=2))).current == 0
+    assert (await progress_of(books, user).streak(user, END + timedelta(days=2))).longest == 7
 
 
 async def test_a_record_is_more_than_ever_before_and_not_the_first(books: Ledger) -> None:
@@ -182,7 +181,9 @@ async def test_a_record_is_more_than_ever_before_and_not_the_first(books: Ledger
         done = await books.workouts_of(user).log(user, workout(books, END - timedelta(days=days), kg=kg), f"k{n}", END)
         earned.append([one.partition(":")[0] for one in done.earned.milestones if one.startswith("record")])
     assert earned == [[], ["record"], [], ["record"], [], ["record"]]
-    rows = await books.db.fetch(query("SELECT value FROM milestones WHERE kind = 'record' AND user_id = $1"), user)
+    rows = await books.everything.fetch(
+        query("SELECT value FROM milestones WHERE kind = 'record' AND user_id = $1"), user
+    )
     assert sorted(row["value"] for row in rows) == [60.0, 80.0, 80.5]
 
 
@@ -201,7 +202,7 @@ async def test_what_a_workout_causes_is_never_more_visible(books: Ledger) -> Non
             await books.workouts_of(user).log(
                 user, raw | ({"visibility": visibility} if visibility else {}), f"k{n}", END
             )
-        rows = await books.db.fetch(query(EVENTS.sql + " WHERE event #>> '{user,id}' = $1"), str(user))
+        rows = await books.everything.fetch(query(EVENTS.sql + " WHERE event #>> '{user,id}' = $1"), str(user))
         public = visibility is None or "PUBLIC_PROFILE" in visibility
         expected = {
             "level_up": ["PUBLIC_PROFILE"] if public else ["PRIVATE"],
@@ -221,12 +222,15 @@ async def test_many_at_once_earn_once(books: Ledger, database: Database) -> None
     inputs = [workout(books, END - timedelta(days=n % 7, hours=n), reps=100, kg=20.0 + n) for n in range(12)]
     async with ledger(database) as elsewhere:
         await asyncio.gather(
-            *((books, elsewhere)[n % 2].workouts.log(user, inputs[n // 3], f"k{n // 3}", END) for n in range(36))
+            *(
+                (books, elsewhere)[n % 2].workouts_of(user).log(user, inputs[n // 3], f"k{n // 3}", END)
+                for n in range(36)
+            )
         )
     model = Model(user, books.reference.goals.challenges, trained=[trained(books, one) for one in inputs])
     summary = model.summary()
     assert await stored(books, user) == summary
-    events = [(row["type"], row["data"]) for row in await books.db.fetch(EVENTS)]
+    events = [(row["type"], row["data"]) for row in await books.everything.fetch(EVENTS)]
     once = [(kind, data) for kind, data in events if kind != "challenge_completed"]  # there is one a day
     assert len(once) == len(set(once))
     told = [json.loads(data) for kind, data in events if kind == "milestone_achieved"]
@@ -255,7 +259,7 @@ async def test_writers_do_not_fail_each_other(books: Ledger, database: Database)
 
 async def test_the_time_zone_changes_seldom_and_to_what_there_is(books: Ledger) -> None:
     user = await books.user()
-    progress = progress_of(books)
+    progress = progress_of(books, user)
     with pytest.raises(BadInput):
         await progress.set_time_zone(user, "Mars/Olympus", END)
     for n in range(TIME_ZONE_CHANGES_MAX):
@@ -278,7 +282,7 @@ async def test_a_user_of_before_is_counted_when_they_come(books: Ledger, databas
     async with connection(database.owner_url) as owner:
         for table in ("progress", "training_days", "streak_runs", "exercise_bests", "milestones"):
             await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - a table of this test
-    done = await books.workouts_of(user).log(late, inputs[10], "k10", END)
+    done = await books.workouts_of(late).log(late, inputs[10], "k10", END)
     assert "workouts:1" not in done.earned.milestones
     model = Model(late, books.reference.goals.challenges, trained=[trained(books, one) for one in inputs])
     assert await stored(books, late) == model.summary()

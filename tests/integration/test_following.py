@@ -149,6 +149,7 @@ async def test_a_block_hides_each_from_the_other_and_gives_nothing_back(database
         await community.follow(ann, bob, NOW)
         await community.follow(bob, ann, NOW)
         assert await community.block(ann, bob, NOW)
+        assert await owner.fetchval("SELECT count(*) FROM follows") == 0
         assert await community.block(ann, bob, NOW)
         for viewer, other in ((ann, bob), (bob, ann)):
             assert await refused(community.profile(viewer, other, NOW)) is NotFound
@@ -210,14 +211,24 @@ async def test_bounds(database: Database) -> None:
         assert await refused(here.community.follow(ann, bob, NOW)) is Conflict
 
 
-NUMBERS = st.integers(0, 4)
-CHANGES = st.lists(
-    st.tuples(
-        st.sampled_from(["follow", "unfollow", "accept", "decline", "block", "unblock", *AUDIENCES]), NUMBERS, NUMBERS
-    ),
-    min_size=5,
-    max_size=40,
+# Of three people, mostly follows: in a list of these most changes meet something.
+PAIRS = st.permutations(range(3)).map(lambda order: order[:2])
+WORDS = st.sampled_from(
+    [
+        "follow",
+        "follow",
+        "follow",
+        "unfollow",
+        "accept",
+        "decline",
+        "block",
+        "unblock",
+        "everyone",
+        "followers",
+        "nobody",
+    ]
 )
+CHANGES = st.lists(st.tuples(WORDS, PAIRS), min_size=25, max_size=60)
 
 
 async def test_counts_and_relations_equal_a_plain_model(database: Database) -> None:
@@ -225,22 +236,22 @@ async def test_counts_and_relations_equal_a_plain_model(database: Database) -> N
     with a request that was followed and stayed counted."""
     async with people(database) as here, connection(database.owner_url) as owner:
 
-        async def play(changes: list[tuple[str, int, int]]) -> None:
-            graph = Graph(dict.fromkeys(range(5), "everyone"))
-            users = [await here.add(f"P{number}") for number in range(5)]
-            for what, one, other in changes:
+        async def play(changes: list[tuple[str, list[int]]]) -> None:
+            graph = Graph(dict.fromkeys(range(3), "everyone"))
+            users = [await here.add(f"P{number}") for number in range(3)]
+            for what, (one, other) in changes:
                 await refused(_change(here, users, what, one, other))
                 _model(graph, what, one, other)
-            for one, other in product(range(5), range(5)):
+            for one, other in product(range(3), range(3)):
                 relation = await owner.fetchval("SELECT relation($1, $2)", users[one], users[other])
                 assert relation == graph.relation(one, other), (one, other)
             await same_counts(owner)
 
         loop = asyncio.get_running_loop()
 
-        @settings(max_examples=25, deadline=None)
+        @settings(max_examples=20, deadline=None)
         @given(CHANGES)
-        def run(changes: list[tuple[str, int, int]]) -> None:
+        def run(changes: list[tuple[str, list[int]]]) -> None:
             asyncio.run_coroutine_threadsafe(play(changes), loop).result()
 
         await asyncio.to_thread(run)
@@ -290,7 +301,7 @@ async def test_changes_that_cross_leave_the_counts_right_and_no_block_with_a_fol
 
 
 async def test_a_crowd_may_follow_one_at_once(database: Database) -> None:
-    """Each is told so at once, and counted. Seen failing with no lane: writes of the one row failed each other."""
+    """Each is told so at once, and counted."""
     async with people(database) as here:
         star, fans = await here.add("Star"), [await here.add(f"Fan {number}") for number in range(60)]
         done = await asyncio.gather(*(here.community.follow(fan, star, NOW) for fan in fans))

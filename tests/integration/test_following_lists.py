@@ -64,8 +64,7 @@ SELECT id, $1::uuid, 'following', $2 - CASE WHEN n % 2 = 0 THEN interval '0' ELS
 
 
 async def test_search_finds_words_by_their_beginning(database: Database) -> None:
-    """Seen failing with LIKE (`%` found everybody), with names compared as they are typed, and with a name of two such
-    words found twice."""
+    """Seen failing with names compared as they are typed, and with a name of two such words found twice."""
     async with people(database) as here:
         ann = await here.add("Ann Lee-Smith")
         for name in ("anna ANNSEN", "Joann", "Zoë Über", "100% Bob_x", "back\\slash", "O'Neil"):

@@ -9,15 +9,20 @@ import asyncpg
 import pytest
 
 from api.highfives.rules import Sent
+from api.highfives.service import HighFives
+from config.db.database import Database as Process
 from config.errors import ApiError, BadInput, Conflict, NotFound, RateLimited, RetryLater, Unauthenticated
 from config.ids import uuid7
 from config.limits import HIGH_FIVES_PER_HOUR_MAX
+from config.metrics import PG_TRANSACTION_RETRIES
 from tests.support.community import OWN, Community, community
 from tests.support.ledger import NOW, connection
 from tests.support.stores import Database
 from worker.books.audit import audit
 from worker.jobs import terms
 from worker.jobs.runner import run_slot
+
+CONFLICTS_MAX = {1: 5, 3: 100}  # by the number of processes, when 200 send at once and ten of them ten times again
 
 
 @pytest.fixture
@@ -36,21 +41,21 @@ async def dropped(people: Community) -> int:
 
 async def send(people: Community, sender: UUID, event: UUID | None, key: str = "k") -> Sent:
     assert event is not None
-    return await people.high_fives.send(sender, str(event), key, NOW)
+    return await people.high_fives(sender).send(sender, str(event), key, NOW)
 
 
 async def refused(people: Community, sender: UUID, event: UUID | None) -> type[ApiError]:
     """The error that it is refused by, and nothing is counted."""
     assert event is not None
-    before = (await people.high_fives.tally(event, sender)).high_fives
+    before = (await people.high_fives(sender).tally(event, sender)).high_fives
     with pytest.raises(ApiError) as caught:
         await send(people, sender, event)
-    assert (await people.high_fives.tally(event, sender)).high_fives == before
+    assert (await people.high_fives(sender).tally(event, sender)).high_fives == before
     return type(caught.value)
 
 
 async def test_once_for_a_sender_and_rendition_whatever_the_key(people: Community) -> None:
-    """Seen failing with `existing` by the key."""
+    """Seen failing with a repeat that counts."""
     ann, bob, eve = [await people.books.user() for _ in range(3)]
     await people.follow(bob, ann)
     event, anonymous = await people.happens(ann)
@@ -60,7 +65,7 @@ async def test_once_for_a_sender_and_rendition_whatever_the_key(people: Communit
     assert anonymous is not None
     assert await send(people, bob, anonymous) == Sent(anonymous, 1, False)  # knows nothing of the one above
     assert await send(people, eve, anonymous) == Sent(anonymous, 2, False)
-    tallies = [await people.high_fives.tally(one, who) for one in (event, anonymous) for who in (bob, eve, None)]
+    tallies = [await people.high_fives(who).tally(one, who) for one in (event, anonymous) for who in (bob, eve, None)]
     assert [(one.high_fives, one.mine) for one in tallies] == [
         *((1, True), (1, False), (1, False)),
         *((2, True), (2, True), (2, False)),
@@ -92,15 +97,16 @@ async def test_whoever_reads_an_event_may(people: Community) -> None:
     await people.owner.execute("UPDATE users SET audience = 'followers' WHERE id = $1", ann)
     assert not (await send(people, bob, event)).existing
     with pytest.raises(NotFound):
-        await people.high_fives.send(bob, "no id", "k", NOW)
+        await people.high_fives(bob).send(bob, "no id", "k", NOW)
     with pytest.raises(BadInput):
-        await people.high_fives.send(bob, str(event), "", NOW)
+        await people.high_fives(bob).send(bob, str(event), "", NOW)
+    nobody = uuid7()
     with pytest.raises(Unauthenticated):
-        await people.high_fives.send(uuid7(), str(event), "k", NOW)
+        await people.high_fives(nobody).send(nobody, str(event), "k", NOW)
 
 
 async def test_the_owner_hears_a_sender_once_for_an_event_and_who_it_was(people: Community) -> None:
-    """Seen failing with a notice for each rendition, and with one for a blocked sender."""
+    """Seen failing with one for a blocked sender."""
     ann, bob, eve = [await people.books.user() for _ in range(3)]
     await people.owner.execute("UPDATE users SET name = 'Bob' WHERE id = $1", bob)
     await people.follow(bob, ann)
@@ -125,30 +131,43 @@ async def test_the_owner_hears_a_sender_once_for_an_event_and_who_it_was(people:
 
 
 async def test_two_hundred_at_once_are_counted_each_once(people: Community) -> None:
-    """In one process, on a pool of twenty. Seen failing with a counter read in the transaction that writes it (given
-    up after ten tries), and with one row a rendition and no lanes."""
+    """On a pool of twenty, as one process has it and as three share it. Seen failing with a tally read in the
+    transaction that writes it, and with one row a rendition and no lanes."""
+    processes = [Process(people.books.db.pool) for _ in range(3)]  # each has lanes of its own
     ann = await people.books.user()
-    senders = [await people.books.user() for _ in range(200)]
-    _, anonymous = await people.happens(ann)
+    senders = await asyncio.gather(*(people.books.user() for _ in range(200)))
+    conflicts = PG_TRANSACTION_RETRIES.labels("40001")._value
+    for sharing in (processes[:1], processes):
+        _, anonymous = await people.happens(ann)
+        before = conflicts.get()
+        await clap_at_once(people, sharing, senders, anonymous)
+        print(f"\n{len(sharing)} processes: {conflicts.get() - before:.0f} conflicts")
+        assert conflicts.get() - before <= CONFLICTS_MAX[len(sharing)]
+    assert len({one["actor"]["id"] for one in await people.on_dashboard(ann)}) == 100  # a page
+    assert await people.owner.fetchval("SELECT count(*) FROM high_five_notices WHERE told") == 400
+    assert await audit(people.owner) == []
 
+
+async def clap_at_once(
+    people: Community, processes: list[Process], senders: list[UUID], anonymous: UUID | None
+) -> None:
     async def claps(sender: UUID) -> bool:
+        process = processes[sender.int // 8 % len(processes)]
+        high_fives = HighFives(process.of(sender), people.books.wake)
         while True:
             try:
-                return (await send(people, sender, anonymous)).existing
+                return (await high_fives.send(sender, str(anonymous), "k", NOW)).existing
             except RetryLater:
                 await asyncio.sleep(0.01)
 
     assert not any(await asyncio.gather(*map(claps, senders)))
-    again = await asyncio.gather(*(claps(one) for one in senders[:10] for _ in range(10)))
-    assert all(again)
-    assert (await people.high_fives.tally(anonymous, None)).high_fives == 200  # type: ignore[arg-type]
-    assert len({one["actor"]["id"] for one in await people.on_dashboard(ann)}) == 100  # a page
-    assert await people.owner.fetchval("SELECT count(*) FROM high_five_notices WHERE told") == 200
-    assert await audit(people.owner) == []
+    assert all(await asyncio.gather(*(claps(one) for one in senders[:10] for _ in range(10))))
+    assert anonymous is not None
+    assert (await people.high_fives(None).tally(anonymous, None)).high_fives == len(senders)
 
 
 async def test_one_sender_at_once_is_one(people: Community) -> None:
-    """Twenty requests for both renditions of one event. Seen failing without the primary key."""
+    """Twenty requests for both renditions of one event. Seen failing with a notice for each rendition."""
     ann, bob = await people.books.user(), await people.books.user()
     await people.follow(bob, ann)
     event, anonymous = await people.happens(ann)
@@ -169,7 +188,7 @@ async def test_one_person_sends_so_many_an_hour(people: Community) -> None:
     assert caught.value.retry_after_s == 3_600
     assert (await send(people, bob, first)).existing
     later = NOW + timedelta(hours=1, seconds=1)
-    assert not (await people.high_fives.send(bob, str(second), "k", later)).existing
+    assert not (await people.high_fives(bob).send(bob, str(second), "k", later)).existing
     assert await people.owner.fetchval("SELECT sent FROM high_five_senders") == 1
 
 
@@ -218,8 +237,8 @@ async def test_whoever_goes_takes_theirs_along(people: Community) -> None:
     for sender, one in ((bob, event), (eve, event), (bob, anonymous)):
         await send(people, sender, one)
     await people.owner.execute("DELETE FROM high_fives WHERE sender_id = $1", bob)
-    assert (await people.high_fives.tally(event, None)).high_fives == 1
-    assert (await people.high_fives.tally(UUID(str(anonymous)), None)).high_fives == 0
+    assert (await people.high_fives(None).tally(event, None)).high_fives == 1
+    assert (await people.high_fives(None).tally(UUID(str(anonymous)), None)).high_fives == 0
     assert await audit(people.owner) == []
     await people.owner.execute("DELETE FROM feed_positions WHERE channel LIKE '%' || $1::text", str(ann))
     assert await people.owner.fetchval("SELECT count(*) FROM high_fives") == 0

@@ -51,7 +51,7 @@ MORE: Final = {
     "api/admin.sql: grant_credits": 1_600,  # and so do these two
     "api/entitlements/queries.sql: take_checkout": 1_000,
     "worker/books/audit_window.sql: wrong_purchase": 1_000,  # some ten for each of the window's sessions
-    "api/workouts/queries.sql: log_workout": 1_000,  # ... and so does that of these
+    "api/workouts/queries.sql: log_workout": 1_000,  # the first call of its functions in a session reads the catalog
     "api/challenges/queries.sql: join": 600,
     "api/challenges/queries.sql: workouts_of_week": 1_000,  # with the parts of each workout of a week, here 95
     "api/workouts/queries.sql: my_workouts": 1_000,  # with the parts of each of 101 workouts
@@ -84,7 +84,7 @@ MORE: Final = {
     "worker/queries.sql: drop_ended_sessions": 5_000,
     "worker/queries.sql: stream_from": 1_800,  # looks at FEED_STREAM_EVENTS_MAX positions, once for a Redis that is new
     "api/standings/queries.sql: leaderboard_page": 2_000,  # audience and blocks of 101 people; the catalog, once
-    "worker/jobs/queries.sql: end_streaks": 5_000,  # a batch: a thousand people here
+    "worker/jobs/queries.sql: end_streaks": 10_000,  # a batch: a thousand people here, nine of ten of them marked
     "worker/jobs/queries.sql: score_rivals": 60_000,  # a batch: two people each, and the pair is written
     "worker/jobs/queries.sql: refresh_leaderboards": 6_000,  # whole tables, and is meant to
     "worker/queries.sql: drop_job_runs": 5_000,  # RETENTION_ROWS of them

@@ -12,6 +12,8 @@ import pytest
 
 from config.limits import FACTS_EVERY_S, REVOCATIONS_EVERY_S
 from config.redis import connect as connect_redis
+from config.settings import Settings
+from rt.presence.read import here
 from rt.wire.bus import ENDED_KEY, JWKS_KEY
 from tests.support.cluster import Cluster, make_cluster, socket
 from tests.support.gateway import Talk, until
@@ -81,7 +83,7 @@ class Reader:
 
 async def test_what_ends_and_what_does_not(cluster: Cluster) -> None:
     """Unfollow, block and a stricter audience, on both gateways, within 2 s. Seen failing without the message to the
-    gateways (the poll takes 5 s), and with tokens of a follower who is back that were refused."""
+    gateways (their poll takes 5 s), and with tokens of a follower who is back that were refused."""
     ann, bob, cat = await cluster.person(), await cluster.person(), await cluster.person()
     first, second = cluster.gateways
     exercise = (await exercise_ids(cluster.fleet.api.http("").rstrip("/"), cluster.client))[0]
@@ -185,12 +187,22 @@ async def _is_filled(redis: Any) -> bool:
     return bool(await redis.zcard(ENDED_KEY) > 1)
 
 
-async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster) -> None:
+async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster, redis_url: str) -> None:
     """On the channel and in GraphQL, while one is connected, and on a gateway that hears a token of before. Seen
     failing with the token's word for the life of the socket."""
     ann, bob, eve = await cluster.person(), await cluster.person(), await cluster.person()
     first, second = cluster.gateways
+    redis = connect_redis(redis_url)
     await does(bob, "follow", userId=ann.id)
+
+    async def counts_as(audience: str) -> None:
+        """For the map and the totals, too."""
+
+        async def is_so() -> bool:
+            (found,) = await here(redis, [ann.id], Settings().presence_partitions)
+            return found is not None and found.audience == audience
+
+        await until(is_so)
 
     async def seen(by: Person) -> Any:
         return (await by.graphql(STATE, id=ann.id))["user"]["presence"]
@@ -212,6 +224,7 @@ async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster) 
         await does(ann, "setAudience", audience="FOLLOWERS")
         await shows(bob, "TRAINING")
         await shows(eve, None)
+        await counts_as("followers")
         await hers.ask("heartbeat", audience="nobody")
         assert (await his.hear("presence"))["state"] == "offline"
         await shows(bob, "OFFLINE")
@@ -222,6 +235,7 @@ async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster) 
         await reader.ended(2)
         await does(ann, "setAudience", audience="EVERYONE")
         await shows(eve, "TRAINING")
+        await counts_as("everyone")
 
         # A socket that brings a ticket, or a token, of before.
         await does(ann, "setAudience", audience="FOLLOWERS")
@@ -233,8 +247,10 @@ async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster) 
                 assert (await later.ask("connect", **connect))["user"] == ann.id
                 await shows(bob, "ONLINE")
                 await shows(eve, None)
+                await counts_as("followers")
                 await later.say("leave")
             await shows(bob, "OFFLINE")
+    await redis.aclose()
 
 
 async def _equals(found: Awaitable[Any], wanted: Any) -> bool:

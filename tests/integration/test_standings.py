@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from api.accounts.revocations import Revocations
+from api.community.service import Community, Presences
 from api.pages import encode_cursor
 from api.standings.service import Standings
 from config.db.database import Database as DatabaseUse
 from config.errors import ApiError, BadInput, Conflict, NotFound
 from config.limits import PLACES_MAX, RIVALS_MAX
-from config.settings import Settings
+from config.redis import connect as connect_redis
 from tests.support.athletes import athletes, somebody
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
@@ -31,13 +33,20 @@ class World:
 
     def __init__(self, database: Database, owner: asyncpg.Connection, books: Ledger) -> None:
         self.owner = owner
-        self.standings = Standings(books.db)
-        self._pool = books.db.pool
-        self._settings = Settings(database_url=database.url, redis_url="redis://127.0.0.1:1")
+        self._books = books
+        self._settings = books.settings
 
-    def elsewhere(self) -> Standings:
+    def of(self, viewer: UUID | None, db: DatabaseUse | None = None) -> Standings:
+        """The feature for a request of this viewer."""
+        own = db or self._books.db
+        view = own.for_request(viewer)
+        redis = connect_redis("redis://127.0.0.1:1")  # nobody asks for a presence here
+        community = Community(view, Presences(redis, 1), Revocations(own, redis), self._books.wake)
+        return Standings(view, community)
+
+    def elsewhere(self, viewer: UUID) -> Standings:
         """As another process has it: its writes do not wait for ours before they begin."""
-        return Standings(DatabaseUse(self._pool))
+        return self.of(viewer, DatabaseUse(self._books.db.pool))
 
     async def refresh(self) -> None:
         slot = await self.owner.fetchval("SELECT now()")
@@ -46,12 +55,13 @@ class World:
     async def reached(self, user: UUID, **columns: Any) -> None:
         await self.owner.execute(
             "INSERT INTO progress (user_id, xp, volume, streak_days, streak_last, updated_at)"
-            " VALUES ($1, $2, $3, $4, $5, now())",
+            " VALUES ($1, $2, $3, $4, $5, now()) ON CONFLICT (user_id) DO UPDATE SET xp = excluded.xp,"
+            " volume = excluded.volume, streak_days = excluded.streak_days, streak_last = excluded.streak_last",
             *(user, columns.get("xp", 0), columns.get("volume", 0.0), columns.get("days", 0), columns.get("last")),
         )
 
     async def scores(self, board: str, period: str, viewer: UUID | None = None) -> list[tuple[int, float]]:
-        page = await self.standings.leaderboard(viewer, board, period, 100)
+        page = await self.of(viewer).leaderboard(viewer, board, period, NOW, 100)
         return [(edge.node.rank, edge.node.score) for edge in page.edges]
 
 
@@ -94,7 +104,7 @@ async def test_equal_scores_share_a_rank_in_a_stable_order(world: World) -> None
         await world.reached(user, xp=xp)
     for _ in range(2):
         await world.refresh()
-        page = await world.standings.leaderboard(users[0], "XP", "ALL_TIME")
+        page = await world.of(users[0]).leaderboard(users[0], "XP", "ALL_TIME", NOW)
         assert [edge.node.rank for edge in page.edges] == [1, 1, 3, 3, 3, 6]
         names = [edge.node.profile.id for edge in page.edges if edge.node.profile]
         assert names == [users[n] for n in (1, 3, 0, 2, 4, 5)]
@@ -106,13 +116,13 @@ async def test_pages_end_after_a_hundred_and_say_where_the_viewer_is(world: Worl
     """Seen failing with the viewer's rank read from the page."""
     users = await athletes(world.owner, 130)
     last = users[0]  # the least XP
-    first = await world.standings.leaderboard(last, "XP", "ALL_TIME")
+    first = await world.of(last).leaderboard(last, "XP", "ALL_TIME", NOW)
     assert (first.edges, first.me, first.refreshed_at) == ((), None, None)
     await world.refresh()
     seen: list[float] = []
     after = None
     while True:
-        page = await world.standings.leaderboard(last, "XP", "ALL_TIME", 30, after)
+        page = await world.of(last).leaderboard(last, "XP", "ALL_TIME", NOW, 30, after)
         seen += [edge.node.score for edge in page.edges]
         assert page.me is not None
         assert (page.me.rank, page.me.score, page.me.me) == (130, 101.0, True)
@@ -124,7 +134,7 @@ async def test_pages_end_after_a_hundred_and_say_where_the_viewer_is(world: Worl
         if not page.page_info.has_next_page:
             break
     assert seen == [100.0 + n for n in range(130, 130 - PLACES_MAX, -1)]
-    nobody = await world.standings.leaderboard(None, "XP", "ALL_TIME")
+    nobody = await world.of(None).leaderboard(None, "XP", "ALL_TIME", NOW)
     assert nobody.me is None
     for wrong in (
         "",
@@ -135,10 +145,10 @@ async def test_pages_end_after_a_hundred_and_say_where_the_viewer_is(world: Worl
         encode_cursor("٣"),
     ):
         with pytest.raises(BadInput):
-            await world.standings.leaderboard(None, "XP", "ALL_TIME", 10, wrong)
+            await world.of(None).leaderboard(None, "XP", "ALL_TIME", NOW, 10, wrong)
     for size in (0, 101):
         with pytest.raises(BadInput):
-            await world.standings.leaderboard(None, "XP", "ALL_TIME", size)
+            await world.of(None).leaderboard(None, "XP", "ALL_TIME", NOW, size)
 
 
 async def test_names_are_told_to_whom_they_may_be(world: World) -> None:
@@ -156,7 +166,7 @@ async def test_names_are_told_to_whom_they_may_be(world: World) -> None:
     await world.refresh()
 
     async def named(who: UUID | None) -> list[UUID]:
-        page = await world.standings.leaderboard(who, "XP", "ALL_TIME")
+        page = await world.of(who).leaderboard(who, "XP", "ALL_TIME", NOW)
         assert [edge.node.rank for edge in page.edges] == list(range(1, 8))
         return [edge.node.profile.id for edge in page.edges if edge.node.profile]
 
@@ -172,7 +182,7 @@ async def test_names_are_told_to_whom_they_may_be(world: World) -> None:
     await world.owner.execute("DELETE FROM users WHERE id = $1", open_)
     assert await named(viewer) == [viewer, hidden]
     await world.refresh()
-    page = await world.standings.leaderboard(viewer, "XP", "ALL_TIME")
+    page = await world.of(viewer).leaderboard(viewer, "XP", "ALL_TIME", NOW)
     assert len(page.edges) == 6
 
 
@@ -186,25 +196,25 @@ async def test_a_rival_is_somebody_who_may_be_seen(world: World) -> None:
     await world.reached(open_, xp=300)
     for user in (hidden, blocking, blocked, uuid4()):
         with pytest.raises(NotFound):
-            await world.standings.add_rival(me, user, NOW)
+            await world.of(me).add_rival(me, user, NOW)
     with pytest.raises(Conflict):
-        await world.standings.add_rival(me, me, NOW)
-    rival = await world.standings.add_rival(me, open_, NOW)
+        await world.of(me).add_rival(me, me, NOW)
+    rival = await world.of(me).add_rival(me, open_, NOW)
     assert (rival.my_score, rival.their_score, rival.since) == (0, 0, NOW)
     assert (rival.profile.id, rival.profile.xp) == (open_, 300)
-    again = await world.standings.add_rival(me, open_, NOW + timedelta(hours=1))
+    again = await world.of(me).add_rival(me, open_, NOW + timedelta(hours=1))
     assert again == rival
-    await world.standings.add_rival(me, followers, NOW + timedelta(hours=1))
-    assert [one.profile.id for one in await world.standings.rivals(me)] == [followers, open_]
-    assert await world.standings.rivals(open_) == []  # nobody hears of it
+    await world.of(me).add_rival(me, followers, NOW + timedelta(hours=1))
+    assert [one.profile.id for one in await world.of(me).rivals(me, NOW)] == [followers, open_]
+    assert await world.of(open_).rivals(open_, NOW) == []  # nobody hears of it
     # What changes later: nobody is shown whom they may not see, and a block parts them.
     await world.owner.execute("UPDATE users SET audience = 'nobody' WHERE id = $1", followers)
-    assert [one.profile.id for one in await world.standings.rivals(me)] == [open_]
+    assert [one.profile.id for one in await world.of(me).rivals(me, NOW)] == [open_]
     await world.owner.execute("SELECT part_rivals($1, $2)", open_, me)
-    assert await world.standings.rivals(me) == []
-    assert await world.standings.remove_rival(me, followers) is True
-    assert await world.standings.remove_rival(me, followers) is False
-    await world.standings.add_rival(open_, me, NOW)
+    assert await world.of(me).rivals(me, NOW) == []
+    assert await world.of(me).remove_rival(me, followers) is True
+    assert await world.of(me).remove_rival(me, followers) is False
+    await world.of(open_).add_rival(open_, me, NOW)
     await world.owner.execute("SELECT forget_standing($1)", me)
     assert await world.owner.fetchval("SELECT count(*) FROM rivals") == 0
 
@@ -215,7 +225,7 @@ async def test_ten_rivals_are_enough(world: World) -> None:
 
     async def add(other: UUID) -> str:
         try:
-            await world.elsewhere().add_rival(me, other, NOW)
+            await world.elsewhere(me).add_rival(me, other, NOW)
         except ApiError as error:
             return error.code
         return "added"

@@ -27,13 +27,14 @@ from tests.support.community import EVENTS, record
 from tests.support.gateway import Talk
 from tests.support.ledger import connection
 from tests.support.processes import Fleet
-from tests.support.stores import Database, environment
+from tests.support.stores import ROOT, Database, environment
 
 pytestmark = pytest.mark.timeout(120)
 
 AUDIENCE: Final = ("owner", "follower", "stranger", "blocked", "anonymous")
 SOCKETS: Final = ("community", "profile", "user")
-PAGES: Final = ("communityFeed", "dashboard")
+SDL: Final = (ROOT / "api" / "feed" / "schema.graphql").read_text("utf-8")
+PAGES: Final = [name for name in ("communityFeed", "profileFeed", "followingFeed", "dashboard") if f" {name}(" in SDL]
 PAGE: Final = "edges { node { id type createdAt actor { id name } data highFives highFived } }"
 HEARS_S: Final = 20.0
 
@@ -49,7 +50,9 @@ def must_hear(who: str, where: str) -> list[int]:
         match where:
             case "community" | "communityFeed":
                 return "PUBLIC_ANON" in visibility
-            case "profile":
+            case "followingFeed" if who != "follower":
+                return False
+            case "profile" | "profileFeed" | "followingFeed":
                 return who in ("owner", "follower") and "PUBLIC_PROFILE" in visibility and kind not in KINDS
             case _:
                 return who == "owner"
@@ -142,7 +145,8 @@ class Stage:
         """The events on a page, oldest first, but for the last; or the code of a refusal."""
         token = self.people[name].token
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        query = {"query": f"{{ {field}(first: 100) {{ {PAGE} }} }}"}
+        whose = f'userId: "{self.owner}", ' if field == "profileFeed" else ""
+        query = {"query": f"{{ {field}({whose}first: 100) {{ {PAGE} }} }}"}
         answer = (await http.post(self.fleet.api.http("/api/graphql"), json=query, headers=headers)).json()
         if "errors" in answer:
             return str(answer["errors"][0]["extensions"]["code"])
@@ -167,7 +171,7 @@ LAST_DATA: Final = {
 @asynccontextmanager
 async def stage(database: Database, redis_url: str, folder: Path) -> AsyncIterator[Stage]:
     """Nothing has happened yet but that people know each other."""
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with Fleet(env, folder, settings={"RT_PROCESSES": "1"}) as fleet, connection(database.owner_url) as owner:
         signer = load_signer(Settings(data_dir=folder))
         people = {name: Person(name, signer) for name in AUDIENCE}
@@ -188,7 +192,7 @@ async def test_everybody_hears_what_is_for_them_and_nothing_else(
     """Seen failing with a community rendition of every event, with followers' of what is addressed to its owner, with
     `level_up` untold on profiles, with `actor` left in the community's, and with a field of a milestone that the
     schema does not know."""
-    async with stage(database, redis_url, tmp_path) as made, connection(database.url) as app:
+    async with stage(database, redis_url, tmp_path) as made, connection(database.superuser_url) as app:
         ids = [await record(app, made.owner, kind, visibility, data) for kind, visibility, data in RECORDED]
         await record(app, made.owner, "workout_completed", ("PUBLIC_ANON", "PUBLIC_PROFILE"), LAST)
         async with asyncio.timeout(HEARS_S):
@@ -201,7 +205,10 @@ async def test_everybody_hears_what_is_for_them_and_nothing_else(
 
     outsiders = ("stranger", "blocked", "anonymous")
     assert made.refused == {(who, kind) for who in outsiders for kind in ("profile", "user")} | {("follower", "user")}
-    assert pages.pop(("anonymous", "dashboard")) == "UNAUTHENTICATED"
+    for field in PAGES[1:]:
+        assert pages.pop(("anonymous", field)) == "UNAUTHENTICATED"
+    for others in ("stranger", "blocked"):
+        assert pages.pop((others, "profileFeed"), "NOT_FOUND") == "NOT_FOUND"
     for others in ("follower", "stranger", "blocked"):
         assert pages.pop((others, "dashboard")) == []  # their own
     values = []

@@ -72,10 +72,9 @@ class Community:
     relay: RelayStore
     lease: Lease
 
-    @property
-    def high_fives(self) -> HighFives:
-        """As a request has it."""
-        return HighFives(self.books.db, self.books.wake)
+    def high_fives(self, viewer: UUID | None) -> HighFives:
+        """As a request of this user, or of nobody, has it."""
+        return HighFives(self.books.of(viewer) if viewer else self.books.db, self.books.wake)
 
     async def follow(self, follower: UUID, followee: UUID, state: str = "following") -> None:
         await self.owner.execute("INSERT INTO follows VALUES ($1, $2, $3, now())", follower, followee, state)
@@ -100,7 +99,7 @@ class Community:
     async def on_dashboard(self, user: UUID, kind: str = "high_five") -> list[dict[str, Any]]:
         """Events of a kind that `user` has heard of, oldest first."""
         await self.number()
-        page = await Feeds(self.books.db).page(dashboard(user), 100)
+        page = await Feeds(self.books.of(user)).page(dashboard(user), 100)
         return [one.event for one in reversed(page.events) if one.event["type"] == kind]
 
     async def page(self, channel: str) -> list[FeedEvent]:
@@ -113,4 +112,4 @@ class Community:
 async def community(database: Database, **settings: Any) -> AsyncIterator[Community]:
     """A community of nobody yet."""
     async with ledger(database, **settings) as books, connection(database.owner_url) as owner:
-        yield Community(books, owner, RelayStore(books.db.pool), await lead(books.db.pool))
+        yield Community(books, owner, RelayStore(books.worker), await lead(books.worker))

@@ -43,7 +43,7 @@ SELECT (SELECT event_id FROM stream_positions WHERE channel = 'community' ORDER 
        gen_random_uuid(), gen_random_uuid(), 0, now() FROM generate_series(1, 20000);
 INSERT INTO high_fives (rendition_id, sender_id, notice_id, share, sent_at)
 SELECT gen_random_uuid(), (SELECT id FROM users WHERE name = 'User 1'), gen_random_uuid(), 0, now() - interval '1 year'
-  FROM generate_series(1, 20000);
+  FROM generate_series(1, 2000);
 INSERT INTO high_five_counts (rendition_id, share, high_fives, numbered_at)
 SELECT h.rendition_id, s, CASE s WHEN 0 THEN h.count ELSE 0 END, now() - (h.count % 2) * interval '1 year'
   FROM (SELECT rendition_id, count(*) AS count FROM high_fives GROUP BY 1) AS h, generate_series(0, 7) AS s;

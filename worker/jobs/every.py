@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from worker.jobs import leaderboards, partitions, rivals, streaks, terms
+from worker.jobs import challenges, leaderboards, partitions, rivals, streaks, terms
 from worker.jobs.job import Job, Work
 from worker.schedule import SCHEDULE
 
 _WORK: Final[Mapping[str, Work]] = {
     "leaderboards": leaderboards.refresh,
     "streaks": streaks.run_once,
+    "challenges": challenges.run_once,
     "rivals": rivals.run_once,
     "partitions": partitions.run_once,
     "week": leaderboards.keep_week,

@@ -52,16 +52,15 @@ UPDATE job_runs SET again = clock_timestamp() + make_interval(secs => $3)
 
 -- name: end_streaks
 -- $1 user behind whom the batch begins, $2 users that it looks at. Who has not trained since the day before yesterday,
--- where they are, has no streak. Whoever is training just now is left to the next slot. No row = nobody is
--- behind.
+-- where they are, has no streak; nobody is further ahead of UTC than a day. Whoever is training just now is left to the
+-- next slot. No row = nobody is behind. Both ends of the batch are known, so that no plan reads more.
 WITH looked AS MATERIALIZED (
-  SELECT p.user_id, u.time_zone FROM progress AS p JOIN users AS u ON u.id = p.user_id
-   WHERE p.user_id > $1 ORDER BY p.user_id LIMIT $2
-), zones AS MATERIALIZED (
-  SELECT time_zone, today_in(time_zone) AS today FROM (SELECT DISTINCT time_zone FROM looked) AS z
+  SELECT user_id FROM progress WHERE user_id > $1 ORDER BY user_id LIMIT $2
 ), ended AS MATERIALIZED (
-  SELECT p.user_id FROM looked AS l JOIN zones AS z USING (time_zone) JOIN progress AS p USING (user_id)
-   WHERE p.streak_last < z.today - 1 AND p.streak_over IS DISTINCT FROM p.streak_last
+  SELECT p.user_id FROM progress AS p JOIN users AS u ON u.id = p.user_id
+   WHERE p.user_id > $1 AND p.user_id <= (SELECT user_id FROM looked ORDER BY user_id DESC LIMIT 1)
+     AND p.streak_over IS DISTINCT FROM p.streak_last AND p.streak_last < (now() AT TIME ZONE 'UTC')::date
+     AND p.streak_last < today_in(u.time_zone) - 1
      FOR UPDATE OF p SKIP LOCKED
 ), marked AS (
   UPDATE progress AS p SET streak_over = p.streak_last FROM ended AS e WHERE p.user_id = e.user_id RETURNING p.user_id
@@ -69,20 +68,27 @@ WITH looked AS MATERIALIZED (
 SELECT (SELECT count(*) FROM marked) AS changed, (SELECT count(*) FROM looked) AS looked, user_id
   FROM looked ORDER BY user_id DESC LIMIT 1;
 
+-- name: assign_challenges
+-- $1 days since the last workout, $2 user behind whom the batch begins, $3 users. How many challenges are new, and the
+-- last of the users; null = there was none.
+SELECT assigned, last
+  FROM assign_daily_challenges(clock_timestamp(), clock_timestamp() - make_interval(days => $1), $2, $3);
+
 -- name: score_rivals
 -- $1 user and $2 rival behind whom the batch begins, $3 rows that it looks at. No row = nobody is behind.
 WITH looked AS MATERIALIZED (
-  SELECT user_id, rival_id, my_start, their_start FROM rivals WHERE (user_id, rival_id) > ($1, $2)
-   ORDER BY user_id, rival_id LIMIT $3
+  SELECT user_id, rival_id, my_start, their_start, my_score, their_score FROM rivals
+   WHERE (user_id, rival_id) > ($1, $2) ORDER BY user_id, rival_id LIMIT $3
 ), scored AS MATERIALIZED (
-  SELECT l.user_id, l.rival_id, greatest(0, coalesce(m.xp, 0) - l.my_start) AS mine,
-         greatest(0, coalesce(t.xp, 0) - l.their_start) AS theirs
+  SELECT user_id, rival_id, my_score, their_score,
+         greatest(0, coalesce((SELECT xp FROM progress WHERE user_id = l.user_id), 0) - my_start) AS mine,
+         greatest(0, coalesce((SELECT xp FROM progress WHERE user_id = l.rival_id), 0) - their_start) AS theirs
     FROM looked AS l
-    LEFT JOIN progress AS m ON m.user_id = l.user_id
-    LEFT JOIN progress AS t ON t.user_id = l.rival_id
 ), changed AS (
   UPDATE rivals AS r SET my_score = s.mine, their_score = s.theirs FROM scored AS s
-   WHERE r.user_id = s.user_id AND r.rival_id = s.rival_id AND (r.my_score, r.their_score) <> (s.mine, s.theirs)
+   WHERE r.user_id = s.user_id AND r.rival_id = s.rival_id
+     AND r.user_id >= $1 AND r.user_id <= (SELECT user_id FROM looked ORDER BY user_id DESC LIMIT 1)
+     AND (s.my_score, s.their_score) <> (s.mine, s.theirs)
   RETURNING r.user_id
 )
 SELECT (SELECT count(*) FROM changed) AS changed, (SELECT count(*) FROM looked) AS looked, user_id, rival_id

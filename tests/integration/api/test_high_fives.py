@@ -28,10 +28,10 @@ def happen(api: Running, *users: str) -> list[str]:
     """Public workouts of these people, numbered: their ids."""
 
     async def work() -> list[str]:
-        pool = make_pool(Settings(database_url=api.database.url))
+        pool = make_pool(Settings(database_url=api.database.worker_url))
         await connect(pool)
         try:
-            async with connection(api.database.url) as app:
+            async with connection(api.database.superuser_url) as app:
                 data = EVENTS["workout_completed"][0][1]
                 ids = [await record(app, uuid.UUID(user), "workout_completed", PUBLIC, data) for user in users]
             relay, lease = RelayStore(pool), await lead(pool)
