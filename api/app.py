@@ -16,26 +16,47 @@ from starlette.types import ASGIApp
 from api.accounts import routes as account_routes
 from api.accounts import schema as accounts_schema
 from api.accounts.access import Authenticator
+from api.accounts.mailer import Mailer
 from api.accounts.passwords import Passwords
+from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.challenges import schema as challenges_schema
+from api.challenges.service import Challenges
+from api.channels import schema as channels_schema
+from api.channels.service import Channels
+from api.community import schema as community_schema
+from api.community.service import Community, Presences
 from api.credits import schema as credits_schema
 from api.credits.service import Credits
+from api.entitlements import routes as entitlements_routes
 from api.entitlements import schema as entitlements_schema
 from api.entitlements.service import Entitlements
 from api.feed import schema as feed_schema
 from api.feed.service import Feeds
+from api.flags import schema as flags_schema
+from api.flags.rules import CHALLENGES
+from api.flags.service import Flags
 from api.graphql.context import Makers
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
+from api.highfives import schema as highfives_schema
+from api.highfives.service import HighFives
 from api.migrate import migrations
 from api.outbox import Wake
 from api.presence import schema as presence_schema
 from api.presence.service import Presence
+from api.privacy import schema as privacy_schema
+from api.privacy.erasures import Erasures
+from api.privacy.service import Privacy, Room
+from api.progress import schema as progress_schema
+from api.progress.service import Progress, TimeZones
 from api.readiness import Readiness
 from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
+from api.standings import schema as standings_schema
+from api.standings.service import Standings
 from api.web import page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
@@ -60,9 +81,17 @@ FEATURES: Final = (
     reference_schema.FEATURE,
     credits_schema.FEATURE,
     entitlements_schema.FEATURE,
+    progress_schema.FEATURE,
+    challenges_schema.FEATURE,
     workouts_schema.FEATURE,
     feed_schema.FEATURE,
+    community_schema.FEATURE,
+    channels_schema.FEATURE,
+    highfives_schema.FEATURE,
     presence_schema.FEATURE,
+    flags_schema.FEATURE,
+    privacy_schema.FEATURE,
+    standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
@@ -86,6 +115,10 @@ class Api:
         self._revocations = Revocations(self._db, self._redis)
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
+        self._flags = Flags(self._db, self._redis)
+        self._mailer = Mailer(self._db, settings)
+        self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
+        proofs = Proofs(self._db, self._revocations, self._passwords, settings)
         graphql = GraphQLEndpoint(
             build(FEATURES),
             self._db,
@@ -95,7 +128,8 @@ class Api:
         )
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
-            *account_routes.routes(self._accounts(settings, self._db), self._signer, authenticate, settings),
+            *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
+            *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
         ]
@@ -108,8 +142,12 @@ class Api:
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
         lifetime.spawn("relay_wake", self._wake.run())
+        lifetime.spawn("flags", self._flags.run())
+        lifetime.spawn("flags_heard", self._flags.listen())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
+        lifetime.spawn("mails", self._mailer.run())
+        lifetime.spawn("erasures", self._erasures.run())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
 
     async def close(self) -> None:
@@ -120,19 +158,33 @@ class Api:
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
-        presence = Presence(self._redis, self._reference)
+        presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
         return {
             Accounts: lambda db: self._accounts(settings, db),
+            Challenges: lambda db: Challenges(
+                db, self._reference, self._wake, lambda user: self._flags.enabled(CHALLENGES, user)
+            ),
+            Channels: lambda db: Channels(db, self._signer),
+            Community: lambda db: self._community(settings, db),
             Credits: Credits,
-            Entitlements: Entitlements,
+            Entitlements: lambda db: Entitlements(db, self._wake),
             Feeds: Feeds,
+            HighFives: lambda db: HighFives(db, self._wake),
+            Flags: lambda _: self._flags,
             Presence: lambda _: presence,
+            Privacy: lambda db: Privacy(db, self._accounts(settings, db), self._revocations, room),
+            Progress: lambda db: Progress(db, self._reference, zones, self._wake),
             Reference: lambda _: self._reference,
+            Standings: lambda db: Standings(db, self._community(settings, db)),
             Workouts: lambda db: Workouts(db, self._reference, self._wake, settings.workout_cost),
         }
 
     def _accounts(self, settings: Settings, db: Database) -> Accounts:
         return Accounts(db, self._revocations, self._signer, self._passwords, settings)
+
+    def _community(self, settings: Settings, db: Database) -> Community:
+        presences = Presences(self._redis, settings.presence_partitions)
+        return Community(db, presences, self._revocations, self._wake)
 
     async def _keep_reference(self) -> None:
         while True:

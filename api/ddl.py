@@ -3,7 +3,7 @@
 What waits for a lock makes everybody wait who comes after it, so a file waits for its locks for DDL_LOCK_S in all, then
 gives way, and is tried again; a backup holds a lock on every table for as long as it reads. A file whose first line is
 `-- outside a transaction` is run statement by statement, each of which must bear being run again: an index that was
-left half made is dropped and made anew.
+left half made is dropped and made anew. One of a partitioned table is made partition by partition.
 """
 
 import asyncio
@@ -27,8 +27,19 @@ _PIECE = re.compile(
     r"""--[^\n]* | /\*.*?\*/ | '(?:[^']|'')*' | "(?:[^"]|"")*" | (?P<tag>\$\w*\$).*?(?P=tag) | (?P<end>;) | .""",
     re.VERBOSE | re.DOTALL,
 )
-_INDEX = re.compile(r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
+_INDEX = re.compile(
+    r"CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>\w+)"
+    r"\s+ON\s+(?P<table>\w+)\s+(?P<what>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _VALID: Final = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)"
+_PARTITIONED: Final = "SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)"
+_PARTS_WITHOUT: Final = """
+SELECT c.relname FROM pg_inherits AS p JOIN pg_class AS c ON c.oid = p.inhrelid
+ WHERE p.inhparent = to_regclass($1) AND NOT EXISTS (
+   SELECT FROM pg_inherits AS i JOIN pg_index AS x ON x.indexrelid = i.inhrelid
+    WHERE i.inhparent = to_regclass($2) AND x.indrelid = c.oid)
+ ORDER BY c.relname"""
 
 
 class LockedError(Exception):
@@ -94,15 +105,35 @@ async def _outside(connection: asyncpg.Connection, statement: str) -> None:
     if index is None:
         # The session's lock_timeout is DDL_LOCK_S; nothing of this statement is left when it gives way.
         await _repeated(lambda: connection.execute(statement))
-        return
-    valid = await connection.fetchval(_VALID, index[1])
+    elif not await connection.fetchval(_PARTITIONED, index["table"]):
+        await _index(connection, index["name"], statement)
+    else:
+        await _index_of_parts(connection, index)
+
+
+async def _index_of_parts(connection: asyncpg.Connection, index: re.Match[str]) -> None:
+    """Beside live traffic PostgreSQL makes one for a plain table alone: so one for each partition, and one above them,
+    which is valid when the last is attached. Partitions that are attached meanwhile bring theirs along."""
+    name, unique = index["name"], index["unique"] or ""
+    on = f"{index['table']} {index['what']}"
+    await _repeated(lambda: connection.execute(f"CREATE {unique}INDEX IF NOT EXISTS {name} ON ONLY {on}"))
+    for row in await connection.fetch(_PARTS_WITHOUT, index["table"], name):
+        part = f"{row['relname']}_{name.removeprefix(index['table']).lstrip('_')}"
+        make = f"CREATE {unique}INDEX CONCURRENTLY {part} ON {row['relname']} {index['what']}"
+        await _index(connection, part, make)
+        attach = f"ALTER INDEX {name} ATTACH PARTITION {part}"
+        await _repeated(lambda attach=attach: connection.execute(attach))  # type: ignore[misc]
+
+
+async def _index(connection: asyncpg.Connection, name: str, statement: str) -> None:
+    valid = await connection.fetchval(_VALID, name)
     if valid:
         return
     # These wait for transactions that began before them, long ones too; nobody waits behind them.
     await connection.execute(f"SET lock_timeout TO '{DDL_TRIES_S}s'")
     try:
         if valid is False:
-            await connection.execute(f"DROP INDEX CONCURRENTLY {index[1]}")
+            await connection.execute(f"DROP INDEX CONCURRENTLY {name}")
         await connection.execute(statement)
     except asyncpg.LockNotAvailableError as error:
         raise LockedError from error

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -29,6 +30,7 @@ POLICIES: Final = "policies.sql"
 SERVER_VERSION_MIN: Final = 150_000
 LOCK: Final = 0x6D75_7363_6C65  # "muscle": the advisory lock of this database
 LOCK_WAIT_S: Final = 120
+LOCK_POLL_S: Final = 0.2
 CONNECT_S: Final = 10
 
 # What the product's sessions start with, whoever opens them: through PgBouncer as well.
@@ -127,7 +129,9 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> str:
         applied = await _apply(connection, migrations(folder))
         await ddl.apply(connection, (FOLDER / GRANTS).read_text("utf-8"), _forgotten)
         await ddl.apply(connection, (FOLDER / POLICIES).read_text("utf-8"), _forgotten)
-        await ddl.patiently(connection, lambda: store.upsert(connection, data.load()))
+        known = data.load()
+        await ddl.patiently(connection, lambda: store.upsert(connection, known))
+        await ddl.patiently(connection, lambda: store.upsert_goals(connection, data.load_goals(known)))
     except ddl.LockedError:
         raise MigrationError(f"a table was in use for {DDL_TRIES_S} s: try again when that is over") from None
     except asyncpg.InsufficientPrivilegeError as error:
@@ -143,12 +147,12 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> str:
 
 async def _lock(connection: asyncpg.Connection) -> None:
     await connection.execute(f"SET lock_timeout TO '{LOCK_WAIT_S}s'; SET statement_timeout TO 0; SET timezone TO 'UTC'")
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
-    except asyncpg.LockNotAvailableError:
-        raise MigrationError(
-            f"another migration has been running for {LOCK_WAIT_S} s: wait for it, or end it"
-        ) from None
+    end = time.monotonic() + LOCK_WAIT_S
+    # Not by waiting in the server: that is a transaction, for whose end CREATE INDEX CONCURRENTLY waits in its turn.
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+        if time.monotonic() >= end:
+            raise MigrationError(f"another migration has been running for {LOCK_WAIT_S} s: wait for it, or end it")
+        await asyncio.sleep(LOCK_POLL_S)
     await connection.execute(f"SET lock_timeout TO '{DDL_LOCK_S}s'")
 
 

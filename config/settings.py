@@ -8,6 +8,9 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -19,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from config.addresses import DEFAULT_PORTS, networks, origin
 from config.jwks import public_keys
 from config.secret_files import SecretFileError, SecretFiles
+from config.smtp import mail_server
 
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'+.^_`|~-]+")  # RFC 9110, 5.6.2, without *, which would mean any
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -128,9 +132,26 @@ class Settings(BaseSettings):
     refresh_token_s: int = Field(604_800, ge=60, description="Life of a refresh token, seconds")
     cookie_secure: bool = Field(False, description="Refresh cookie only over HTTPS; must be true in production")
 
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server, `smtps://user:password@host` or `smtp://user:password@host:587?starttls`; with it an"
+        " e-mail address must be proven; empty: it need not, and in development links are logged",
+    )
+    mail_from: str = Field(
+        "", description="Sender of mails, such as `MuscleMap <no-reply@example.org>`; SMTP_URL needs it"
+    )
+    public_url: str = Field(
+        "", description="Address of the page in mails; empty: the first of ALLOWED_ORIGINS, else the API's own"
+    )
+
     trial_days: int = Field(14, ge=0, le=3650, description="Unlimited use of a new account, days")
     welcome_credits: int = Field(100, ge=0, le=1_000_000, description="Credits that a new account is given")
     workout_cost: int = Field(25, ge=0, le=1_000_000, description="Credits that a workout costs after the trial")
+
+    stripe_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signing secrets of the Stripe webhook, comma-separated while one replaces another; empty: none",
+    )
 
     keep_community_days: int = Field(
         90,
@@ -204,6 +225,20 @@ class Settings(BaseSettings):
             public_keys(value)
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            mail_server(value.get_secret_value())
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_page(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("must be an address that begins with https:// or http://")
+        return value.rstrip("/")
+
     @field_validator("map_hidden", mode="before")
     @classmethod
     def _split_places(cls, value: object) -> object:
@@ -231,6 +266,8 @@ class Settings(BaseSettings):
             raise ValueError("ALLOWED_HEADERS must be names of headers")
         if min(self.map_k) < 1 or min(self.map_tick_s) < 0.1:
             raise ValueError("MAP_K must be at least 1 each and MAP_TICK_S at least 0.1 each")
+        if self.smtp_url.get_secret_value() and not _is_sender(self.mail_from):
+            raise ValueError("MAIL_FROM must be an e-mail address where SMTP_URL is set")
         try:
             _ = self.hidden_places
         except ValueError:
@@ -249,6 +286,12 @@ class Settings(BaseSettings):
         return {name: float(rate) for name, _, rate in (word.rpartition("=") for word in self.feed_rate)}
 
     @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """STRIPE_WEBHOOK_SECRET as the secrets that it lists."""
+        given = self.stripe_webhook_secret.get_secret_value().split(",")
+        return tuple(secret.strip() for secret in given if secret.strip())
+
+    @property
     def hidden_places(self) -> tuple[str | tuple[float, float, float], ...]:
         """MAP_HIDDEN as H3 cells (hexadecimal) and circles (degrees, km); raises ValueError where one is neither."""
         return tuple(_place(word) for word in self.map_hidden)
@@ -258,6 +301,16 @@ class Settings(BaseSettings):
         """Exact origins whose browsers may connect; in development the API's own address is one of them."""
         own = {origin("http", host, self.api_port) for host in {"localhost", "127.0.0.1", self.api_host}}
         return frozenset(self.allowed_origins) | (own if self.environment == "development" else set())
+
+    @property
+    def mails(self) -> bool:
+        """Whether mails leave: by SMTP_URL, or in development into the log."""
+        return bool(self.smtp_url.get_secret_value()) or self.environment == "development"
+
+    @property
+    def page_url(self) -> str:
+        """Where the page is, for the links of mails, without / at its end: never what a request says."""
+        return self.public_url or next(iter(self.allowed_origins), origin("http", self.api_host, self.api_port))
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -277,6 +330,14 @@ class Settings(BaseSettings):
     def _given(self, name: str) -> bool:
         value = getattr(self, name)
         return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
+def _is_sender(word: str) -> bool:
+    """Whether a mail can be from this (RFC 5322, 3.4: an address, or a name with one in angle brackets)."""
+    try:
+        return bool(Address(addr_spec=parseaddr(word)[1]).domain)
+    except (MessageError, ValueError, IndexError):
+        return False
 
 
 def _is_origin(word: str) -> bool:

@@ -55,8 +55,14 @@ NO_FEATURES: Final = frozenset({"graphql", "web", "migrations"})
 FEATURE_FILES_ALWAYS: Final = frozenset({"__init__.py", "schema.graphql", "schema.py", "service.py", "rules.py"})
 FEATURE_FILES: Final = FEATURE_FILES_ALWAYS | {"store.py", "queries.sql", "routes.py"}
 FEATURE_MORE: Final[dict[str, frozenset[str]]] = {
-    "accounts": frozenset({"access.py", "names.py", "passwords.py", "revocations.py", "revoke.lua", "tokens.py"}),
-    "reference": frozenset({"data.py", "data"}),
+    "accounts": frozenset(
+        {"access.py", "mailer.py", "mails.py", "names.py", "passwords.py", "proofs.py"}
+        | {"revocations.py", "revoke.lua", "tokens.py"}
+    ),
+    "entitlements": frozenset({"facts.py", "signatures.py"}),
+    "flags": frozenset({"provider.py"}),
+    "privacy": frozenset({"erasures.py"}),
+    "reference": frozenset({"data.py", "data", "goals.py"}),
 }
 LOADS_QUERIES: Final = re.compile(r"^_[A-Z]+: Final = load_queries\(__file__(?:, \"\w+\.sql\")?\)$")
 NAMES_QUERY: Final = re.compile(r"^(_[A-Z0-9_]+): Final = _[A-Z]+\[\"(\w+)\"\]$")

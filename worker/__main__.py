@@ -1,6 +1,7 @@
-"""`python -m worker`: the relay, and /health, /ready, /metrics beside it. Starts and stays up without its stores.
+"""`python -m worker`: the relay, the jobs, and /health, /ready, /metrics beside them. Starts and stays up without its
+stores.
 
-`python -m worker audit [--whole]` audits the books once.
+`python -m worker audit [--whole]` audits the books once, `jobs` says what ran and what is next, `run JOB` runs one now.
 """
 
 import argparse
@@ -16,28 +17,22 @@ from config.serving.server import listen, make_server
 from config.settings import Settings, load
 from worker.audit import audit_once, watch_audits
 from worker.http import application
-from worker.partitions import keep_partitions
+from worker.jobs.commands import run_job, show_jobs
+from worker.jobs.every import JOBS
+from worker.jobs.runner import Runner
 from worker.relay import Relay
-from worker.retention import keep_terms
 
 _CLOSE_S: Final = 1.5
 
 
 def main() -> None:
-    """Reads the settings, takes the port, relays; or audits and ends."""
-    parser = argparse.ArgumentParser(prog="python -m worker", description="The worker; without a word: the relay.")
-    parser.add_argument("command", nargs="?", choices=["audit"], help="audits the books, what came since the last time")
-    extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--since", action="store_true", help="what came since the last audit (the default)")
-    extent.add_argument("--whole", action="store_true", help="audits everything")
-    words = parser.parse_args()
+    """Reads the settings, takes the port, relays; or does what a word asks for, and ends."""
+    asked = _words()
     settings = load()
-    if words.command == "audit":
+    if asked.command is not None:
         settings.require("worker_database_url")
-        configure_logging("audit", settings.log_level)
-        sys.exit(asyncio.run(audit_once(settings, whole=words.whole)))
-    if words.whole or words.since:
-        parser.error("--since and --whole belong to audit")
+        configure_logging(asked.command, settings.log_level)
+        sys.exit(asyncio.run(_command(settings, asked)))
     settings.require("worker_database_url", "redis_url")
     listener = listen(settings.worker_host, settings.worker_port, "WORKER_PORT")
 
@@ -45,6 +40,28 @@ def main() -> None:
         await _work(settings, listener, lifetime)
 
     run("worker", settings.log_level, work)
+
+
+def _words() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m worker", description="The worker; without a word: relay and jobs.")
+    commands = parser.add_subparsers(dest="command")
+    audit = commands.add_parser("audit", help="audits the books, what came since the last time")
+    extent = audit.add_mutually_exclusive_group()
+    extent.add_argument("--since", action="store_true", help="what came since the last audit (the default)")
+    extent.add_argument("--whole", action="store_true", help="audits everything")
+    commands.add_parser("jobs", help="what runs when, when it ran last, and how that went")
+    commands.add_parser("run", help="runs a job now").add_argument("job", choices=sorted(JOBS))
+    return parser.parse_args()
+
+
+async def _command(settings: Settings, asked: argparse.Namespace) -> int:
+    match asked.command:
+        case "audit":
+            return await audit_once(settings, whole=asked.whole)
+        case "jobs":
+            return await show_jobs(settings)
+        case _:
+            return await run_job(settings, asked.job)
 
 
 async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime) -> None:
@@ -60,8 +77,7 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
     lifetime.spawn("relay listen", relay.listen())
     lifetime.spawn("relay measure", relay.measure())
     lifetime.spawn("audits", watch_audits(pool))
-    lifetime.spawn("partitions", keep_partitions(pool))
-    lifetime.spawn("retention", keep_terms(pool, settings))
+    lifetime.spawn("jobs", Runner(pool, settings, JOBS).run())
     serving = lifetime.spawn("http", server.serve(sockets=[listener]))
     relaying = lifetime.spawn("relay", relay.run(lifetime.stopping))
 

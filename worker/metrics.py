@@ -23,6 +23,10 @@ DROPPED: Final = Counter("retention_rows_dropped_total", "Rows that were over th
 OLDEST_S: Final = Gauge(
     "retention_oldest_seconds", "Age of the oldest that is kept; of sessions: since it was over", ["what"]
 )
+JOB_AGE_S: Final = Gauge("job_age_seconds", "Since a job was finished last, by any worker", ["name"])
+JOB_TOOK_S: Final = Gauge("job_took_seconds", "How long its last run took", ["name"])
+JOB_OVERDUE_S: Final = Gauge("job_overdue_seconds", "How long the newest slot of a job waits; 0 = done", ["name"])
+JOB_FAILURES: Final = Counter("job_failures_total", "Runs of a job that failed here; they are tried again", ["name"])
 AUDIT_FINDINGS: Final = Gauge("audit_findings", "What the last audit of this kind found wrong in the books", ["kind"])
 AUDIT_AGE_S: Final = Gauge("audit_age_seconds", "Since the last audit of this kind; +Inf = there was none", ["kind"])
 for _kind in ("window", "whole"):

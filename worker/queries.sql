@@ -59,11 +59,11 @@ RETURNING id, event::text AS event;
 
 -- name: number
 -- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies, or null for what followers hear of the row before, $6
--- whether the channel is a stream: arrays of one length, in the order of the events.
+-- whether the channel is a stream, $7 of an anonymous rendition its event: arrays of one length, in the order of the events.
 -- The rows of feed_channels stay locked to the end of the transaction, so offsets are dense and in commit order.
 WITH given AS (
-  SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[], $6::boolean[])
-    WITH ORDINALITY AS g (namespace, channel, event_id, event_at, body, stream, n)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[], $6::boolean[], $7::uuid[])
+    WITH ORDINALITY AS g (namespace, channel, event_id, event_at, body, stream, source_event, n)
 ), counted AS (
   SELECT namespace, channel, count(*) AS size FROM given GROUP BY namespace, channel
 ), heads AS (
@@ -79,8 +79,9 @@ WITH given AS (
   SELECT namespace, channel, "offset", event_id, event_at, body::json, CASE WHEN body IS NULL THEN before END
   FROM (SELECT *, lag("offset") OVER (ORDER BY n) AS before FROM numbered) AS g WHERE NOT stream
 ), streamed AS (
-  INSERT INTO stream_positions (namespace, channel, "offset", event_id, event_at, numbered_at, body)
-  SELECT namespace, channel, "offset", event_id, event_at, statement_timestamp(), body::json FROM numbered WHERE stream
+  INSERT INTO stream_positions (namespace, channel, "offset", event_id, event_at, numbered_at, body, source_event)
+  SELECT namespace, channel, "offset", event_id, event_at, statement_timestamp(), body::json, source_event
+    FROM numbered WHERE stream
 )
 SELECT namespace, channel, h.last_offset - c.size + 1 AS first, h.published_through
 FROM counted AS c JOIN heads AS h USING (namespace, channel);
@@ -185,21 +186,13 @@ FROM (
 SELECT count(*) AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(event_at)), 0)::float8 AS age_s
 FROM (SELECT event_at FROM outbox ORDER BY id LIMIT $1) AS waiting;
 
--- name: bound_wait
--- $1 milliseconds. For this transaction: no statement of it takes longer, so nobody waits longer for what it locks.
-SELECT set_config('statement_timeout', $1::text, true);
-
--- name: make_month
--- $1 table, $2 months from this one on. `made`, `there`, or `begun`: its rows already lie in the partition for all others.
-SELECT make_month($1, ((now() AT TIME ZONE 'UTC')::date + make_interval(months => $2))::date);
-
 -- name: audits
 -- At most one row of each kind.
 SELECT kind, findings, extract(epoch FROM clock_timestamp() - at)::float8 AS age_s FROM audits;
 
 -- name: retain
--- For this transaction: whether nobody else drops anything now; audits wait with what they note.
-SELECT pg_try_advisory_xact_lock(hashtext('musclemap.retention'));
+-- To the end of the transaction nobody else drops anything, and audits wait with what they note.
+SELECT pg_advisory_xact_lock(hashtext('musclemap.retention'));
 
 -- name: windows_before
 -- $1 days. The windows of the auditor in which something may lie that is older.
@@ -214,6 +207,10 @@ SELECT drop_events($1, $2, $3, $4, $5);
 -- name: drop_streams
 -- $1 days, $2 how many of the newest stay whatever their age, $3 most rows that lie in no month of their own.
 SELECT drop_streams($1, $2, $3);
+
+-- name: drop_high_fives
+-- $1 days, $2 most rows. High fives of what the community heard that is gone; null = there is none.
+SELECT drop_high_fives($1, $2);
 
 -- name: drop_expired_sessions
 -- $1 days since they ended, $2 most rows. Their refresh tokens go with them.
@@ -232,6 +229,55 @@ WITH gone AS (
     SELECT id FROM sessions WHERE revoked_at < clock_timestamp() - make_interval(days => $1)
      ORDER BY revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED))
   RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_ended_sessions_of_nobody
+-- $1 days since they ended, $2 most rows. Of users who are gone: no token of theirs is left.
+WITH gone AS (
+  DELETE FROM ended_sessions WHERE id = ANY (ARRAY(
+    SELECT id FROM ended_sessions WHERE ended_at < clock_timestamp() - make_interval(days => $1)
+     ORDER BY ended_at LIMIT $2))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_proofs
+-- $1 most rows. Links that are over, with their mails.
+WITH gone AS (
+  DELETE FROM proofs WHERE id = ANY (ARRAY(
+    SELECT id FROM proofs WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
+  RETURNING id
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_job_runs
+-- $1 days since their slot, $2 most rows.
+WITH gone AS (
+  DELETE FROM job_runs WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM job_runs WHERE slot < clock_timestamp() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED))
+  RETURNING slot
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_snapshots
+-- $1 days since their Monday, $2 most rows.
+WITH gone AS (
+  DELETE FROM leaderboard_snapshots WHERE (week, board, place) IN (
+    SELECT week, board, place FROM leaderboard_snapshots
+     WHERE week < (clock_timestamp() AT TIME ZONE 'UTC')::date - $1::int ORDER BY week LIMIT $2)
+  RETURNING week
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_ended_reads
+-- $1 seconds since they were written, $2 most rows: no channel token is left that they void.
+WITH gone AS (
+  DELETE FROM ended_reads WHERE (owner_id, reader_id) IN (
+    SELECT owner_id, reader_id FROM ended_reads WHERE ended_at < clock_timestamp() - make_interval(secs => $1)
+     ORDER BY ended_at LIMIT $2)
+    AND ended_at < clock_timestamp() - make_interval(secs => $1)  -- also where it was written again meanwhile
+  RETURNING owner_id
 )
 SELECT nullif(count(*), 0) FROM gone;
 

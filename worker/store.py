@@ -248,7 +248,8 @@ def _given(renditions: Sequence[Rendition]) -> Iterable[tuple[Any, ...]]:
     """The rows of `number`: a follower's has no body, because the owner's stands before it."""
     for one in renditions:
         body = None if one.channel.kind is ChannelKind.PROFILE else one.body.decode()
-        yield one.channel.namespace, one.channel.name, one.event_id, one.event_at, body, one.channel.is_stream
+        channel = one.channel
+        yield channel.namespace, channel.name, one.event_id, one.event_at, body, channel.is_stream, one.source
 
 
 def _channels(rows: Iterable[Any]) -> list[Channel]:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from api.accounts.access import Authenticator
 from api.accounts.passwords import Caller
+from api.accounts.proofs import Proofs
 from api.accounts.rules import COOKIE, User, cookie_name, may_use_cookie
 from api.accounts.service import Accounts, SignedIn
 from api.accounts.tokens import Signer
@@ -35,15 +36,36 @@ class _Login(msgspec.Struct):
     password: str
 
 
+class _Verify(msgspec.Struct):
+    token: str
+
+
+class _Reset(msgspec.Struct):
+    email: str
+
+
+class _Confirm(msgspec.Struct):
+    token: str
+    password: str
+
+
 _register_decoder = msgspec.json.Decoder(_Register)
 _login_decoder = msgspec.json.Decoder(_Login)
+_verify_decoder = msgspec.json.Decoder(_Verify)
+_reset_decoder = msgspec.json.Decoder(_Reset)
+_confirm_decoder = msgspec.json.Decoder(_Confirm)
 
 
-def routes(accounts: Accounts, signer: Signer, authenticate: Authenticator, settings: Settings) -> list[Route]:
-    """The five routes. Rate limits go around `register` and `login`, keyed by `request.state.client`."""
+def routes(
+    accounts: Accounts, proofs: Proofs, signer: Signer, authenticate: Authenticator, settings: Settings
+) -> list[Route]:
+    """All routes. Rate limits go around `register` and `login`, keyed by `request.state.client`."""
 
     async def register(request: Request) -> Response:
         body = await _read(request, _register_decoder)
+        if settings.smtp_url.get_secret_value():
+            await proofs.join(body.email, body.password, body.name, _now(), _caller(request))
+            return json_response({}, 202)
         user = await accounts.register(body.email, body.password, body.name, _now(), _caller(request))
         return json_response({"user": _shown(user)}, 201)
 
@@ -83,6 +105,28 @@ def routes(accounts: Accounts, signer: Signer, authenticate: Authenticator, sett
         Route("/api/v1/auth/refresh", refresh, methods=["POST"]),
         Route("/api/v1/auth/logout", logout, methods=["POST"]),
         Route("/.well-known/jwks.json", key_set),
+        *_proof_routes(proofs),
+    ]
+
+
+def _proof_routes(proofs: Proofs) -> list[Route]:
+    async def verify(request: Request) -> Response:
+        await proofs.verify((await _read(request, _verify_decoder)).token, _now())
+        return Response(status_code=204)
+
+    async def reset(request: Request) -> Response:
+        await proofs.reset((await _read(request, _reset_decoder)).email, _now(), _caller(request))
+        return json_response({}, 202)
+
+    async def confirm(request: Request) -> Response:
+        body = await _read(request, _confirm_decoder)
+        await proofs.confirm(body.token, body.password, _now(), _caller(request))
+        return Response(status_code=204)
+
+    return [
+        Route("/api/v1/auth/verify", verify, methods=["POST"]),
+        Route("/api/v1/auth/reset", reset, methods=["POST"]),
+        Route("/api/v1/auth/reset/confirm", confirm, methods=["POST"]),
     ]
 
 

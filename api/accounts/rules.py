@@ -25,6 +25,8 @@ from config.limits import (
     PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN,
 )
+from rt.auth.revoked import EVERYBODY, Revocation
+from rt.wire.channels import profile_channel
 
 REFRESH_TOKEN_BYTES: Final = 32
 COOKIE: Final = "refresh_token"
@@ -48,8 +50,17 @@ class User(msgspec.Struct, frozen=True):
     tier: str
     audience: str
     created_at: datetime
+    time_zone: str = "UTC"
+    archetype_id: UUID | None = None
     xp: int = 0
     level: int = 1
+    subscribed_until: datetime | None = None
+
+
+def tier_at(user: User, now: datetime) -> str:
+    """The tier by which a token is made: while subscribed `premium`, else what the account was given."""
+    subscribed = user.subscribed_until is not None and user.subscribed_until > now
+    return "premium" if subscribed else user.tier
 
 
 class Registration(msgspec.Struct, frozen=True):
@@ -99,13 +110,30 @@ def successor(token: str, secret: bytes) -> str:
     return base64url.encode(hmac.digest(secret, token.encode(), "sha256"))
 
 
+def reading_ended(owner: UUID, reader: UUID, void_before: int) -> Revocation:
+    """Channel tokens for a profile that were given out up to `void_before` (unix s) are void: those of a reader or,
+    where that is the owner, of everybody else."""
+    who = EVERYBODY if reader == owner else str(reader)
+    return Revocation("channel", f"{profile_channel(str(owner)).wire} {who}", float(void_before))
+
+
+def audience_chosen(user: UUID, audience: str, at: datetime) -> Revocation:
+    """A user has chosen who may know of their presence."""
+    return Revocation("audience", f"{user} {audience}", at.timestamp())
+
+
 def registration(email: str, password: str, name: str) -> Registration:
     """The checked wish; the password as it is hashed. Raises BadInput."""
+    return Registration(normal_email(email), new_password(password), normal_name(name))
+
+
+def new_password(password: str) -> str:
+    """A password that somebody chooses, as it is hashed. Raises BadInput."""
     chosen = password if len(password) > PASSWORD_CHARS_MAX else spellings(password)[0]
     if not PASSWORD_CHARS_MIN <= len(chosen) <= PASSWORD_CHARS_MAX:
         raise BadInput(f"Password: between {PASSWORD_CHARS_MIN} and {PASSWORD_CHARS_MAX} characters", "password")
     _encodable("password", password)
-    return Registration(normal_email(email), chosen, normal_name(name))
+    return chosen
 
 
 def spellings(password: str) -> tuple[str, ...]:
@@ -128,8 +156,9 @@ def normal_email(email: str) -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a refresh token. It has 256 random bits, so a plain SHA-256 cannot be searched backwards."""
-    return hashlib.sha256(token.encode()).digest()
+    """What is stored of a token, of a session or a mail. It has 256 random bits, so a plain SHA-256 cannot be searched
+    backwards."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def cookie_name(host: str, *, secure: bool) -> str:

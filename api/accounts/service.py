@@ -20,7 +20,7 @@ from api.accounts.rules import (
     successor,
     token_hash,
 )
-from api.accounts.tokens import Signer, new_refresh_token
+from api.accounts.tokens import Signer, new_token
 from api.credits.service import open_account
 from config import metrics
 from config.db.database import Database, Transaction
@@ -49,7 +49,8 @@ class _Refreshed(NamedTuple):
 
 
 class Accounts:
-    """Use cases over one database. Messages never tell whether an address has an account, but for joining."""
+    """Use cases over one database. Messages never tell whether an address has an account, but for joining without proof
+    of an address. Logs name accounts by their pseudonym: they outlive whoever it is."""
 
     def __init__(
         self, db: Database, revocations: Revocations, signer: Signer, passwords: Passwords, settings: Settings
@@ -82,7 +83,7 @@ class Accounts:
                 raise
             raise Conflict("There is an account with this e-mail address already") from None
         metrics.SIGN_INS.labels("registered").inc()
-        log.info("user_registered", user=str(joined.id))
+        log.info("user_registered", account=str(joined.account_id))
         return joined
 
     async def login(self, email: str, password: str, now: datetime, caller: Caller) -> SignedIn:
@@ -98,9 +99,9 @@ class Accounts:
         fitting = await self._passwords.fits(password_hash, typed, caller)
         if user is None or password_hash is None or fitting is None:
             metrics.SIGN_INS.labels("failed").inc()
-            log.warning("sign_in_failed", user=str(user.id) if user else None)
-            raise Unauthenticated("E-mail address or password is wrong")
-        session_id, token = uuid7(), new_refresh_token()
+            log.warning("sign_in_failed", account=str(user.account_id) if user else None)
+            raise _wrong()
+        session_id, token = uuid7(), new_token()
         # Hashed before passwords were normalised: from now on it fits however it is typed.
         new_hash = None if fitting == typed[0] else await self._passwords.hashed(typed[0], caller)
 
@@ -109,9 +110,12 @@ class Accounts:
                 await store.replace_password_hash(tx, user.id, password_hash, new_hash, now)
             return await store.add_session(tx, session_id, user.id, token_hash(token), now, self._end(now))
 
-        displaced = await self._db.of(user.id).write(work, lane=user.id)
+        try:
+            displaced = await self._db.of(user.id).write(work, lane=user.id)
+        except asyncpg.ForeignKeyViolationError:  # the account was deleted meanwhile
+            raise _wrong() from None
         metrics.SIGN_INS.labels("signed_in").inc()
-        log.info("signed_in", user=str(user.id), session=str(session_id), displaced=len(displaced))
+        log.info("signed_in", account=str(user.account_id), displaced=len(displaced))
         if displaced:
             await self._revocations.tell(displaced)
         return SignedIn(user, self._signer.access_token(user, session_id, now), token)
@@ -144,9 +148,7 @@ class Accounts:
         done = await self._db.write(work, lane=old_hash, settle=settle)
         if done.presented is Presented.STOLEN:
             metrics.SIGN_INS.labels("reuse").inc()
-            log.warning(
-                "refresh_token_reused", user=str(done.user.id) if done.user else None, session=str(done.session_id)
-            )
+            log.warning("refresh_token_reused", account=str(done.user.account_id) if done.user else None)
             if done.session_id is not None:
                 await self._revocations.tell([done.session_id])
         if done.presented not in (Presented.CURRENT, Presented.RETRIED) or done.user is None or done.session_id is None:
@@ -172,8 +174,19 @@ class Accounts:
         ended = await self._db.of(user_id).write(work, settle=settle)
         if ended is not None:
             metrics.SIGN_INS.labels("signed_out").inc()
-            log.info("signed_out", session=str(ended))
+            log.info("signed_out")
             await self._revocations.tell([ended])
+
+    async def verified(self, user_id: UUID, password: str, caller: Caller) -> str | None:
+        """What is stored of the password, where it is this one; None for another and for an account that is gone."""
+        if len(password) > PASSWORD_CHARS_MAX:
+            return None
+        stored = await store.password_hash(self._db, user_id)
+        return stored if await self._passwords.fits(stored, spellings(password), caller) is not None else None
+
+    async def exists(self, user_id: UUID) -> bool:
+        """Whether the account is there."""
+        return await store.user_by_id(self._db, user_id) is not None
 
     async def me(self, user_id: UUID) -> User:
         """The signed-in user. Raises Unauthenticated where the account is gone."""
@@ -184,3 +197,7 @@ class Accounts:
 
     def _end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._settings.refresh_token_s)
+
+
+def _wrong() -> Unauthenticated:
+    return Unauthenticated("E-mail address or password is wrong")

@@ -4,21 +4,29 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from api.accounts.rules import RefreshToken, User
+from api.accounts.mails import Waiting
+from api.accounts.rules import RefreshToken, User, audience_chosen, reading_ended
 from config.db.database import Database, Transaction
 from config.db.queries import load_queries
 from config.limits import (
+    CHANNELS_ENDED_MAX,
+    MAIL_TRIES,
+    MAILS_WAITING_MAX,
+    PROOF_S,
+    PROOFS_PER_ADDRESS_MAX,
     REVOCATIONS_KEPT_S,
     REVOCATIONS_MAX,
     SESSIONS_ENDED_PER_USER_MAX,
     SESSIONS_PER_USER_MAX,
 )
+from rt.auth.revoked import Revocation
 
 EMAIL_CONSTRAINT: Final = "users_email"
 
 _QUERIES: Final = load_queries(__file__)
 _INSERT_USER: Final = _QUERIES["insert_user"]
 _USER_BY_ID: Final = _QUERIES["user_by_id"]
+_PASSWORD_HASH: Final = _QUERIES["password_hash"]
 _USER_BY_EMAIL: Final = _QUERIES["user_by_email"]
 _REPLACE_PASSWORD_HASH: Final = _QUERIES["replace_password_hash"]
 _INSERT_SESSION: Final = _QUERIES["insert_session"]
@@ -31,7 +39,15 @@ _REISSUE_NEWEST: Final = _QUERIES["reissue_newest"]
 _ADVANCE_SESSION: Final = _QUERIES["advance_session"]
 _DROP_EXPIRED_TOKENS: Final = _QUERIES["drop_expired_tokens"]
 _END_SESSION: Final = _QUERIES["end_session"]
+_AUDIENCES_SINCE: Final = _QUERIES["audiences_since"]
+_READING_ENDED_SINCE: Final = _QUERIES["reading_ended_since"]
 _SESSIONS_ENDED_SINCE: Final = _QUERIES["sessions_ended_since"]
+_ASK_PROOF: Final = _QUERIES["ask_proof"]
+_CLAIM_MAIL: Final = _QUERIES["claim_mail"]
+_MAIL_DONE: Final = _QUERIES["mail_done"]
+_PROOF_KIND: Final = _QUERIES["proof_kind"]
+_PROVE_JOIN: Final = _QUERIES["prove_join"]
+_PROVE_RESET: Final = _QUERIES["prove_reset"]
 
 
 async def add_user(tx: Transaction, user: User, password_hash: str, trial_ends_at: datetime) -> None:
@@ -51,6 +67,12 @@ async def user_by_email(db: Database, email: str) -> tuple[User, str] | None:
     """The user of a normalised address with the password's hash, or None."""
     row = await db.fetchrow(_USER_BY_EMAIL, email)
     return None if row is None else (_user(row), row["password_hash"])
+
+
+async def password_hash(db: Database, user_id: UUID) -> str | None:
+    """What is stored of a user's password; None where there is no such user."""
+    row = await db.fetchrow(_PASSWORD_HASH, user_id)
+    return None if row is None else row["password_hash"]
 
 
 async def replace_password_hash(tx: Transaction, user_id: UUID, verified: str, new: str, now: datetime) -> None:
@@ -102,6 +124,66 @@ async def sessions_ended_since(db: Database, since: datetime) -> list[UUID]:
     return [row["id"] for row in await db.fetch(_SESSIONS_ENDED_SINCE, since, REVOCATIONS_MAX)]
 
 
+async def ask_proof(
+    db: Database, proof_id: UUID, wish: str, email: str, name: str | None, password_hash: str | None, now: datetime
+) -> bool:
+    """Queues a mail to a normalised address; False where it gets no more for now."""
+    end, since = now + timedelta(seconds=PROOF_S), now - timedelta(seconds=PROOF_S)
+    bounds = (PROOFS_PER_ADDRESS_MAX, MAILS_WAITING_MAX)
+    args = (proof_id, wish, email, name, password_hash, now, end, since, *bounds)
+    return bool((await db.once(_ASK_PROOF, *args))[0])
+
+
+async def claim_mail(db: Database, token_hash: bytes, now: datetime, again_s: float) -> Waiting | None:
+    """The mail whose turn it is, with the token of this hash in it; it is tried again unless `mail_done` is said."""
+    row = await db.once(_CLAIM_MAIL, token_hash, now, MAIL_TRIES, again_s)
+    return None if row is None else Waiting(**dict(row))
+
+
+async def mail_done(db: Database, proof_id: UUID) -> None:
+    """No more tries."""
+    await db.once(_MAIL_DONE, proof_id)
+
+
+async def proof_kind(db: Database, token_hash: bytes, now: datetime) -> str | None:
+    """What the link of this token is for; None where it is none, used or over."""
+    row = await db.fetchrow(_PROOF_KIND, token_hash, now)
+    return None if row is None else row["kind"]
+
+
+async def prove_join(
+    db: Database,
+    token_hash: bytes,
+    user_id: UUID,
+    account_id: UUID,
+    transaction_id: UUID,
+    welcome_credits: int,
+    trial_ends_at: datetime,
+    now: datetime,
+) -> bool:
+    """Opens the account of a sign-up; False where the link is not good. The ids are fresh."""
+    args = (token_hash, user_id, account_id, transaction_id, welcome_credits, trial_ends_at, now)
+    return bool((await db.once(_PROVE_JOIN, *args, twins=frozenset({EMAIL_CONSTRAINT})))[0])
+
+
+async def prove_reset(tx: Transaction, token_hash: bytes, password_hash: str, now: datetime) -> list[UUID] | None:
+    """Changes the password; the sessions that ended, or None where the link is not good."""
+    ended: list[UUID] | None = await tx.fetchval(_PROVE_RESET, token_hash, password_hash, now)
+    return ended
+
+
+async def audiences_since(db: Database, since: datetime) -> list[Revocation]:
+    """Audiences that were chosen at `since` or later, the newest of each user."""
+    rows = await db.fetch(_AUDIENCES_SINCE, since, REVOCATIONS_MAX)
+    return [audience_chosen(row["user_id"], row["audience"], row["at"]) for row in rows]
+
+
+async def reading_ended_since(db: Database, since: datetime) -> list[Revocation]:
+    """What somebody, or everybody, was kept from reading at `since` or later."""
+    rows = await db.fetch(_READING_ENDED_SINCE, since, CHANNELS_ENDED_MAX)
+    return [reading_ended(row["owner_id"], row["reader_id"], row["void_before"]) for row in rows]
+
+
 def _user(row: Any) -> User:
     return User(
         id=row["id"],
@@ -112,6 +194,9 @@ def _user(row: Any) -> User:
         tier=row["tier"],
         audience=row["audience"],
         created_at=row["created_at"],
+        time_zone=row["time_zone"],
+        archetype_id=row["archetype_id"],
         xp=row["xp"],
         level=row["level"],
+        subscribed_until=row["subscribed_until"],
     )

@@ -1,4 +1,4 @@
-"""Signing: the process's EC key, the access tokens made with it, and the public set (JWKS) that verifies them."""
+"""Signing: the process's EC key, the tokens made with it, and the public set (JWKS) that verifies them."""
 
 import contextlib
 import hashlib
@@ -15,14 +15,14 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.accounts.rules import REFRESH_TOKEN_BYTES, User
+from api.accounts.rules import REFRESH_TOKEN_BYTES, User, tier_at
 from config import base64url
 from config.ids import uuid7
 from config.jwks import public_keys
 from config.settings import Settings
+from rt.auth.tokens import ACCESS_TYPE, CHANNEL_TYPE
 
 ALGORITHM: Final = "ES256"
-ACCESS_TYPE: Final = "at+jwt"  # RFC 9068, 2.1
 KEY_FILE: Final = "jwt-private.pem"
 
 
@@ -51,11 +51,23 @@ class Signer:
             "exp": issued + self._settings.access_token_s,
             "email": user.email,
             "roles": list(user.roles),
-            "tier": user.tier,
+            "tier": tier_at(user, now),
             "presence": user.audience,
             "account_created_at": int(user.created_at.timestamp()),
         }
         return jwt.encode(claims, self._key, ALGORITHM, headers={"kid": self.kid, "typ": ACCESS_TYPE})
+
+    def channel_token(self, user: UUID, channel: str, issued_at: int, expires_at: int) -> str:
+        """A signed token by which `user` may hear `channel` (its wire name). Times are unix seconds."""
+        claims = {
+            "iss": self._settings.jwt_issuer,
+            "aud": self._settings.jwt_audience,
+            "sub": str(user),
+            "channel": channel,
+            "iat": issued_at,
+            "exp": expires_at,
+        }
+        return jwt.encode(claims, self._key, ALGORITHM, headers={"kid": self.kid, "typ": CHANNEL_TYPE})
 
     def key_set(self) -> dict[str, Any]:
         """The JWKS: this key first, then those that JWT_PUBLIC_KEYS adds (a key that was just replaced)."""
@@ -65,7 +77,7 @@ class Signer:
         return {"keys": keys}
 
 
-def new_refresh_token() -> str:
+def new_token() -> str:
     """An opaque token of 256 random bits."""
     return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
 

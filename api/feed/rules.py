@@ -14,7 +14,7 @@ import orjson
 from api.pages import bad_cursor, decode_cursor, encode_cursor
 from config.events import anonymous, followers
 from rt.feed.positions import Position
-from rt.wire.channels import COMMUNITY, Channel, user_channel
+from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
 
 _POSITION = re.compile(r"([0-9A-Za-z_-]{1,64}):([0-9]{1,16})")
 
@@ -31,12 +31,30 @@ class FeedEvent(msgspec.Struct, frozen=True):
         return cursor_of(self.position)
 
 
+class MergedEvent(msgspec.Struct, frozen=True):
+    """One of a feed that is merged of several, where it stands by its id, which rises with time."""
+
+    event: dict[str, Any]
+
+    @property
+    def cursor(self) -> str:
+        return encode_cursor(self.event["id"])
+
+
 class FeedPage(msgspec.Struct, frozen=True):
     """Events newest first; `position` is the newest of the whole channel, also when there is no event."""
 
     events: tuple[FeedEvent, ...]
     position: Position
     has_next: bool
+
+
+class MergedPage(msgspec.Struct, frozen=True):
+    """The same of a merged feed, which has no position."""
+
+    events: tuple[MergedEvent, ...]
+    has_next: bool
+    position: None = None
 
 
 def cursor_of(position: Position) -> str:
@@ -52,6 +70,14 @@ def decode_position(cursor: str) -> Position:
     return Position(match[1], int(match[2]))
 
 
+def decode_event(cursor: str) -> UUID:
+    """The event that a cursor of a merged feed stands for. Raises BadInput."""
+    try:
+        return UUID(decode_cursor(cursor, 1)[0])
+    except ValueError:
+        raise bad_cursor() from None
+
+
 def event_of(channel: Channel, body: bytes, *, derived: bool) -> dict[str, Any]:
     """What readers of the channel hear of a stored event; `derived`: the body is its owner's."""
     event: dict[str, Any] = orjson.loads(followers.of_owner(body) if derived else body)
@@ -61,6 +87,11 @@ def event_of(channel: Channel, body: bytes, *, derived: bool) -> dict[str, Any]:
 def community_feed() -> Channel:
     """What everybody may read."""
     return COMMUNITY
+
+
+def profile_feed(user_id: UUID) -> Channel:
+    """What the followers of a user may read."""
+    return profile_channel(str(user_id))
 
 
 def dashboard(viewer_id: UUID) -> Channel:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from api.feed import rules
-from api.feed.rules import FeedEvent, FeedPage
+from api.feed.rules import FeedEvent, FeedPage, MergedEvent, MergedPage
 from api.feed.service import Feeds
 from api.graphql.context import Info, service_of, viewer_id
 from api.graphql.schema import feature
 from api.pages import Edge, PageInfo
+from config.errors import NotFound
 
 
 async def _community(_: Any, info: Info, first: int | None = None, after: str | None = None) -> FeedPage:
@@ -19,16 +21,31 @@ async def _dashboard(_: Any, info: Info, first: int | None = None, after: str | 
     return await service_of(info, Feeds).page(rules.dashboard(viewer_id(info)), first, after)
 
 
-def _edges(page: FeedPage, _: Info) -> list[Edge[FeedEvent]]:
+async def _profile(_: Any, info: Info, first: int | None = None, after: str | None = None, **ids: str) -> FeedPage:
+    return await service_of(info, Feeds).profile(viewer_id(info), _id(ids["userId"]), first, after)
+
+
+async def _following(_: Any, info: Info, first: int | None = None, after: str | None = None) -> MergedPage:
+    return await service_of(info, Feeds).following(viewer_id(info), first, after)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
+def _edges(page: FeedPage | MergedPage, _: Info) -> list[Edge[FeedEvent | MergedEvent]]:
     return [Edge(event.cursor, event) for event in page.events]
 
 
-def _page_info(page: FeedPage, _: Info) -> PageInfo:
+def _page_info(page: FeedPage | MergedPage, _: Info) -> PageInfo:
     return PageInfo(page.events[-1].cursor if page.events else None, page.has_next)
 
 
 def _of_body(key: str) -> Callable[[FeedEvent, Info], Any]:
-    def resolve(event: FeedEvent, _: Info) -> Any:
+    def resolve(event: FeedEvent | MergedEvent, _: Info) -> Any:
         return event.event[key]
 
     return resolve
@@ -44,7 +61,12 @@ def _of_actor(key: str) -> Callable[[dict[str, str], Info], str]:
 FEATURE = feature(
     __file__,
     {
-        "Query": {"communityFeed": _community, "dashboard": _dashboard},
+        "Query": {
+            "communityFeed": _community,
+            "dashboard": _dashboard,
+            "profileFeed": _profile,
+            "followingFeed": _following,
+        },
         "FeedConnection": {"edges": _edges, "pageInfo": _page_info},
         "FeedEvent": {
             "id": _of_body("id"),

@@ -55,9 +55,15 @@ def service_of(info: Info, kind: type[Offered]) -> Offered:
     return context_of(info).services[kind]
 
 
+def viewer_or_none(info: Info) -> UUID | None:
+    """The signed-in user's id, where somebody is."""
+    viewer = context_of(info).viewer
+    return None if viewer is None else UUID(viewer.user)
+
+
 def viewer_id(info: Info) -> UUID:
     """The signed-in user's id. Raises Unauthenticated."""
-    viewer = context_of(info).viewer
+    viewer = viewer_or_none(info)
     if viewer is None:
         raise Unauthenticated
-    return UUID(viewer.user)
+    return viewer

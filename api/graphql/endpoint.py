@@ -28,7 +28,13 @@ from config.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from config.limits import GRAPHQL_ANSWER_BYTES_MAX, GRAPHQL_ERROR_CHARS_MAX, GRAPHQL_ERRORS_MAX
+from config.limits import (
+    GRAPHQL_ANSWER_BYTES_MAX,
+    GRAPHQL_ERROR_CHARS_MAX,
+    GRAPHQL_ERRORS_MAX,
+    VARIABLES_MAX,
+    VARIABLES_SIGNED_IN_MAX,
+)
 from config.serving.answers import error_fields, error_response, is_json, json_response
 from config.serving.http import unexpected
 from rt.auth.tokens import Access
@@ -94,18 +100,17 @@ class GraphQLEndpoint:
         roots = prepared.signed_in[operation.name.value if operation.name else ""]
         if viewer is None and roots:  # before anything is done for them
             return _respond(_please_sign_in(roots), request.state.request_id)
-        values = variables.read(body.variables)
+        values = variables.read(body.variables, VARIABLES_SIGNED_IN_MAX if viewer else VARIABLES_MAX)
         services = Services(self._makers, self._db.for_request(UUID(viewer.user) if viewer else None))
         started = time.perf_counter()
+        meter = Meter(limits.fields_max(tier))
         try:
-            result = await self._execute(
-                prepared, body, values, Context(services, viewer, datetime.now(UTC)), Meter(limits.fields_max(tier))
-            )
+            result = await self._execute(prepared, body, values, Context(services, viewer, datetime.now(UTC)), meter)
         except AnswerTooLarge as refusal:
             result = _too_large(refusal)
         _SECONDS[operation.operation].observe(time.perf_counter() - started)
         response = _respond(result, request.state.request_id)
-        if len(response.body) > GRAPHQL_ANSWER_BYTES_MAX:
+        if len(response.body) - meter.ready > GRAPHQL_ANSWER_BYTES_MAX:
             response = _respond(_too_large(too_many_bytes()), request.state.request_id)
         return response
 

@@ -6,27 +6,40 @@ a bound nothing more is made: memory is bounded, not only the bytes that are sen
 
 from asyncio import get_running_loop
 from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from graphql.execution import Executor
 from graphql.type import GraphQLLeafType
+from orjson import Fragment
 
 from config.errors import AnswerTooLarge
-from config.limits import GRAPHQL_ANSWER_BYTES_MAX
+from config.limits import EXPORT_BYTES_MAX, GRAPHQL_ANSWER_BYTES_MAX
 
 _PUNCTUATION_BYTES: Final = 4  # "": and a comma
+
+
+class Ready(NamedTuple):
+    """A JSON value that is written already, as large as it must be: its maker has bounded it, and how often."""
+
+    json: bytes
 
 
 class Meter:
     """What is left of an answer's fields and bytes. A text counts its characters: most have one byte each."""
 
-    __slots__ = ("bytes_left", "fields_left", "fields_max")
+    __slots__ = ("bytes_left", "fields_left", "fields_max", "ready_left")
 
     def __init__(self, fields_max: int, bytes_max: int = GRAPHQL_ANSWER_BYTES_MAX) -> None:
         self.fields_max = fields_max
         self.fields_left = fields_max
         self.bytes_left = bytes_max
+        self.ready_left = EXPORT_BYTES_MAX
+
+    @property
+    def ready(self) -> int:
+        """Bytes of what was ready."""
+        return EXPORT_BYTES_MAX - self.ready_left
 
 
 class MeteredExecutor(Executor[Any]):
@@ -55,6 +68,11 @@ class MeteredExecutor(Executor[Any]):
         """Counts the bytes of one value; a method here, a function of the class there, called alike."""
         value = Executor.complete_leaf_value(return_type, result)
         meter = self._meter
+        if type(value) is Ready:
+            meter.ready_left -= len(value.json)
+            if meter.ready_left < 0:
+                raise AnswerTooLarge("The answer is too large: ask for less at once")
+            return Fragment(value.json)
         meter.bytes_left -= len(value) if type(value) is str else len(orjson.dumps(value))
         if meter.bytes_left < 0:
             raise too_many_bytes()

@@ -13,7 +13,7 @@ from config.limits import VARIABLE_CHARS_MAX, VARIABLES_DEPTH_MAX, VARIABLES_MAX
 _decoder = msgspec.json.Decoder(dict[str, Any] | None)
 
 
-def read(raw: msgspec.Raw) -> dict[str, Any] | None:
+def read(raw: msgspec.Raw, values_max: int = VARIABLES_MAX) -> dict[str, Any] | None:
     """The variables in JSON. Raises BadInput for what is no object, and beyond a bound."""
     try:
         variables: dict[str, Any] | None = _decoder.decode(raw)
@@ -22,13 +22,13 @@ def read(raw: msgspec.Raw) -> dict[str, Any] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadInput("The body is not JSON") from None
     if variables:
-        check(variables)
+        check(variables, values_max)
     return variables
 
 
-def check(variables: dict[str, Any]) -> None:
+def check(variables: dict[str, Any], values_max: int = VARIABLES_MAX) -> None:
     """Raises BadInput where there are too many values, too deep ones or too long a text."""
-    left = VARIABLES_MAX
+    left = values_max
     level: list[Any] = [variables]
     for _ in range(VARIABLES_DEPTH_MAX):
         below: list[Any] = []
@@ -40,7 +40,7 @@ def check(variables: dict[str, Any]) -> None:
             elif kind is dict or kind is list:
                 left -= len(value)
                 if left < 0:
-                    raise BadInput(f"variables: more than {VARIABLES_MAX} values")
+                    raise BadInput(f"variables: more than {values_max} values")
                 below.extend(value.values() if kind is dict else value)
         if not below:
             return

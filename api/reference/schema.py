@@ -6,6 +6,7 @@ from uuid import UUID
 
 from api.graphql.context import Info, service_of
 from api.graphql.schema import feature
+from api.reference.goals import Achievement, Archetype
 from api.reference.rules import Activation, Equipment, Exercise, Muscle
 from api.reference.service import Reference
 from config.errors import BadInput
@@ -33,6 +34,14 @@ def _equipment(_: Any, info: Info) -> Sequence[Equipment]:
     return service_of(info, Reference).ready().equipment()
 
 
+def _archetypes(_: Any, info: Info) -> Sequence[Archetype]:
+    return service_of(info, Reference).ready().goals.archetypes
+
+
+def _achievements(_: Any, info: Info) -> Sequence[Achievement]:
+    return service_of(info, Reference).ready().goals.achievements
+
+
 def _activation(activation: Activation, _: Info) -> float:
     return activation.percent
 
@@ -40,7 +49,13 @@ def _activation(activation: Activation, _: Info) -> float:
 FEATURE = feature(
     __file__,
     {
-        "Query": {"exercises": _exercises, "muscles": _muscles, "equipment": _equipment},
+        "Query": {
+            "exercises": _exercises,
+            "muscles": _muscles,
+            "equipment": _equipment,
+            "archetypes": _archetypes,
+            "achievements": _achievements,
+        },
         "ExerciseMuscle": {"activation": _activation},
     },
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from api.reference import store
+from api.reference.goals import Archetype, Goals
 from api.reference.rules import (
     Equipment,
     Exercise,
@@ -31,7 +32,7 @@ class Reference:
     """
 
     def __init__(self) -> None:
-        self._adopt(assemble((), (), ()))
+        self._adopt(assemble((), (), ()), Goals())
 
     async def load(self, pool: asyncpg.Pool) -> None:
         """Reads the tables, all of one moment. Raises what the pool raises; what was loaded before stays then."""
@@ -39,7 +40,9 @@ class Reference:
             pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            self._adopt(await store.read(Transaction(connection)))
+            tx = Transaction(connection)
+            data = await store.read(tx)
+            self._adopt(data, await store.read_goals(tx, data))
 
     def ready(self) -> Self:
         """Itself. Raises RetryLater until it is loaded: an exercise must not be called unknown before."""
@@ -54,6 +57,15 @@ class Reference:
     @property
     def data(self) -> ReferenceData:
         return self._data
+
+    @property
+    def goals(self) -> Goals:
+        """Archetypes, achievements and challenges."""
+        return self._goals
+
+    def archetype(self, wanted: UUID) -> Archetype | None:
+        """The archetype of this id, or None."""
+        return self._archetypes.get(wanted)
 
     def muscle(self, wanted: UUID) -> Muscle | None:
         """The muscle of this id, or None."""
@@ -87,8 +99,10 @@ class Reference:
         """All equipment by name."""
         return self._data.equipment
 
-    def _adopt(self, data: ReferenceData) -> None:
+    def _adopt(self, data: ReferenceData, goals: Goals) -> None:
         self._data = data
+        self._goals = goals
+        self._archetypes = {one.id: one for one in goals.archetypes}
         self._muscles = {muscle.id: muscle for muscle in data.muscles}
         self._exercises = {exercise.id: exercise for exercise in data.exercises}
         self._by_slug = {exercise.slug: exercise for exercise in data.exercises}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from api.reference.goals import Achievement, Archetype, Goal, Goals, assemble_goals
 from api.reference.rules import (
     Activation,
     Equipment,
@@ -31,6 +32,14 @@ _ALL_MUSCLES: Final = _QUERIES["all_muscles"]
 _ALL_EQUIPMENT: Final = _QUERIES["all_equipment"]
 _ALL_EXERCISES: Final = _QUERIES["all_exercises"]
 _ALL_ACTIVATIONS: Final = _QUERIES["all_activations"]
+_UPSERT_ARCHETYPES: Final = _QUERIES["upsert_archetypes"]
+_UPSERT_ACHIEVEMENTS: Final = _QUERIES["upsert_achievements"]
+_GIVE_ACHIEVEMENTS: Final = _QUERIES["give_achievements"]
+_UPSERT_CHALLENGES: Final = _QUERIES["upsert_challenges"]
+_RETIRE_CHALLENGES: Final = _QUERIES["retire_challenges"]
+_ALL_ARCHETYPES: Final = _QUERIES["all_archetypes"]
+_ALL_ACHIEVEMENTS: Final = _QUERIES["all_achievements"]
+_ALL_CHALLENGES: Final = _QUERIES["all_challenges"]
 
 
 async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
@@ -77,3 +86,43 @@ async def read(tx: Transaction) -> ReferenceData:
         for row in await tx.fetch(_ALL_EXERCISES)
     ]
     return assemble(muscles.values(), equipment.values(), exercises)
+
+
+async def upsert_goals(connection: asyncpg.Connection, goals: Goals) -> None:
+    """Makes the tables hold `goals`, and gives new achievements to whoever has reached them."""
+    tx = Transaction(connection)
+    await tx.execute(
+        _UPSERT_ARCHETYPES,
+        *columns((one.id, one.slug, one.name, one.description) for one in goals.archetypes),
+        *columns((one.id, muscle.id) for one in goals.archetypes for muscle in one.muscles),
+    )
+    await tx.execute(
+        _UPSERT_ACHIEVEMENTS,
+        *columns((a.id, a.slug, a.name, a.description, a.metric, a.threshold) for a in goals.achievements),
+    )
+    await tx.execute(_GIVE_ACHIEVEMENTS)
+    await tx.execute(
+        _UPSERT_CHALLENGES,
+        *columns(
+            (c.id, c.slug, c.name, c.description, c.kind, c.metric, c.part, c.of, c.target, c.reward_xp)
+            for c in goals.challenges
+        ),
+    )
+    await tx.execute(_RETIRE_CHALLENGES, [one.id for one in goals.challenges])
+
+
+async def read_goals(tx: Transaction, known: ReferenceData) -> Goals:
+    """The goals as the tables hold them; `known` has the muscles."""
+    muscles = {one.id: one for one in known.muscles}
+    archetypes = [
+        Archetype(
+            row["id"],
+            row["slug"],
+            row["name"],
+            row["description"],
+            tuple(muscles[MuscleId(one)] for one in row["muscle_ids"]),
+        )
+        for row in await tx.fetch(_ALL_ARCHETYPES)
+    ]
+    achievements = [Achievement(**row) for row in await tx.fetch(_ALL_ACHIEVEMENTS)]
+    return assemble_goals(archetypes, achievements, [Goal(**row) for row in await tx.fetch(_ALL_CHALLENGES)])

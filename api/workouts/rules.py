@@ -14,17 +14,18 @@ from uuid import UUID
 import msgspec
 import orjson
 
+from api.challenges.rules import Done, Part
 from api.pages import bad_cursor, decode_cursor
 from api.reference.rules import Exercise, Muscle
 from config.errors import BadInput
 from config.events.visibility import Visibility
 from config.limits import (
     EXERCISES_PER_WORKOUT_MAX,
-    IDEMPOTENCY_KEY_CHARS_MAX,
     NOTE_CHARS_MAX,
     PERFORMED_AT_FUTURE_S_MAX,
     REPS_PER_SET_MAX,
     SETS_PER_EXERCISE_MAX,
+    SYNC_WORKOUTS_MAX,
     WEIGHT_KG_MAX,
 )
 from config.times import iso_z
@@ -121,6 +122,25 @@ def place_in(cursor: str) -> tuple[datetime, UUID]:
     return at, workout
 
 
+def heaviest(exercises: Iterable[WorkoutExercise]) -> dict[UUID, float]:
+    """The most weight of each exercise, in kilograms; 0 where there was none."""
+    most: dict[UUID, float] = {}
+    for done in exercises:
+        weight = max(one.weight_kg or 0.0 for one in done.sets)
+        most[done.exercise.id] = max(weight, most.get(done.exercise.id, 0.0))
+    return most
+
+
+def as_done(workout: Workout) -> Done:
+    """The workout as challenges see it."""
+    parts = tuple(
+        Part(one.exercise, len(one.sets), one.reps, sum(each.reps * (each.weight_kg or 0.0) for each in one.sets))
+        for one in workout.exercises
+    )
+    units = {one.muscle.slug: one.training_units for one in workout.muscles}
+    return Done(parts, units, workout.total_tu)
+
+
 def training_units(exercises: Iterable[WorkoutExercise]) -> tuple[MuscleActivation, ...]:
     """Training units by muscle, the most trained first, equal ones by slug."""
     parts: dict[UUID, tuple[Muscle, list[float]]] = {}
@@ -175,15 +195,6 @@ def event_data(workout: Workout) -> dict[str, Any]:
 # --- checking what a client sends
 
 
-def check_key(key: object) -> str:
-    """An idempotency key: 1-200 printable ASCII characters. Raises BadInput."""
-    if not isinstance(key, str) or not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
-        raise BadInput(f"idempotencyKey: between 1 and {IDEMPOTENCY_KEY_CHARS_MAX} characters", "idempotencyKey")
-    if not (key.isascii() and key.isprintable()):
-        raise BadInput("idempotencyKey: printable ASCII characters only", "idempotencyKey")
-    return key
-
-
 def check_input(raw: Mapping[str, Any], exercise_of: Callable[[UUID], Exercise | None], now: datetime) -> Draft:
     """The workout that `raw` describes, in the shape of GraphQL's LogWorkoutInput (performedAt may be a datetime or
     ISO 8601 text). `exercise_of` knows the exercises. Raises BadInput with the path of what is wrong."""
@@ -194,6 +205,20 @@ def check_input(raw: Mapping[str, Any], exercise_of: Callable[[UUID], Exercise |
         _visibility(raw.get("visibility")),
         tuple(_exercise(one, f"exercises.{number}", exercise_of) for number, one in enumerate(exercises)),
     )
+
+
+def check_sync(inputs: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The places of GraphQL's SyncWorkoutInputs in the order in which they were performed; what names no instant comes
+    last, and is refused by itself. Raises BadInput."""
+    if not 1 <= len(inputs) <= SYNC_WORKOUTS_MAX:
+        raise BadInput(f"inputs: between 1 and {SYNC_WORKOUTS_MAX} of them", "inputs")
+
+    def performed(place: int) -> tuple[datetime, str]:
+        at = inputs[place]["workout"].get("performedAt")
+        known = isinstance(at, datetime) and at.tzinfo is not None
+        return at if known else datetime.max.replace(tzinfo=UTC), inputs[place]["idempotencyKey"]
+
+    return sorted(range(len(inputs)), key=performed)
 
 
 def _performed_at(value: object, now: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """Workouts in GraphQL."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,13 +8,17 @@ from api.graphql.context import Info, context_of, service_of, viewer_id
 from api.graphql.schema import feature
 from api.pages import Page
 from api.workouts.rules import Workout
-from api.workouts.service import LoggedWorkout, Workouts
+from api.workouts.service import LoggedWorkout, SyncedWorkout, Workouts
 from config.errors import NotFound
 
 
 async def _log_workout(_: Any, info: Info, **arguments: Any) -> LoggedWorkout:
     workouts, viewer = service_of(info, Workouts), viewer_id(info)
     return await workouts.log(viewer, arguments["input"], arguments["idempotencyKey"], context_of(info).now)
+
+
+async def _sync_workouts(_: Any, info: Info, inputs: list[Mapping[str, Any]]) -> list[SyncedWorkout]:
+    return await service_of(info, Workouts).sync(viewer_id(info), inputs, context_of(info).now)
 
 
 async def _workout(_: Any, info: Info, **arguments: Any) -> Workout:
@@ -33,6 +38,6 @@ FEATURE = feature(
     __file__,
     {
         "Query": {"workout": _workout, "myWorkouts": _my_workouts},
-        "Mutation": {"logWorkout": _log_workout},
+        "Mutation": {"logWorkout": _log_workout, "syncWorkouts": _sync_workouts},
     },
 )

@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from api.workouts.rules import Set, StoredWorkout, Workout
+from api.challenges.rules import Slots
+from api.workouts.rules import Set, StoredWorkout, Workout, heaviest
 from config.db.database import Database
 from config.db.queries import load_queries
 
@@ -29,6 +30,10 @@ class Stored(msgspec.Struct, frozen=True):
     charged: int | None
     credits: int | None
     version: int | None
+    xp: int | None
+    level: int | None
+    leveled_up: bool | None
+    milestones: Sequence[str] | None  # data of their events, JSON
 
 
 async def log_workout(
@@ -43,9 +48,13 @@ async def log_workout(
     transaction_id: UUID,
     event_id: UUID,
     price: int,
+    slots: Slots,
+    marks: tuple[Sequence[float], Sequence[float]],
     now: datetime,
 ) -> Stored:
-    """Logs `workout` in one transaction, and its event for those of `visibility`. Raises RetryLater."""
+    """Logs `workout` in one transaction, and its event for those of `visibility`; it moves the challenges of
+    `slots`. `marks`: thresholds of achievements for workouts and for volume. Raises RetryLater."""
+    weights = heaviest(workout.exercises)
     row = await db.call(
         _LOG_WORKOUT,
         user_id,
@@ -68,6 +77,14 @@ async def log_workout(
         [one.muscle.id for one in workout.muscles],
         [one.training_units for one in workout.muscles],
         orjson.dumps(event_data).decode(),
+        list(weights),
+        list(weights.values()),
+        slots.first,
+        [one.id for one in slots.goals],
+        slots.amounts,
+        [one.target for one in slots.goals],
+        [one.reward_xp for one in slots.goals],
+        *marks,
         lane=user_id,
         twins=_TWINS,
     )

@@ -43,18 +43,21 @@ TRANSACTION_BACKOFF_BASE_S: Final = 0.010
 TRANSACTION_BACKOFF_CAP_S: Final = 0.320
 
 _READING: Final = "READ COMMITTED READ ONLY"
+_SNAPSHOT: Final = "REPEATABLE READ READ ONLY"
 _WRITING: Final = "SERIALIZABLE"
 
 Result = TypeVar("Result")
 
 
 class Transaction:
-    """What the work of one transaction may do: run named statements. It neither commits nor rolls back."""
+    """What the work of one transaction may do: run named statements. It neither commits nor rolls back. One that takes
+    longer than `slow_s` is logged."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_slow_s")
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, slow_s: float = SLOW_QUERY_S) -> None:
         self._connection = connection
+        self._slow_s = slow_s
 
     async def fetch(self, query: Query, *args: Any) -> list[Any]:
         """All rows."""
@@ -68,6 +71,14 @@ class Transaction:
     async def fetchval(self, query: Query, *args: Any) -> Any:
         """The first column of the first row, or None."""
         return await self._timed(query, self._connection.fetchval, args)
+
+    async def pages(self, query: Query, *args: Any, size: int) -> AsyncIterator[list[Any]]:
+        """All rows, read from the server `size` at a time."""
+        started = time.perf_counter()
+        cursor = await self._connection.cursor(query.sql, *args)
+        while rows := await cursor.fetch(size):
+            yield rows
+        query.observe(time.perf_counter() - started)
 
     async def execute(self, query: Query, *args: Any) -> None:
         """No rows."""
@@ -86,7 +97,7 @@ class Transaction:
         finally:
             took_s = time.perf_counter() - started
             query.observe(took_s)
-            if took_s > SLOW_QUERY_S:
+            if took_s > self._slow_s:
                 log.warning("slow_query", query=query.name, ms=round(took_s * 1000))
 
 
@@ -148,6 +159,15 @@ class Database:
 
         return await self._repeat(attempt, frozenset())
 
+    async def snapshot(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """As `read`, with everything as it was at one instant (REPEATABLE READ). `work` may run several times."""
+
+        async def attempt() -> Result:
+            async with self._connection() as connection, self._begun(connection, _SNAPSHOT):
+                return await work(Transaction(connection))
+
+        return await self._repeat(attempt, frozenset())
+
     async def write(
         self,
         work: Callable[[Transaction], Awaitable[Result]],
@@ -184,6 +204,18 @@ class Database:
 
         async with self._lanes.hold(lane) if lane is not None else nullcontext():
             return await self._repeat(attempt, twins)
+
+    async def once(self, query: Query, *args: Any, twins: frozenset[str] = frozenset()) -> Any:
+        """The row of one statement that writes, and says the same when it is run again: its arguments tell whether it
+        was done. As `write`, for the viewer or for nobody."""
+
+        async def work(tx: Transaction) -> Any:
+            return await tx.fetchrow(query, *args)
+
+        async def settle(_: Transaction) -> Any:
+            return None
+
+        return await self.write(work, settle=settle, twins=twins)
 
     async def call(self, query: Query, *args: Any, lane: Hashable | None = None, twins: frozenset[str]) -> Any:
         """The row of one statement that is a whole transaction and may be sent again: a function with its own key. It

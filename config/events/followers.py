@@ -11,8 +11,9 @@ import orjson
 # Exact, but without what somebody wrote for themselves or paid. Built from this list, never by deleting.
 _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "workout_completed": ("workout_id", "performed_at", "total_tu", "exercises", "muscles"),
-    "level_up": ("level",),
-    "milestone_achieved": ("milestone",),
+    "level_up": ("v", "level"),
+    "milestone_achieved": ("v", "kind", "value", "exercise"),
+    "challenge_completed": ("v", "challenge", "reward_xp"),
 }
 
 

@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks in one run on this machine, printed as tables and kept in loadtest/results/.
 
-`python -m loadtest.bench [NAME …]`: only these; 100k, 1m and years run only when they are named.
+`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years and jobs run only when they are named.
 """
 
 import argparse
@@ -26,14 +26,15 @@ from loadtest.bench import (
     fanout,
     hold,
     host,
+    jobs,
     latency,
     ledger,
     peers,
     presence,
     report,
     rows,
-    years,
 )
+from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
 from loadtest.bench.identity import Identity
 
@@ -110,7 +111,8 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "100k": hold.bench_100k,
     "1m": hold.bench_1m,
-    "years": years.run,
+    "years": years_bench.run,
+    "jobs": jobs.run,
 }
 
 
@@ -145,7 +147,7 @@ def main() -> None:
     """Starts stores of its own, durable as in `make run`, and runs what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names", nargs="*", choices=[[], *BENCHES, *LONG], help="which benchmarks; none: all but 100k, 1m and years"
+        "names", nargs="*", choices=[[], *BENCHES, *LONG], help="which benchmarks; none: all but 100k, 1m, years, jobs"
     )
     names = parser.parse_args().names or list(BENCHES)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -96,12 +96,16 @@ async def run(settings: Settings) -> list[dict[str, Any]]:
         reference = Reference()
         await reference.load(pool)
         raw = some_workout(reference)
+        wake = Wake(connect_redis(settings.redis_url.get_secret_value() or "redis://127.0.0.1"))  # set, never sent
+        for user_id in map(user_of, range(1, CLIENTS * USERS_EACH + 1)):
+            first = Workouts(Database(pool).of(user_id), reference, wake, settings.workout_cost)
+            await first.log(user_id, raw, str(uuid7()), datetime.now(UTC))
         for _ in range(ROUNDS):
             for side in (ours, theirs):
                 alive = len(host.family(server))
                 before = server_cpu_s(server), _client_cpu_s()
                 if side is ours:
-                    done = await _service(Database(pool), reference, settings, raw)
+                    done = await _service(Database(pool), reference, wake, settings, raw)
                 else:
                     done = await _pgbench(owner_url, reference, raw)
                     await _closed(server, alive)
@@ -117,10 +121,10 @@ async def run(settings: Settings) -> list[dict[str, Any]]:
 async def make_users(owner: asyncpg.Connection, count: int) -> list[UUID]:
     """So many users with credits, the same ones each time."""
     await owner.execute(_USERS.replace("$1", str(count)))
-    return [_user(n) for n in range(1, count + 1)]
+    return [user_of(n) for n in range(1, count + 1)]
 
 
-def _user(number: int) -> UUID:
+def user_of(number: int) -> UUID:
     return UUID(f"00000000-0000-7000-9000-{number:012x}")
 
 
@@ -156,8 +160,7 @@ def some_workout(reference: Reference) -> dict[str, Any]:
     return {"performedAt": datetime.now(UTC), "note": "after work", "exercises": chosen}
 
 
-async def _service(db: Database, reference: Reference, settings: Settings, raw: dict[str, Any]) -> int:
-    wake = Wake(connect_redis(settings.redis_url.get_secret_value() or "redis://127.0.0.1"))  # set, never sent
+async def _service(db: Database, reference: Reference, wake: Wake, settings: Settings, raw: dict[str, Any]) -> int:
     done = 0
     end = time.monotonic() + ROUND_S
 
@@ -165,7 +168,7 @@ async def _service(db: Database, reference: Reference, settings: Settings, raw: 
         nonlocal done
         turn = 0
         while time.monotonic() < end:
-            user_id = _user(number * USERS_EACH + turn % USERS_EACH + 1)
+            user_id = user_of(number * USERS_EACH + turn % USERS_EACH + 1)
             workouts = Workouts(db.of(user_id), reference, wake, settings.workout_cost)
             await workouts.log(user_id, raw, str(uuid7()), datetime.now(UTC))
             done += 1

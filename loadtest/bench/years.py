@@ -38,8 +38,9 @@ from rt.feed.positions import Position
 from rt.feed.store import FeedStore
 from rt.wire.channels import COMMUNITY, history_key, meta_key, profile_channel, user_channel
 from worker.books.audit import audit_next
+from worker.jobs import terms
+from worker.jobs.runner import run_slot
 from worker.relay import Relay
-from worker.retention import CHORES, drop_all
 
 WORKOUTS: Final = 200_000
 BACKLOG: Final = 20_000
@@ -236,8 +237,8 @@ class Side:
         owner = await asyncpg.connect(self.settings.database_owner_url.get_secret_value())
         told = await owner.fetchval("SELECT last_offset FROM feed_channels WHERE channel = 'community'")
         before = await owner.fetchval(_STORED)
-        for what, chore in CHORES:
-            await drop_all(self.pool, self.settings, what, chore)
+        for job in terms.JOBS.values():
+            await run_slot(self.settings, job, datetime.now(UTC), "bench")
         after = await owner.fetchval(_STORED)
         await owner.close()
         return {

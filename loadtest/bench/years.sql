@@ -125,5 +125,8 @@ SELECT 'musclemap', 'community', g, years.id(at, 'community' || g), date_trunc('
     years.id(at, 'community' || g), years.text(date_trunc('minute', at)), round(total::numeric, -3))::json
   FROM years.workouts JOIN years.kinds USING (k);
 
+ANALYZE;
+SELECT recount_progress(array_agg(id)) FROM years.users;
+
 DROP SCHEMA years CASCADE;
 ANALYZE;

@@ -24,7 +24,7 @@ from config.limits import CHANNEL_TOKEN_S_MAX, CLOCK_LEEWAY_S, TOKEN_CHARS_MAX
 from rt.wire.audience import Audience
 from rt.wire.channels import is_id
 
-ACCESS_TYPE: Final = "at+jwt"
+ACCESS_TYPE: Final = "at+jwt"  # RFC 9068, 2.1
 CHANNEL_TYPE: Final = "channel+jwt"
 TIERS: Final = frozenset({"free", "premium"})  # what a signed-in client may be
 # Strict: the library would skip padding and foreign characters, and one token must have one spelling.
@@ -86,11 +86,13 @@ class Access(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ChannelGrant(NamedTuple):
-    """A channel token: `user` may read `channel` (its wire name) until `expires_at`."""
+    """A channel token: `user` may read `channel` (its wire name) until `expires_at`, unless what was given out up to
+    `issued_at` was taken back (rt/auth/revoked.py)."""
 
     user: str
     channel: str
     expires_at: int
+    issued_at: int
 
 
 def verify_access(token: str, keys: Keys, issuer: str, audience: str, now: float) -> Access:
@@ -124,7 +126,7 @@ def verify_channel(token: str, keys: Keys, issuer: str, audience: str, now: floa
     expires_at, issued_at = _times(claims, now)
     if expires_at - issued_at > CHANNEL_TOKEN_S_MAX:
         raise TokenInvalid("life")
-    return ChannelGrant(_id(claims, "sub"), _text(claims, "channel"), expires_at)
+    return ChannelGrant(_id(claims, "sub"), _text(claims, "channel"), expires_at, issued_at)
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -174,7 +174,8 @@ class Bus:
         try:
             route[0](payload)
         except Exception:
-            log.exception("bus_message_failed", channel=channel.decode())  # one message, not the line of all channels
+            # One message, not the line of all channels; whose channel it was is not for the log.
+            log.exception("bus_message_failed", channel=channel.decode().rpartition(":")[0])
 
     # --- what is subscribed
 

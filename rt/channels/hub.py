@@ -48,6 +48,7 @@ class Hub:
         self._counters = counters
         self._loop = loop
         self._rates = rates
+        self._digests = True
         self._gone: dict[str, dict[Reader, None]] = {}  # wire -> whom a gap ended, and who was not told yet
 
     # --- clients
@@ -59,7 +60,7 @@ class Hub:
             return
         topic = self.topics.get(channel.wire)
         if topic is None:
-            topic = Topic(channel, self.under_way, rate_of(channel, self._rates), self.recoveries.budget)
+            topic = Topic(channel, self.under_way, self._rate(channel), self.recoveries.budget)
             self.topics[channel.wire] = topic
             self._bus.subscribe(
                 bus_channel(channel), partial(self._on_batch, topic), partial(self._on_confirmed, topic)
@@ -105,6 +106,14 @@ class Hub:
             self.end_asks(topic, reader)
             self.release(topic)
 
+    def readers_of(self, wire: str) -> list[Reader]:
+        """Everybody who hears the channel, or waits to."""
+        topic = self.topics.get(wire)
+        if topic is None:
+            return []
+        recovering = (join.reader for join in topic.asks.recovering())
+        return list(dict.fromkeys((*topic.out.readers, *topic.asks.readers, *recovering)))
+
     def end_asks(self, topic: Topic, reader: Reader) -> list[Ask]:
         """Nothing of this reader is answered any more; what stood in its line."""
         self.recoveries.leave(topic, reader)
@@ -138,7 +147,7 @@ class Hub:
         self.flusher.forget(topic.out)
         gone = topic.abandon()
         self._counters.gaps += 1
-        log.warning("channel_gap", channel=topic.wire, readers=len(gone), why=why)
+        log.warning("channel_gap", kind=topic.channel.kind.value, readers=len(gone), why=why)
         if topic.asks.readers:
             self.loads.put(topic)
         self.release(topic)
@@ -147,6 +156,17 @@ class Hub:
             self._gone.setdefault(topic.wire, {}).update(dict.fromkeys(gone))
             if not telling:
                 self._tell_gap(topic.wire)
+
+    def tell_digests(self, on: bool) -> None:
+        """Whether hot channels are told by digests, from now on."""
+        if on is not self._digests:
+            self._digests = on
+            log.info("feed_digests", on=on)
+            for topic in self.topics.values():
+                topic.out.pace(self._rate(topic.channel))
+
+    def _rate(self, channel: Channel) -> float:
+        return rate_of(channel, self._rates) if self._digests else 0.0
 
     # --- the bus
 

@@ -39,9 +39,11 @@ class Outbox:
         "version",
     )
 
+    rate: Rate | None
+
     def __init__(self, wire: str, frames_per_s: float = 0.0) -> None:
         self._wire = wire
-        self.rate = Rate(frames_per_s) if frames_per_s else None
+        self.pace(frames_per_s)
         self.offset = 0
         self.readers: dict[Reader, int] = {}  # reader -> offset at which it joined
         self.version = 0  # grows when a reader leaves: what was sealed before must look again
@@ -50,6 +52,10 @@ class Outbox:
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._snapshot: tuple[Reader, ...] | None = ()
+
+    def pace(self, frames_per_s: float) -> None:
+        """Another rate from now on; 0 = no bound."""
+        self.rate = Rate(frames_per_s) if frames_per_s else None
 
     @property
     def sealed_offset(self) -> int:

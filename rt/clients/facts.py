@@ -16,6 +16,7 @@ class Facts:
         "exercises",
         "issuer",
         "keys",
+        "knows_ended",
         "open_namespaces",
         "revoked",
         "settled_s",
@@ -42,6 +43,7 @@ class Facts:
         self.exercises: frozenset[str] = frozenset()
         self.ticket_secrets: tuple[bytes, ...] = ()  # the first one signs
         self.revoked = Revoked()
+        self.knows_ended = False  # whether all channel tokens that were taken back are among them
         self.sockets_by_user: dict[str, int] = {}
         self.degraded = True  # until Redis has been heard of
         self.unix_offset = 0.0  # unix time minus the steady clock

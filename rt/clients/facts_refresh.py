@@ -1,7 +1,8 @@
-"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, who was signed out.
+"""What a gateway must know and cannot make: keys, the epoch, exercises, the ticket secret, flags, what was taken back.
 
 Polled from Redis, quickly while something is missing. While Redis is away everything stays as it was last known.
-Revocations come twice: at once over the bus, and by the poll from the set that the API keeps, for what the bus lost.
+What was taken back comes twice: at once over the bus, and by the poll from the sets that the API keeps, for what the
+bus lost. A set says up to when it is whole: whatever comes into it later is read by the next poll from there on.
 """
 
 import asyncio
@@ -10,7 +11,14 @@ import time
 
 import structlog
 
-from config.limits import FACTS_EVERY_S, REVOCATION_LATE_S, REVOCATIONS_KEPT_S, REVOCATIONS_MAX
+from config.limits import (
+    CHANNELS_ENDED_MAX,
+    ENDED_KEPT_S,
+    FACTS_EVERY_S,
+    REVOCATION_LATE_S,
+    REVOCATIONS_KEPT_S,
+    REVOCATIONS_MAX,
+)
 from config.process import set_within
 from config.redis import AWAY, REASONS, RedisClient, fault
 from config.settings import Settings
@@ -19,7 +27,17 @@ from rt.auth.tokens import Keys
 from rt.channels.loader import Loader
 from rt.clients.gateway import Gateway
 from rt.sockets.admission import Visitor
-from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REVOKED_KEY, REVOKED_THROUGH, TICKET_SECRET_KEY
+from rt.wire.bus import (
+    ENDED_KEY,
+    EPOCH_KEY,
+    EXERCISES_KEY,
+    FLAGS_KEY,
+    JWKS_KEY,
+    REVOKED_KEY,
+    REVOKED_THROUGH,
+    TICKET_SECRET_KEY,
+)
+from rt.wire.flags import FEED_DIGEST, decode_flags
 
 log = structlog.get_logger()
 
@@ -35,9 +53,9 @@ class FactsRefresh:
         self._loader = loader
         self._own_keys = bool(settings.jwt_public_keys)
         self._jwks = b""
-        self._seen_until = 0.0
-        self._new_sids: set[str] = set()
-        self._new_users: set[str] = set()
+        self._through = 0.0  # up to this time of the API's the set of revocations was read, ...
+        self._ended_through = 0.0  # ... and that of channels
+        self._new: dict[str, set[str]] = {}  # by kind, the names of what no socket was told yet
         self._knows_revoked = False  # whether the set was whole when it was read
         self._own_secret = settings.ticket_secret.get_secret_value().encode()
         if self._own_keys:
@@ -64,7 +82,9 @@ class FactsRefresh:
     async def read_once(self) -> None:
         """Reads everything once. Raises RedisError, OSError or TimeoutError."""
         waited = list(self._gateway.admission.waiting_for_key)  # who comes meanwhile may know a newer key
-        since = max(self._seen_until - REVOCATION_LATE_S, time.time() - REVOCATIONS_KEPT_S)
+        since = max(self._through - REVOCATION_LATE_S, time.time() - REVOCATIONS_KEPT_S)
+        # A score lies REVOCATION_LATE_S ahead of its transaction: no commit is so late that it begins before `through`.
+        ended_since = max(self._ended_through, time.time() - ENDED_KEPT_S)
         pipe = self._redis.pipeline(transaction=False)
         pipe.get(EPOCH_KEY)
         pipe.get(JWKS_KEY)
@@ -72,14 +92,21 @@ class FactsRefresh:
         pipe.zscore(REVOKED_KEY, REVOKED_THROUGH)  # before the set, which may become whole in between
         pipe.zrangebyscore(REVOKED_KEY, since, "+inf", start=0, num=REVOCATIONS_MAX, withscores=True)
         pipe.get(TICKET_SECRET_KEY)
-        epoch, jwks, exercises, through, revoked, secret = await pipe.execute()
+        pipe.get(FLAGS_KEY)
+        pipe.zscore(ENDED_KEY, REVOKED_THROUGH)
+        pipe.zrangebyscore(ENDED_KEY, ended_since, "+inf", start=0, num=CHANNELS_ENDED_MAX, withscores=True)
+        found = await pipe.execute()
+        epoch, jwks, exercises, through, revoked, secret, flags, ended_through, ended = found
         self._take_epoch(epoch)
         self._take_keys(jwks, waited)
+        self._take_flags(flags or b"")
         if exercises:
             self._gateway.facts.exercises = frozenset(slug.decode() for slug in exercises)
-        for member, score in revoked:
+        for member, score in (*revoked, *ended):
             self._remember(of_member(member, score))
-            self._seen_until = max(self._seen_until, score)
+        self._through = max(self._through, through or 0.0)
+        self._ended_through = max(self._ended_through, ended_through or 0.0)
+        self._gateway.facts.knows_ended = self._ended_through > 0.0
         self.apply_revocations()
         self._knows_revoked = self._knows_revoked or through is not None
         if self._knows_revoked:  # before, the ticket of somebody who has signed out would pass
@@ -87,21 +114,30 @@ class FactsRefresh:
 
     def on_control(self, payload: bytes) -> None:
         """A message for every gateway; what is not understood is ignored."""
+        self._take_flags(payload)
         for one in of_message(payload, time.time()):
             self._remember(one)
         self.apply_revocations()
 
     def apply_revocations(self) -> None:
-        """Closes the open sockets that are covered by what is new; one walk over them for any number."""
-        if not self._new_sids and not self._new_users:
-            return
-        sids, users = self._new_sids, self._new_users
-        self._new_sids, self._new_users = set(), set()
-        self._gateway.revoke(sids, users)
+        """Closes the open sockets that are covered by what is new, ends subscriptions, narrows presence; one walk over
+        the sockets for any number."""
+        new, self._new = self._new, {}
+        sids, users = new.get("sid", set()), new.get("user", set())
+        if sids or users:
+            self._gateway.revoke(sids, users)
+        self._gateway.end_reading({name.partition(" ")[0] for name in new.get("channel", ())})
+        self._gateway.change_audiences({name.partition(" ")[0] for name in new.get("audience", ())})
 
     def _remember(self, one: Revocation) -> None:
         if self._gateway.facts.revoked.add(one):
-            (self._new_sids if one.kind == "sid" else self._new_users).add(one.name)
+            self._new.setdefault(one.kind, set()).add(one.name)
+
+    def _take_flags(self, payload: bytes) -> None:
+        """What is not told stays as it is."""
+        on = decode_flags(payload)
+        if on is not None and FEED_DIGEST in on:
+            self._gateway.hub.tell_digests(on[FEED_DIGEST])
 
     def _take_epoch(self, epoch: bytes | None) -> None:
         if epoch is None:
@@ -143,5 +179,5 @@ class FactsRefresh:
 
     def _is_complete(self) -> bool:
         facts = self._gateway.facts
-        told = self._loader.epoch and facts.keys.by_kid and facts.exercises and self._knows_revoked
-        return bool(not self.away and told)
+        told = self._loader.epoch and facts.keys.by_kid and facts.exercises
+        return bool(not self.away and told and self._knows_revoked and facts.knows_ended)

@@ -3,14 +3,18 @@
 import asyncio
 import random
 import resource
-from typing import Final, Protocol
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final, Protocol, cast
 
 import structlog
 
 from config.addresses import Network, networks
 from config.awake import AwakeClock
+from config.limits import FLUSH_WRITES_PER_TURN
 from config.settings import Settings
 from rt.channels.hub import Hub
+from rt.clients.effects import Effects
 from rt.clients.facts import Facts
 from rt.clients.session import Session
 from rt.map.tiles import MapView
@@ -71,6 +75,9 @@ class Socket(Behind, Protocol):
 
     def close(self, closing: Closing) -> None:
         """Ends it."""
+
+    def perform(self, effects: Effects, now: float) -> None:
+        """What its session has decided."""
 
     def abort(self) -> None:
         """Ends it at once."""
@@ -177,3 +184,23 @@ class Gateway:
                 and self.facts.revoked.covers(access)
             ):
                 client.close(Closing.REVOKED)
+
+    def end_reading(self, wires: set[str]) -> None:
+        """Ends the subscriptions to these channels that are covered by what was taken back."""
+        for wire in wires:
+            self._end_reading(wire, cast("list[Socket]", self.hub.readers_of(wire)))
+
+    def _end_reading(self, wire: str, readers: Sequence[Socket]) -> None:
+        for client in readers[:FLUSH_WRITES_PER_TURN]:
+            if client.session is not None:
+                client.perform(client.session.on_ended(wire, self.facts), monotonic())
+        if len(readers) > FLUSH_WRITES_PER_TURN:
+            asyncio.get_running_loop().call_soon(self._end_reading, wire, readers[FLUSH_WRITES_PER_TURN:])
+
+    def change_audiences(self, users: set[str]) -> None:
+        """Tells the sockets of these users who may know of their presence now."""
+        here = {user for user in users if user in self.facts.sockets_by_user}
+        for client in list(self.clients) if here else ():
+            session = client.session
+            if session is not None and session.access is not None and session.access.user in here:
+                client.perform(session.on_audience(self.facts), monotonic())

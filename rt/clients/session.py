@@ -9,6 +9,8 @@ from enum import Enum, auto
 from sys import intern
 from typing import Final, Literal
 
+from msgspec import structs
+
 from config.limits import (
     MESSAGES_PER_S,
     PING_AFTER_SILENCE_BACKGROUND_S,
@@ -20,7 +22,7 @@ from config.limits import (
 )
 from config.times import iso_z
 from rt.auth import tokens
-from rt.auth.tokens import Access, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
+from rt.auth.tokens import Access, ChannelGrant, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.clients.allowance import Allowance
 from rt.clients.effects import (
     NOTHING,
@@ -75,6 +77,7 @@ _SILENCE_S: Final = (
     (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
 )
 
+_FREELY: Final = ChannelGrant("", "", 0, 0)  # for as long as it likes, without a token
 _IDENTIFIED: Final = SessionState.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
@@ -82,7 +85,8 @@ class Session(Allowance):
     """One client. Times are seconds of one steady clock, except where `unix` says otherwise."""
 
     __slots__ = (
-        "_until",
+        "_asked",
+        "_grants",
         "access",
         "audience",
         "background",
@@ -105,7 +109,8 @@ class Session(Allowance):
         self.training = False
         self.expires_unix = 0.0
         self.subscriptions: tuple[str, ...] = ()  # wire names; a tuple: most have one or two
-        self._until: dict[str, float] | None = None  # of those that a channel token opened: unix time of its end
+        self._asked: Audience = "everyone"  # by a heartbeat
+        self._grants: dict[str, ChannelGrant] | None = None  # of those that a channel token opened
 
     @property
     def was_welcomed(self) -> bool:
@@ -161,7 +166,7 @@ class Session(Allowance):
         """What is due. `awake`: the time in which the process ran; `unix`: the time of day, which tokens go by."""
         if self.state is SessionState.UNIDENTIFIED:
             return self.close(Closing.NO_CONNECT)
-        ended = () if self._until is None else tuple(name for name, until in self._until.items() if until <= unix)
+        ended = tuple(name for name, grant in (self._grants or {}).items() if grant.expires_at <= unix)
         for wire in ended:
             self._forget(wire)
         effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
@@ -184,8 +189,30 @@ class Session(Allowance):
 
     def ends_at(self, awake: float, unix: float) -> float:
         """When the socket's life or the first channel token ends, in the time in which the process runs."""
-        ends_unix = min(self.expires_unix, *self._until.values()) if self._until else self.expires_unix
-        return awake + ends_unix - unix
+        ends_unix = min((grant.expires_at for grant in (self._grants or {}).values()), default=self.expires_unix)
+        return awake + min(ends_unix, self.expires_unix) - unix
+
+    # --- what others have changed
+
+    def on_ended(self, wire: str, facts: Facts) -> Effects:
+        """Who may read a channel has changed: this client may not any more, unless its token is newer."""
+        grant = self._grants.get(wire) if self._grants is not None else None
+        if grant is None or not facts.revoked.voids(grant):
+            return NOTHING
+        self._forget(wire)
+        return (Expel(wire, outbound.unsubscribed(None, wire, "not_allowed")),)
+
+    def on_audience(self, facts: Facts) -> Effects:
+        """The user has chosen another audience, here or elsewhere."""
+        return (Beat(None, None),) if self._narrow(facts) else NOTHING
+
+    def _narrow(self, facts: Facts) -> bool:
+        """Who may know of the presence now: the stricter of what was chosen and asked; whether it is another."""
+        if self.access is None:
+            return False
+        audience = strictest(self._asked, facts.revoked.audience_of(self.access))
+        changed, self.audience = audience != self.audience, audience
+        return changed
 
     def error(self, message_id: MessageId, code: outbound.ErrorCode, text: str, now: float) -> Effects:
         """The answer to a message that is the client's mistake; the 21st within 60 s closes."""
@@ -221,8 +248,8 @@ class Session(Allowance):
                 return self.close(Closing.REVOKED)
             if facts.sockets_by_user.get(access.user, 0) >= facts.connections_per_user_max:
                 return self.close(Closing.TOO_MANY_CONNECTIONS)
-            self.audience = access.presence_audience
         self.access = access
+        self._narrow(facts)
         self.background = message.background
         self.expires_unix = until
         self.state = SessionState.IDENTIFIED
@@ -278,7 +305,8 @@ class Session(Allowance):
         effects: Effects = NOTHING
         if self.access is not None:
             if message.audience is not None:
-                self.audience = strictest(message.audience, self.access.presence_audience)
+                self._asked = message.audience
+            self._narrow(facts)
             effects = (Beat(message.place(), message.exercise),)
         if message.id is not None:
             effects += (Send(outbound.ack(message.id)),)
@@ -288,31 +316,34 @@ class Session(Allowance):
 
     def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
         channel = parse(message.channel)
-        until = None if channel is None else self._may_read(channel, message.token, facts, now + facts.unix_offset)
-        if channel is None or until is None:
+        grant = None if channel is None else self._may_read(channel, message.token, facts, now + facts.unix_offset)
+        if channel is None or grant is None:
             return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
+        if grant.expires_at and not facts.knows_ended:
+            text = "it is not known yet who may join"
+            return (Send(outbound.error(message.id, "UNAVAILABLE", text, 1000), is_error=True),)
         wire = intern(channel.wire)  # the same object for all who hear it
         if wire not in self.subscriptions:
             if len(self.subscriptions) >= SUBSCRIPTIONS_PER_CONNECTION_MAX:
                 text = f"at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
                 return self.error(message.id, "TOO_MANY_SUBSCRIPTIONS", text, now)
             self.subscriptions += (wire,)
-        if until:
-            self._until = {**(self._until or {}), wire: until}
-        elif self._until is not None:
-            self._until.pop(wire, None)
+        if grant.expires_at:
+            self._grants = {**(self._grants or {}), wire: grant._replace(channel=wire)}
+        elif self._grants is not None:
+            self._grants.pop(wire, None)
         return (Join(message.id, channel, message.since),)
 
-    def _may_read(self, channel: Channel, token: str | None, facts: Facts, unix: float) -> float | None:
-        """Until which unix time this client may read the channel (0 = no end), or None."""
+    def _may_read(self, channel: Channel, token: str | None, facts: Facts, unix: float) -> ChannelGrant | None:
+        """By what this client may read the channel, or None."""
         user = self.access.user if self.access else None
         match channel.kind:
             case ChannelKind.COMMUNITY:
-                return 0.0
+                return _FREELY
             case ChannelKind.USER:
-                return 0.0 if user is not None and channel.owner == user else None
+                return _FREELY if user is not None and channel.owner == user else None
             case ChannelKind.APP if channel.namespace in facts.open_namespaces:
-                return 0.0
+                return _FREELY
             case ChannelKind.APP | ChannelKind.PROFILE:
                 if user is None or token is None:
                     return None
@@ -320,7 +351,8 @@ class Session(Allowance):
                     grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
                 except TokenInvalid:
                     return None
-                return float(grant.expires_at) if (grant.user, grant.channel) == (user, channel.wire) else None
+                fits = (grant.user, grant.channel) == (user, channel.wire) and not facts.revoked.voids(grant)
+                return grant if fits else None
 
     def _unsubscribe(self, message: Unsubscribe, now: float) -> Effects:
         channel = parse(message.channel)
@@ -332,8 +364,8 @@ class Session(Allowance):
     def _forget(self, wire: str) -> None:
         if wire in self.subscriptions:
             self.subscriptions = tuple(name for name in self.subscriptions if name != wire)
-        if self._until is not None:
-            self._until.pop(wire, None)
+        if self._grants is not None:
+            self._grants.pop(wire, None)
 
     def _refresh(self, message: Refresh, facts: Facts, now: float) -> Effects:
         unix = now + facts.unix_offset
@@ -345,14 +377,13 @@ class Session(Allowance):
             return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
         if facts.revoked.covers(access):
             return self.close(Closing.REVOKED)
-        self.access = access
+        chosen = strictest(
+            facts.revoked.audience_of(self.access), access.presence_audience
+        )  # an old one widens nothing
+        self.access = structs.replace(access, presence_audience=chosen)
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
         answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))
-        audience = strictest(self.audience, access.presence_audience)
-        if audience == self.audience:
-            return (answer,)
-        self.audience = audience
-        return (Beat(None, None), answer)
+        return (*self.on_audience(facts), answer)
 
     def _limited(self, message_id: MessageId, now: float) -> Effects:
         if self.limited_too_long(now):

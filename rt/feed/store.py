@@ -93,9 +93,14 @@ class FeedStore:
             self._windows.pop(refill.channel, None)
         await self._run(_REFILL, [call for refill in refills for call in _refill_calls(epoch, refill, term)])
 
-    async def forget(self, channel: Channel) -> None:
-        """Redis does not have the channel any more: whoever reads it asks for a refill."""
-        await self._redis.delete(meta_key(channel), history_key(channel))
+    async def forget(self, *channels: Channel) -> None:
+        """Redis does not have these channels any more: whoever reads one asks for a refill."""
+        pipe = self._redis.pipeline(transaction=False)
+        for channel in channels:
+            pipe.delete(meta_key(channel), history_key(channel))
+            pipe.lrem(REFILL_LIST, 0, tag(channel))
+        if channels:
+            await pipe.execute()
 
     async def head(self, channel: Channel) -> Position | None:
         """The newest position; None = Redis does not have the channel."""

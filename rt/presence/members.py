@@ -19,7 +19,8 @@ from rt.wire.audience import Audience
 NOWHERE: Final = "-"
 
 _LETTER_OF_STATE: Final[dict[str, str]] = {"online": "o", "training": "t"}
-_LETTER_OF_AUDIENCE: Final[dict[str, str]] = {"everyone": "e", "followers": "f", "nobody": "n"}
+_LETTER_OF_AUDIENCE: Final[dict[Audience, str]] = {"everyone": "e", "followers": "f", "nobody": "n"}
+_AUDIENCE_OF_LETTER: Final = {letter: audience for audience, letter in _LETTER_OF_AUDIENCE.items()}
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +66,13 @@ class Value(NamedTuple):
     flags: str
 
 
+class Here(NamedTuple):
+    """Somebody with a live connection; `audience` is the strictest of their devices'."""
+
+    training: bool
+    audience: Audience
+
+
 class Counts(NamedTuple):
     """Counts of one partition: distinct users per cell, the settled ones of them, and totals of everybody public."""
 
@@ -91,6 +99,12 @@ def contribution(values: Iterable[Value]) -> Contribution:
     placed = max(((v.placed_at_ms, v.cell) for v in values if v.cell != NOWHERE), default=(0, NOWHERE))
     state, audience, settled = (max(letters) for letters in zip(*(v.flags for v in values), strict=True))
     return Contribution(placed[1], state, audience, settled)
+
+
+def here_of(record: str) -> Here:
+    """What the record of a user says of them."""
+    flags = record.split(" ", 2)[1]
+    return Here(flags[0] == "t", _AUDIENCE_OF_LETTER[flags[1]])
 
 
 def visible_state(of: Contribution | None) -> str:

@@ -62,6 +62,19 @@ def partition_keys(partition: int) -> list[str]:
     return [f"presence:{{p{partition}}}:{name}" for name in names]
 
 
+def place_key(user: str, partitions: int) -> str:
+    """Where a user was last (PRESENCE_PLACE_KEPT_S)."""
+    return f"presence:{{p{partition_of(user, partitions)}}}:place:{user}"
+
+
+async def forget(redis: RedisClient, user: str, partitions: int) -> bool:
+    """Forgets where a user was; whether a connection of theirs still counts. Raises as Redis does."""
+    pipe = redis.pipeline(transaction=False)
+    pipe.delete(place_key(user, partitions))
+    pipe.hexists(partition_keys(partition_of(user, partitions))[2], user)
+    return bool((await pipe.execute())[1])
+
+
 def chunks(items: Sequence[_T], size: int = PRESENCE_SCRIPT_MEMBERS_MAX) -> Iterator[Sequence[_T]]:
     """`items` in pieces of at most `size`."""
     for start in range(0, len(items), size):
@@ -130,8 +143,7 @@ class PresenceStore:
         for chunk in chunks(places):
             pipe = self._redis.pipeline(transaction=False)
             for user, cell, at_ms in chunk:
-                key = f"presence:{{p{partition_of(user, self._partitions)}}}:place:{user}"
-                pipe.set(key, f"{cell} {at_ms}", ex=PRESENCE_PLACE_KEPT_S, get=True)
+                pipe.set(place_key(user, self._partitions), f"{cell} {at_ms}", ex=PRESENCE_PLACE_KEPT_S, get=True)
             for place, old in zip(chunk, await pipe.execute(), strict=True):
                 words = old.decode().split(" ") if old else None
                 before.append(Place(place.user, words[0], int(words[1])) if words else None)

@@ -2,12 +2,12 @@
 
 from typing import Final, Literal
 
-__all__ = ["Audience", "strictest"]
+__all__ = ["AUDIENCES", "Audience", "strictest"]
 
 Audience = Literal["everyone", "followers", "nobody"]
-_AUDIENCES: Final[tuple[Audience, ...]] = ("everyone", "followers", "nobody")
+AUDIENCES: Final[tuple[Audience, ...]] = ("everyone", "followers", "nobody")
 
 
 def strictest(first: Audience, second: Audience) -> Audience:
     """The audience that both allow: a heartbeat may narrow the user's own setting and never widen it."""
-    return _AUDIENCES[max(_AUDIENCES.index(first), _AUDIENCES.index(second))]
+    return AUDIENCES[max(AUDIENCES.index(first), AUDIENCES.index(second))]

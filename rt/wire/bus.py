@@ -16,7 +16,9 @@ from config.times import iso_z
 from rt.wire.frames import text_frame
 
 # Pub/Sub channels that are no feed.
-CONTROL_CHANNEL: Final = "rt:control"  # to every gateway: {"t": "revoke", "sids": [...]} or {..., "user", "before"}
+# To every gateway: {"t": "revoke"} with "sids": [...], "user" and "before", or "members": [[member, score], ...] of the
+# sets below; and what rt/wire/flags.py says.
+CONTROL_CHANNEL: Final = "rt:control"
 RELAY_WAKE_CHANNEL: Final = "relay:wake"  # to the relay: something was committed (payload empty)
 MAP_CHANNEL: Final = "presence:map"  # changes of tiles, a line each (rt/wire/map.py)
 ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, every ONLINE_EVERY_S
@@ -30,14 +32,21 @@ RENDITIONS_KEY: Final = "feed:renditions"
 JWKS_KEY: Final = "auth:jwks"
 # Set: slugs of known exercises, kept fresh by the API.
 EXERCISES_KEY: Final = "reference:exercises"
+# String: flags as they are for nobody (rt/wire/flags.py), kept fresh by the API.
+FLAGS_KEY: Final = "flags"
 # What the keeper has published: a hash of the map's tiles by `resolution/tile`, and the numbers online and training.
 TILES_KEY: Final = "presence:map:tiles"
 TOTALS_KEY: Final = "presence:totals"
-# Sorted set: `sid:{session}`, score = unix time at which it came here, or `user:{user}`, score = unix time before which
-# their tokens are void; kept REVOCATIONS_KEPT_S by whoever revokes. What the bus loses gateways and APIs find here, and
-# a resume ticket of a signed-out session is refused. Its member REVOKED_THROUGH, kept by the API, has the unix time up
-# to which the set is whole; a gateway that has never seen it trusts no ticket.
+# Sorted set: `sid:{session}`, score = unix time at which it came here, `user:{user}`, score = unix time before which
+# their tokens are void, or `audience:{user} {audience}`, score = unix time at which it was chosen; kept
+# REVOCATIONS_KEPT_S by whoever revokes. What the bus loses gateways and APIs find here, and a resume ticket of a
+# signed-out session is refused. Its member REVOKED_THROUGH, kept by the API, has the unix time up to which the set is
+# whole; a gateway that has never seen it trusts no ticket.
 REVOKED_KEY: Final = "auth:revoked"
+# Sorted set: `channel:{wire name} {user or *}`, score = unix time up to which their channel tokens are void, which lies
+# REVOCATION_LATE_S ahead of when it was written; kept ENDED_KEPT_S behind that. A gateway that has never seen its
+# member REVOKED_THROUGH trusts no channel token.
+ENDED_KEY: Final = "auth:ended"
 REVOKED_THROUGH: Final = "through"
 # String: 32 bytes, made once by a gateway; signs resume tickets.
 TICKET_SECRET_KEY: Final = "rt:ticket-secret"  # noqa: S105 - the name of a key, no secret

@@ -91,7 +91,7 @@ async def test_a_workout_takes_half_of_the_bytes_that_it_took(database: Database
         )
         print(f"({personal:.0f} personal), {kept:.0f} after a year ({kept / BYTES_BEFORE:.0%})")
         assert kept <= 0.5 * BYTES_BEFORE
-        assert personal + passing <= 0.55 * BYTES_BEFORE
+        assert personal + passing <= 0.58 * BYTES_BEFORE  # with two indexes by which events are found
         assert await audit(owner) == []
 
 

@@ -26,7 +26,16 @@ pytestmark = pytest.mark.timeout(120)
 
 ALWAYS = (UUID(int=0), UUID(int=2**128 - 1), datetime(1, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 # Of everything the auditor also adds up each balance; of a window it holds it against the newest entry.
-ALSO = {"wrong_balance": "broken_chain", "feed_with_holes": None, "account_without_balance": "account_without_balance"}
+ALSO = {
+    "wrong_balance": "broken_chain",
+    "feed_with_holes": None,
+    "account_without_balance": "account_without_balance",
+    "wrong_high_fives": None,  # counted with everything alone
+    "wrong_streak": None,
+    "wrong_best": None,
+    "wrong_challenge": None,
+    "wrong_milestone": None,
+}
 
 
 @pytest.fixture
@@ -48,6 +57,8 @@ async def test_a_window_shows_the_same_defects(books: Ledger, database: Database
             await superuser.execute(statement)
             found = await _found(superuser)
             await planted.rollback()
+            if name == "a charge for nothing":  # a day whose workouts are gone is of no window
+                expected = expected - {"wrong_day"}
             assert found >= {ALSO.get(check, check) for check in expected} - {None}, name
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from tests.integration.test_payments_audit import PAYMENT_DEFECTS
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
 from worker.books.audit import CHECKS, audit
@@ -118,7 +119,7 @@ DEFECTS = {
     ),
     "a charge for nothing": (
         "DELETE FROM workouts",
-        {"charge_without_workout", "orphan_part"},
+        {"charge_without_workout", "orphan_part", "wrong_day"},
     ),
     "a charge for another workout": (
         "UPDATE ledger_transactions SET workout_id = gen_random_uuid() WHERE reason = 'workout'",
@@ -127,11 +128,15 @@ DEFECTS = {
     "a workout without muscles": ("DELETE FROM workout_muscles", {"workout_in_parts"}),
     "an exercise that does not exist": (
         "UPDATE workout_exercises SET exercise_id = gen_random_uuid()",
-        {"orphan_part"},
+        {"orphan_part", "wrong_best"},
     ),
     "an event that was never recorded": (
         "DELETE FROM activity_events",
         {"workout_without_event", "unknown_outbox_row"},
+    ),
+    "a high five that nobody sent": (
+        "INSERT INTO high_five_counts (rendition_id, share, high_fives) VALUES (gen_random_uuid(), 0, 1)",
+        {"wrong_high_fives"},
     ),
     "an outbox row that is missing": ("DELETE FROM outbox", {"lost_event"}),
     "an event that is due twice": (
@@ -155,6 +160,30 @@ DEFECTS = {
         ),
         {"position_without_body"},
     ),
+    "a day with a workout too many": (
+        "UPDATE training_days SET workouts = workouts + 1",
+        {"wrong_day", "wrong_progress"},
+    ),
+    "a day that is missing": (
+        "DELETE FROM training_days",
+        {"wrong_day", "wrong_progress", "wrong_streak"},
+    ),
+    "XP that nothing earned": ("UPDATE progress SET xp = xp + 100", {"wrong_progress"}),
+    "a level too high": ("UPDATE progress SET level = level + 1", {"wrong_progress"}),
+    "a day too many in a streak": ("UPDATE progress SET streak_days = streak_days + 1", {"wrong_streak"}),
+    "a run of dates that were not": (
+        "INSERT INTO streak_runs SELECT user_id, '2026-01-01', '2026-01-05', 5 FROM progress",
+        {"wrong_streak"},
+    ),
+    "a best that was never lifted": ("UPDATE exercise_bests SET weight_kg = weight_kg + 1", {"wrong_best"}),
+    "a challenge that was given away": (
+        (
+            "INSERT INTO user_challenges SELECT user_id, '2026-01-01', gen_random_uuid(), 1, 2, 0, NULL, now(), user_id"
+            " FROM progress; UPDATE progress SET challenges = challenges + 1"
+        ),
+        {"wrong_challenge"},
+    ),
+    "a milestone that was not noted": ("DELETE FROM milestones", {"wrong_milestone"}),
     "a watermark above what a term has reached": (
         "UPDATE retention SET through = at - interval '89 days', days = 90",
         {"dropped_too_much"},
@@ -180,7 +209,8 @@ async def test_the_auditor_finds_every_planted_defect(books: Ledger, database: D
             found = {finding.check for finding in await _findings(superuser)}
             await planted.rollback()
             assert found == expected, name
-    assert set(CHECKS) == set().union(*(expected for _, expected in DEFECTS.values()))
+    shown = set().union(*(expected for _, expected in (*DEFECTS.values(), *PAYMENT_DEFECTS.values())))
+    assert set(CHECKS) == shown
 
 
 async def _findings(superuser: asyncpg.Connection) -> list[asyncpg.Record]:

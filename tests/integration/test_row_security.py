@@ -56,11 +56,16 @@ PROOFS: Final = {
     "api/accounts/queries.sql: user_by_email": "sign-in: the password is compared with the hash that it tells",
     "api/accounts/queries.sql: lock_refresh_token": "whoever has the token is its user",
     "api/accounts/queries.sql: sessions_ended_since": "ids of sessions that have ended, for the gateways",
+    "api/accounts/queries.sql: reading_ended_since": "who may not read whom any more, for the gateways",
+    "api/accounts/queries.sql: audiences_since": "who may know of whose presence, for the gateways",
 }
 # Who joins makes rows that are nobody's before.
 JOINS: Final = {"api/credits/queries.sql: open_account", "api/accounts/queries.sql: insert_user"}
 # A transaction of its own, which begins as nobody's: Database.call gives it no argument but the viewer.
-WHOLE: Final = {"api/workouts/queries.sql: log_workout"}
+WHOLE: Final = {"api/workouts/queries.sql: log_workout"} | {
+    f"api/community/queries.sql: {name}"
+    for name in ("follow", "unfollow", "answer", "block", "unblock", "set_audience")
+}
 
 USER, PROFILE = ChannelKind.USER, ChannelKind.PROFILE
 CHANGED: Final = (

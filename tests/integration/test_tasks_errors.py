@@ -17,16 +17,18 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+import api.accounts.mailer
 import api.accounts.revocations
 import api.app
+import api.flags.service
+import api.privacy.erasures
 import config.db.postgres
 import config.metrics
 import config.redis
 import worker.audit
-import worker.partitions
+import worker.jobs.runner
 import worker.publisher
 import worker.relay
-import worker.retention
 from api.app import Api
 from config import redis
 from config.db import postgres
@@ -42,6 +44,7 @@ from tests.support.gateway import until
 from tests.support.relay import append_event
 from tests.support.sabotage import SOME_STATES, STATES, Sabotage, sabotaged
 from tests.support.stores import ROOT, Database
+from worker.jobs.every import JOBS
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -63,6 +66,7 @@ WITHOUT: Final = {
     "*": "Lifetime.spawn itself",
     "rt/channels/bus.py": "two waits for an event, in `_first`",
     "argon2": "one hash",
+    "mail": "one mail, in a thread",
     "partitions": "asks the catalogue alone; a month that cannot be made: test_beside_a_backup.py",
     "argon2 leaving": "waits for one client",
 }
@@ -118,8 +122,8 @@ async def of_worker(running: Running) -> None:
     running.lifetime.spawn("relay listen", relay.listen())
     running.lifetime.spawn("relay measure", relay.measure())
     running.lifetime.spawn("audits", worker.audit.watch_audits(running.pool))
-    running.lifetime.spawn("partitions", worker.partitions.keep_partitions(running.pool))
-    running.lifetime.spawn("retention", worker.retention.keep_terms(running.pool, running.settings))
+    jobs = worker.jobs.runner.Runner(running.pool, running.settings, JOBS)
+    running.lifetime.spawn("jobs", jobs.run())
     running.lifetime.spawn("relay", relay.run(running.lifetime.stopping))
 
 
@@ -128,6 +132,20 @@ async def recorded(running: Running) -> None:
     running.events += 1
     async with running.owner.transaction(isolation="serializable"):
         await append_event(running.owner, running.events, uuid.UUID(int=running.events))
+
+
+async def asked(running: Running) -> None:
+    """More mails than leave meanwhile."""
+    await running.owner.execute(
+        "INSERT INTO proofs (id, kind, email, created_at, expires_at, send_at)"
+        " SELECT gen_random_uuid(), 'known', 'e@example.com', now(), now() + interval '1 hour', now()"
+        " FROM generate_series(1, 20000)"
+    )
+
+
+async def deleted(running: Running) -> None:
+    """A user who is gone, and whom Redis may still know."""
+    await running.owner.execute("INSERT INTO erasures (user_id, at, told) VALUES ($1, now(), '{}')", uuid.uuid4())
 
 
 async def published(running: Running) -> None:
@@ -165,12 +183,16 @@ TASKS: Final[Mapping[str, Task]] = {
     "relay_wake": Task(of_api, redis=True),
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
+    "flags": Task(of_api, redis=True, victims=[()]),
+    "flags_heard": Task(of_api, redis=True),
+    "mails": Task(of_api, victims=[()], before=asked),
+    "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
     "redis metrics": Task(of_worker, redis=True),
     "relay listen": Task(of_worker, redis=True),
     "relay measure": Task(of_worker, victims=[()], before=recorded),
     "audits": Task(of_worker, victims=[()]),
-    "retention": Task(of_worker, victims=[()]),
+    "jobs": Task(of_worker, victims=[(), ("job_runs",)], inside=("job *",)),
     "relay": Task(
         of_worker,
         redis=True,
@@ -189,12 +211,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers of some milliseconds, so that each error is met soon."""
     short = {
         api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
+        api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
+        api.flags.service: ("FLAGS_EVERY_S",),
+        api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
-        worker.partitions: ("PARTITIONS_EVERY_S", "PARTITIONS_AGAIN_S"),
-        worker.retention: ("RETENTION_EVERY_S", "RETENTION_AGAIN_S"),
+        worker.jobs.runner: ("JOBS_LOOK_S",),
         worker.publisher: ("RELAY_RETRY_S", "RELAY_IDLE_POLL_S"),
     }
     for module, names in short.items():

@@ -14,7 +14,15 @@ from websockets.exceptions import ConnectionClosed
 from config.redis import RedisClient
 from config.redis import connect as connect_redis
 from rt.feed.store import FeedStore
-from rt.wire.bus import EPOCH_KEY, EXERCISES_KEY, JWKS_KEY, REFILL_LIST, REVOKED_KEY, REVOKED_THROUGH
+from rt.wire.bus import (
+    ENDED_KEY,
+    EPOCH_KEY,
+    EXERCISES_KEY,
+    JWKS_KEY,
+    REFILL_LIST,
+    REVOKED_KEY,
+    REVOKED_THROUGH,
+)
 from rt.wire.channels import Channel, of_tag
 from tests.support.processes import Fleet
 from tests.support.stores import environment
@@ -37,7 +45,8 @@ class Feeds:
         """Everything that the API and the relay keep in Redis."""
         await self.redis.set(JWKS_KEY, mint.jwks)
         await self.redis.set(EPOCH_KEY, EPOCH)
-        await self.redis.zadd(REVOKED_KEY, {REVOKED_THROUGH: time.time()})
+        for key in (REVOKED_KEY, ENDED_KEY):
+            await self.redis.zadd(key, {REVOKED_THROUGH: time.time()})
         await self.redis.sadd(EXERCISES_KEY, "squat", "back-squat", "bench-press")
 
     async def make(self, channel: Channel) -> None:

@@ -85,7 +85,12 @@ class Ledger:
 @asynccontextmanager
 async def ledger(database: MadeDatabase, *, url: str = "", **settings: Any) -> AsyncIterator[Ledger]:
     """The ledger of a migrated database, used as the API's role; by another `url` where a proxy is between."""
-    made = Settings(database_url=url or database.url, redis_url="redis://127.0.0.1:1", **settings)
+    made = Settings(
+        database_url=url or database.url,
+        worker_database_url=database.worker_url,
+        redis_url="redis://127.0.0.1:1",
+        **settings,
+    )
     one = made.model_copy(update={"database_pool_min": 1})
     pools = [make_pool(made), *(make_pool(one, SecretStr(to)) for to in (database.superuser_url, database.worker_url))]
     for pool in pools:

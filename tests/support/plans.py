@@ -3,7 +3,7 @@
 import ast
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -74,7 +74,7 @@ def _literal(value: Any) -> str:
             return f"'{{{','.join(_element(one) for one in value)}}}'"
         case UUID() | str() | Path():
             return "'" + str(value).replace("'", "''") + "'"
-        case datetime():
+        case date():  # datetime among them
             return f"'{value.isoformat()}'"
     raise TypeError(type(value).__name__)
 

@@ -34,6 +34,7 @@ INSERT INTO sessions (id, user_id, created_at, expires_at, revoked_at, revoked_r
   ('00000000-0000-0000-0000-000000000004', '00000000-0000-0000-0000-000000000003', now(), now() + interval '1 day',
    now(), 'logout');
 INSERT INTO audits VALUES ('whole', now(), now(), 0, 1);
+INSERT INTO flags VALUES ('challenges', 0, now());
 CREATE TABLE sabotage (state text, victims text[]);
 INSERT INTO sabotage VALUES (NULL, '{}');
 GRANT SELECT ON sabotage TO PUBLIC;

@@ -59,6 +59,94 @@ SELECT t.id::text AS subject, format('workout %s', t.workout_id) AS detail
  WHERE t.id >= $2 AND t.id < $3 AND $4::timestamptz < $5::timestamptz AND t.workout_id IS NOT NULL AND w.id IS NULL
  LIMIT $1;
 
+-- name: wrong_claim
+SELECT c.source AS subject,
+       format('%s wanted %s, booked %s in %s steps, in the books %s in %s', c.reason, c.wanted, c.booked, c.steps, m.moved,
+              m.steps) AS detail
+  FROM credit_claims AS c
+  LEFT JOIN credit_balances AS b ON b.account_id = c.account_id
+ CROSS JOIN LATERAL (  -- by the index of sources, then by the transaction
+    SELECT coalesce(sum(e.amount), 0) AS moved, count(e.amount) AS steps
+      FROM (SELECT id FROM ledger_transactions
+             WHERE source = c.source AND reason = c.reason AND account_id = c.account_id OFFSET 0) AS t
+     CROSS JOIN LATERAL (SELECT amount FROM ledger_entries
+                          WHERE transaction_id = t.id AND account_id = c.account_id OFFSET 0) AS e
+  ) AS m
+ WHERE c.updated_at >= $4 AND c.updated_at < $5 AND $2::uuid < $3::uuid
+   AND (m.moved <> c.booked OR m.steps <> c.steps
+        OR (c.wanted < c.booked AND b.credits > 0) OR (c.wanted > c.booked AND b.credits < 2147483647))
+ LIMIT $1;
+
+-- name: movement_without_claim
+SELECT t.id::text AS subject, format('%s of %s', t.reason, t.source) AS detail
+  FROM ledger_transactions AS t
+  LEFT JOIN credit_claims AS c ON c.account_id = t.account_id AND c.reason = t.reason AND c.source = t.source
+ WHERE t.id >= $2 AND t.id < $3 AND $4::timestamptz < $5::timestamptz
+   AND ((t.source IS NOT NULL AND c.source IS NULL)
+        OR (t.reason IN ('purchase', 'refund', 'grant')) <> (t.source IS NOT NULL))
+ LIMIT $1;
+
+-- name: wrong_purchase
+-- Of sessions of which something was told or claimed.
+WITH looked AS MATERIALIZED (
+  SELECT session FROM purchases WHERE updated_at >= $4 AND updated_at < $5 AND $2::uuid < $3::uuid
+  UNION SELECT p.session FROM payment_refunds AS r JOIN purchases AS p ON p.payment = r.payment
+         WHERE r.updated_at >= $4 AND r.updated_at < $5
+  UNION SELECT source FROM credit_claims WHERE updated_at >= $4 AND updated_at < $5 AND reason <> 'grant'
+)
+SELECT l.session AS subject,
+       format('%s for %s, %s of it back; claimed %s', p.credits, p.account_id, r.back, c.wants) AS detail
+  FROM looked AS l
+  LEFT JOIN purchases AS p ON p.session = l.session
+ CROSS JOIN LATERAL (
+    SELECT least(coalesce(sum(p.credits * refunded / amount), 0), p.credits)::bigint AS back
+      FROM payment_refunds WHERE payment = p.payment
+  ) AS r
+ CROSS JOIN LATERAL (
+    SELECT string_agg(format('%s %s for %s', reason, wanted, account_id), ', ') AS wants,
+           sum(wanted) FILTER (WHERE reason = 'purchase')::bigint AS bought,
+           sum(wanted) FILTER (WHERE reason = 'refund')::bigint AS back,
+           array_agg(DISTINCT account_id) FILTER (WHERE wanted <> 0) AS accounts
+      FROM credit_claims WHERE source = l.session
+  ) AS c
+ WHERE p.session IS NULL OR c.bought IS NULL OR c.bought <> p.credits OR c.back <> -r.back
+    OR c.accounts <> ARRAY[p.account_id]
+ LIMIT $1;
+
+-- name: wrong_grant
+SELECT coalesce(c.source, a.id::text) AS subject,
+       format('claimed %s, granted %s', c.wanted, a.arguments ->> 'credits') AS detail
+  FROM (SELECT * FROM credit_claims WHERE updated_at >= $4 AND updated_at < $5 AND reason = 'grant') AS c
+  LEFT JOIN admin_actions AS a ON a.id::text = c.source AND a.action = 'grant'
+ WHERE a.id IS NULL OR a.account_id <> c.account_id OR (a.arguments ->> 'credits')::bigint <> c.wanted
+UNION ALL
+SELECT a.id::text, 'granted, not claimed'
+  FROM admin_actions AS a
+  LEFT JOIN credit_claims AS c ON c.account_id = a.account_id AND c.reason = 'grant' AND c.source = a.id::text
+ WHERE a.id >= $2 AND a.id < $3 AND a.action = 'grant' AND c.source IS NULL
+ LIMIT $1;
+
+-- name: wrong_subscription
+-- Of people of whose subscriptions something was told.
+WITH looked AS MATERIALIZED (
+  SELECT coalesce(s.account_id, c.account_id) AS account_id
+    FROM subscriptions AS s LEFT JOIN payment_customers AS c ON c.customer = s.customer
+   WHERE s.updated_at >= $4 AND s.updated_at < $5 AND $2::uuid < $3::uuid
+  UNION SELECT account_id FROM payment_customers WHERE updated_at >= $4 AND updated_at < $5
+)
+SELECT u.id::text AS subject, format('until %s, by subscriptions %s', u.subscribed_until, s.until) AS detail
+  FROM looked AS l
+  JOIN users AS u ON u.account_id = l.account_id
+ CROSS JOIN LATERAL (
+    SELECT max(CASE WHEN x.extends THEN greatest(x.until, x.paid_until) ELSE x.until END) AS until
+      FROM (SELECT * FROM subscriptions WHERE account_id = l.account_id
+            UNION ALL
+            SELECT s.* FROM payment_customers AS c JOIN subscriptions AS s ON s.customer = c.customer
+             WHERE c.account_id = l.account_id AND s.account_id IS NULL) AS x
+  ) AS s
+ WHERE s.until IS DISTINCT FROM u.subscribed_until
+ LIMIT $1;
+
 -- name: workout_in_parts
 SELECT w.id::text AS subject, 'no exercise or no muscle' AS detail
   FROM workouts AS w
@@ -185,4 +273,44 @@ UNION ALL
 SELECT namespace || ':' || channel, format('dropped through %s of %s', dropped_through, last_offset)
   FROM feed_channels
  WHERE namespace = 'musclemap' AND channel = 'community' AND dropped_through > 0 AND dropped_through > last_offset - 1000
+ LIMIT $1;
+
+-- name: wrong_day
+-- Of the dates that the window's workouts fall on. No date is further than a day from that of UTC.
+WITH days AS MATERIALIZED (
+  SELECT DISTINCT w.user_id, w.local_date FROM workouts AS w JOIN users AS u ON u.id = w.user_id
+   WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
+)
+SELECT x.user_id || ' ' || x.local_date AS subject,
+       format('%s workouts, %s XP, %s units; of workouts %s, %s, %s', d.workouts, d.xp, d.volume, w.workouts,
+              least(600, w.worth), w.volume) AS detail
+  FROM days AS x
+  LEFT JOIN training_days AS d ON d.user_id = x.user_id AND d.local_date = x.local_date
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS workouts, sum(least(200, 10 + floor(total_tu / 50))) AS worth,
+           sum(round(total_tu * 1024) / 1024) AS volume
+      FROM workouts
+     WHERE user_id = x.user_id AND local_date = x.local_date
+       AND performed_at >= x.local_date - interval '1 day' AND performed_at < x.local_date + interval '2 days'
+  ) AS w
+ WHERE (d.workouts, d.xp, d.worth, d.volume) IS DISTINCT FROM (w.workouts, least(600, w.worth), w.worth, w.volume)
+ LIMIT $1;
+
+-- name: wrong_progress
+-- Of the window's people.
+WITH people AS MATERIALIZED (
+  SELECT DISTINCT w.user_id FROM workouts AS w JOIN users AS u ON u.id = w.user_id
+   WHERE w.id >= $2 AND w.id < $3 AND $4::timestamptz < $5::timestamptz
+)
+SELECT x.user_id::text AS subject,
+       format('%s XP, level %s, %s workouts, %s units, %s challenges; of days %s XP, %s, %s, of challenges %s XP, %s', p.xp,
+              p.level, p.workouts, p.volume, p.challenges, d.xp, d.workouts, d.volume, c.xp, c.completed) AS detail
+  FROM people AS x
+  LEFT JOIN progress AS p ON p.user_id = x.user_id
+ CROSS JOIN LATERAL (SELECT coalesce(sum(xp), 0) AS xp, coalesce(sum(workouts), 0) AS workouts,
+                            coalesce(sum(volume), 0) AS volume FROM training_days WHERE user_id = x.user_id) AS d
+ CROSS JOIN LATERAL (SELECT coalesce(sum(reward_xp), 0) AS xp, count(*) AS completed FROM user_challenges
+                      WHERE user_id = x.user_id AND completed_at IS NOT NULL) AS c
+ WHERE (p.xp, p.workouts, p.volume, p.challenges) IS DISTINCT FROM (d.xp + c.xp, d.workouts, d.volume, c.completed)
+    OR p.xp < 50 * p.level::bigint * (p.level - 1) OR p.xp >= 50 * p.level::bigint * (p.level + 1)
  LIMIT $1;

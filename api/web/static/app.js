@@ -183,6 +183,7 @@ at("open-sign-in").addEventListener("click", () => signIn.open("sign-in"));
 at("open-sign-up").addEventListener("click", () => signIn.open("sign-up"));
 
 showSession();
+signIn.openLink();
 live.setPresence({ background: document.hidden });
 live.start();
 session

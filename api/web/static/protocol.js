@@ -13,7 +13,13 @@
  * @property {number | null} [total_tu]
  * @property {Named[]} [exercises]
  * @property {number} [level]
- * @property {string} [milestone]
+ * @property {string} [kind]
+ * @property {number} [value]
+ * @property {string} [exercise]
+ * @property {Named} [challenge]
+ * @property {number} [reward_xp]
+ * @property {string} [event_type]
+ * @property {number} [credits]
  *
  * @typedef {{id: string, type: string, created_at: string, actor: Actor, data: EventData | null}} FeedEvent
  * @typedef {{offset: number, event: FeedEvent}} Row

@@ -48,13 +48,33 @@ export class Session extends EventTarget {
   }
 
   /**
+   * Whether the account is open; else a mail says how it opens.
    * @param {string} name
    * @param {string} email
    * @param {string} password
    */
   async register(name, email, password) {
-    await call("/api/v1/auth/register", { name, email, password });
-    await this.login(email, password);
+    const { user } = await call("/api/v1/auth/register", { name, email, password });
+    if (user) await this.login(email, password);
+    return Boolean(user);
+  }
+
+  /** @param {string} token */
+  async verify(token) {
+    await call("/api/v1/auth/verify", { token });
+  }
+
+  /** @param {string} email */
+  async forgot(email) {
+    await call("/api/v1/auth/reset", { email });
+  }
+
+  /**
+   * @param {string} token
+   * @param {string} password
+   */
+  async reset(token, password) {
+    await call("/api/v1/auth/reset/confirm", { token, password });
   }
 
   /**

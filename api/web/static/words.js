@@ -4,6 +4,12 @@
 const number = new Intl.NumberFormat("en");
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const NAMES_SHOWN = 2;
+const OCCASIONS = new Map([
+  ["workout_completed", "For a workout"],
+  ["level_up", "For a new level"],
+  ["milestone_achieved", "For a milestone"],
+  ["challenge_completed", "For a challenge"],
+]);
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
   ["day", 86_400],
@@ -41,18 +47,54 @@ export function describe(event) {
   const data = event.data ?? {};
   /** @type {(named: string, unnamed: string) => string} */
   const say = (named, unnamed) => (who ? `${who} ${named}` : unnamed);
+  const somebody = who ?? "Somebody";
   switch (event.type) {
     case "workout_completed":
       return { icon: "workout", title: say("finished a workout", "Workout finished"), detail: workout(data) };
     case "level_up":
-      return { icon: "level", title: say("reached a new level", "New level reached"), detail: words(data.level, "Level ") };
+      return { icon: "level", title: say("reached a new level", "New level reached"), detail: level(data) };
     case "milestone_achieved":
-      return { icon: "level", title: say("reached a milestone", "Milestone reached"), detail: words(data.milestone) };
+      return { icon: "level", title: say("reached a milestone", "Milestone reached"), detail: milestone(data) };
+    case "challenge_completed":
+      return { icon: "level", title: say("completed a challenge", "Challenge completed"), detail: challenge(data) };
     case "high_five":
-      return { icon: "high-five", title: say("sent a high five", "High five"), detail: "" };
+      return { icon: "high-five", title: `${somebody} gave you a high five`, detail: occasion(data) };
+    case "follow_requested":
+      return { icon: "high-five", title: `${somebody} asks to follow you`, detail: "" };
+    case "followed":
+      return { icon: "high-five", title: `${somebody} follows you`, detail: "" };
+    case "credits_granted":
+      return { icon: "level", title: "You were given credits", detail: credits(data) };
     default:
       return { icon: "workout", title: String(event.type).replaceAll("_", " "), detail: who ?? "" };
   }
+}
+
+/** @param {import("./protocol.js").EventData} data */
+const level = ({ level: reached }) => (isFigure(reached) ? `Level ${figure(reached)}` : "");
+
+/** @param {import("./protocol.js").EventData} data */
+const credits = ({ credits: given }) => (isFigure(given) ? count(given, "credit") : "");
+
+/** @param {import("./protocol.js").EventData} data */
+const occasion = ({ event_type: type }) => OCCASIONS.get(type ?? "") ?? "";
+
+/**
+ * "100 workouts", "30 days in a row", "Record: back squat, 82.5 kg".
+ * @param {import("./protocol.js").EventData} data
+ */
+function milestone({ kind, value, exercise }) {
+  if (!isFigure(value)) return "";
+  if (kind === "workouts") return count(value, "workout");
+  if (kind === "streak") return `${count(value, "day")} in a row`;
+  const name = typeof exercise === "string" ? `${exercise.replaceAll("-", " ")}, ` : "";
+  return kind === "record" ? `Record: ${name}${number.format(value)} kg` : "";
+}
+
+/** @param {import("./protocol.js").EventData} data */
+function challenge({ challenge: done, reward_xp: reward }) {
+  const name = done?.name ?? done?.slug;
+  return [...(name ? [name] : []), ...(isFigure(reward) ? [`${figure(reward)} XP`] : [])].join(" · ");
 }
 
 /**
@@ -82,6 +124,3 @@ function workout({ v, focus, exercise_count: several, total_tu: units, exercises
 function isFigure(value) {
   return Number.isFinite(value);
 }
-
-/** @param {string | number | undefined} value */
-const words = (value, before = "") => (value === undefined ? "" : `${before}${value}`);

@@ -16,10 +16,11 @@ from argon2 import PasswordHasher
 
 from api.accounts.routes import COOKIE_PATH
 from api.accounts.rules import User, cookie_name, token_hash
-from api.accounts.tokens import Signer, load_signer, new_refresh_token
+from api.accounts.tokens import Signer, load_signer, new_token
 from config.embedded.ports import HOST
 from config.ids import uuid7
 from config.settings import Settings
+from tests.support.payments import SECRET
 from tests.support.processes import Fleet, Service
 from tests.support.stores import Database, TestStores
 
@@ -82,7 +83,7 @@ class Running:
         """Somebody with a session, made in the database: Argon2 takes 0.1 s and is tested where it matters."""
         now = datetime.now(UTC)
         user = User(uuid7(), uuid7(), f"{uuid.uuid4().hex}@example.com", "Ada", ("user",), "free", "everyone", now)
-        session, token, later = uuid7(), new_refresh_token(), now + timedelta(days=7)
+        session, token, later = uuid7(), new_token(), now + timedelta(days=7)
         self.sql("SELECT open_account($1, $2, 100, $3)", user.account_id, uuid7(), now)
         self.sql(
             "INSERT INTO users (id, account_id, email, name, password_hash, trial_ends_at, created_at, updated_at)"
@@ -124,7 +125,8 @@ def served(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """
     database = stores.make_database()
     env = {**stores.environment(), **database.urls}
-    fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings={"ALLOWED_ORIGINS": "https://app.example"})
+    chosen = {"ALLOWED_ORIGINS": "https://app.example", "STRIPE_WEBHOOK_SECRET": f"whsec_of_before, {SECRET}"}
+    fleet = Fleet(env, _folder(tmp_path_factory), roles=("api",), settings=chosen)
     try:
         fleet.api.launch()
         asyncio.run(fleet.api.wait_ready())

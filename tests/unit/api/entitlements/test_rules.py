@@ -14,9 +14,9 @@ END = datetime(2026, 12, 5, tzinfo=UTC)
     [("TRIAL", True, "TRIAL"), ("SUBSCRIPTION", True, "SUBSCRIPTION"), (None, False, "CREDITS")],
 )
 def test_reasons(reason: str | None, unlimited: bool, shown: str) -> None:
-    assert entitlement_of(reason, END, 75) == Entitlement(unlimited, shown, END, 75)
+    assert entitlement_of(reason, END, END, 75) == Entitlement(unlimited, shown, END, END, 75)
 
 
 def test_an_unknown_reason_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="GIFT"):
-        entitlement_of("GIFT", END, 75)
+        entitlement_of("GIFT", END, None, 75)

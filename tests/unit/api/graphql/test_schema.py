@@ -11,16 +11,29 @@ from api.graphql.schema import Feature, build
 
 # Of the contract (api.md), what is served today.
 CONTRACT = {
-    "Query": "me exercises muscles equipment workout myWorkouts communityFeed dashboard creditBalance creditLedger "
-    "entitlements presenceStats presenceMap nowTraining",
-    "Mutation": "logWorkout",
-    "LogWorkoutPayload": "workout charged existing balance",
+    "Query": "me exercises muscles equipment archetypes achievements streak challenges "
+    "workout myWorkouts communityFeed dashboard creditBalance creditLedger "
+    "entitlements presenceStats presenceMap nowTraining user profiles followers following followRequests profileFeed "
+    "followingFeed channelToken channelTokens",
+    "Mutation": "logWorkout syncWorkouts joinChallenge setTimeZone setArchetype exportMyData deleteMyAccount "
+    "follow unfollow acceptFollow declineFollow block unblock setAudience",
+    "DataExport": "createdAt data",
+    "Profile": "id name level xp streak followers following followState followsMe presence",
+    "ProfilePresence": "state lastSeen",
+    "ChannelToken": "channel token expiresAt",
+    "LogWorkoutPayload": "workout charged existing balance earned",
+    "Earned": "xp level leveledUp milestones",
+    "SyncWorkoutResult": "idempotencyKey status workout charged error",
+    "SyncError": "code message statusCode",
+    "Challenge": "id slug name description kind target progress rewardXp startsAt endsAt state",
+    "Streak": "current longest lastDate",
+    "EarnedAchievement": "achievement earnedAt",
     "Workout": "id performedAt note totalTu muscles exercises",
     "MuscleActivation": "muscle trainingUnits",
     "Exercise": "id slug name equipment muscles",
     "ExerciseMuscle": "muscle activation",
     "Muscle": "id slug name biasWeight",
-    "User": "id name email roles audience xp level",
+    "User": "id name email roles audience timeZone archetype xp level",
     "CreditBalance": "credits version",
     "LedgerEntry": "id amount balanceAfter reason workoutId createdAt",
     "Entitlements": "unlimited reason trialEndsAt credits",

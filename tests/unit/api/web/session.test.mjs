@@ -52,6 +52,16 @@ test("a key that makes a retry safe is there without HTTPS", async () => {
   for (const id of made) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
+test("a sign-up that must be proven by a mail signs nobody in", async () => {
+  const session = await opened();
+  answers["/api/v1/auth/register"] = [202, {}];
+  assert.equal(await session.register("Ann", "ann@example.org", "correct horse"), false);
+  assert.equal(session.user, null);
+  answers["/api/v1/auth/register"] = [201, { user: { id: "u", name: "Ann" } }];
+  assert.equal(await session.register("Ann", "ann@example.org", "correct horse"), true);
+  assert.equal(session.user.name, "Ann");
+});
+
 test("a clock that is set meanwhile refreshes nothing", async () => {
   const session = await opened({ storage: blocked });
   await session.login("ann@example.org", "correct horse");

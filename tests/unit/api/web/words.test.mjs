@@ -1,5 +1,5 @@
 // @ts-check
-// How events are said: both versions of a workout. Run by test_client.py.
+// How events are said: each type, and both versions of a workout. Run by test_client.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -26,5 +26,39 @@ test("says what followers are told, and what earlier versions told everybody", (
 test("says something of anything", () => {
   for (const data of [{}, { v: 2 }, { v: 2, focus: null, exercise_count: "x", total_tu: null }, { v: 3 }]) {
     assert.equal(workout(data).detail, "");
+  }
+});
+
+const said = (type, data, actor = { name: "Bea" }) => {
+  const { title, detail } = describe({ type, actor, data });
+  return [title, detail];
+};
+
+test("says what somebody has reached", () => {
+  assert.deepEqual(said("level_up", { v: 1, level: 4 }), ["Bea reached a new level", "Level 4"]);
+  const milestone = (data) => said("milestone_achieved", { v: 1, ...data })[1];
+  assert.equal(milestone({ kind: "workouts", value: 1 }), "1 workout");
+  assert.equal(milestone({ kind: "streak", value: 30 }), "30 days in a row");
+  assert.equal(milestone({ kind: "record", value: 82.5, exercise: "back-squat" }), "Record: back squat, 82.5 kg");
+  assert.equal(milestone({ kind: "record", value: 82.5 }), "Record: 82.5 kg");
+  const challenge = { challenge: { slug: "pull-week", name: "Pull week" }, reward_xp: 50 };
+  assert.deepEqual(said("challenge_completed", challenge), ["Bea completed a challenge", "Pull week · 50 XP"]);
+});
+
+test("says what happened to whoever reads it", () => {
+  assert.deepEqual(said("high_five", { event_type: "level_up" }), ["Bea gave you a high five", "For a new level"]);
+  assert.deepEqual(said("high_five", { event_type: "toString" }, null), ["Somebody gave you a high five", ""]);
+  assert.deepEqual(said("follow_requested", {}), ["Bea asks to follow you", ""]);
+  assert.deepEqual(said("followed", {}), ["Bea follows you", ""]);
+  assert.deepEqual(said("credits_granted", { credits: 50, reason: "grant" }), ["You were given credits", "50 credits"]);
+});
+
+test("says something of a type and of data that nobody foresaw", () => {
+  assert.deepEqual(said("moon_landing", null), ["moon landing", "Bea"]);
+  const types = ["level_up", "milestone_achieved", "challenge_completed", "high_five", "followed", "credits_granted"];
+  for (const type of types) {
+    for (const data of [null, {}, { level: null, kind: "record", value: "x", challenge: null, credits: null }]) {
+      assert.ok(said(type, data)[0]);
+    }
   }
 });

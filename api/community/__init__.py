@@ -1,0 +1,1 @@
+"""People: who follows whom, and what each may see of the other."""

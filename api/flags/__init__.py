@@ -1,0 +1,1 @@
+"""Flags: what is switched on for whom, changed while everything runs."""

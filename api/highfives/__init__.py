@@ -1,0 +1,1 @@
+"""High fives: sent once for a rendition of an event, counted by rendition."""

@@ -1,0 +1,57 @@
+"""Questions of one turn that go together."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from api.loader import Loader
+
+
+class Asked:
+    """Doubles what it is asked for, and remembers how."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.batches: list[list[int]] = []
+        self.error = error
+
+    async def __call__(self, keys: Sequence[int]) -> dict[int, int]:
+        self.batches.append(list(keys))
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        return {key: key * 2 for key in keys}
+
+
+async def test_what_is_asked_in_one_turn_is_one_batch_each_key_once() -> None:
+    """Seen failing without the turn in which the others ask."""
+    asked = Asked()
+    loader = Loader(asked)
+    assert await asyncio.gather(*(loader.get(key) for key in (1, 2, 1, 3))) == [2, 4, 2, 6]
+    assert await loader.get(1) == 2
+    assert asked.batches == [[1, 2, 3], [1]]
+
+
+async def test_an_error_is_everybodys_and_the_next_batch_goes_on() -> None:
+    asked = Asked(OSError("away"))
+    loader = Loader(asked)
+    found = await asyncio.gather(loader.get(1), loader.get(2), return_exceptions=True)
+    assert [type(one) for one in found] == [OSError, OSError]
+    asked.error = None
+    assert await loader.get(2) == 4
+
+
+async def test_whoever_leaves_takes_nobody_along() -> None:
+    """But the one who loads for all. Seen failing with a future that each of them awaits as it is."""
+    loader = Loader(Asked())
+    first, second, third = (asyncio.ensure_future(loader.get(key)) for key in (1, 2, 3))
+    await asyncio.sleep(0)
+    second.cancel()
+    assert (await first, await third) == (2, 6)
+    leader, other = asyncio.ensure_future(loader.get(1)), asyncio.ensure_future(loader.get(2))
+    await asyncio.sleep(0)
+    leader.cancel()
+    for one in (leader, other):
+        with pytest.raises(asyncio.CancelledError):
+            await one
+    assert await loader.get(4) == 8
