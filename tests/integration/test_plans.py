@@ -271,7 +271,7 @@ def _people(heavy: UUID, others: list[Any]) -> dict[str, list[tuple[Any, ...]]]:
     other = next(row["id"] for row in others if row["name"] == "User 55")
     far = NOW - timedelta(days=1)
     return {
-        file + "profiles": [(None, [heavy], NOW), (heavy, ids[: PAGE_MAX + 1], NOW), (uuid7(), [heavy], NOW)],
+        file + "profiles": [(heavy, ids[: PAGE_MAX + 1], NOW), (uuid7(), [heavy], NOW)],
         file + "people": [
             (heavy, heavy, what, at, ids[500] if at else None, PAGE_MAX + 1, NOW)
             for what in ("followers", "following", "requests")
