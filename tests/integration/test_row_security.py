@@ -24,9 +24,9 @@ from config.errors import RetryLater
 from config.ids import uuid7
 from config.settings import Settings
 from rt.wire.channels import ChannelKind, profile_channel
-from tests.integration.test_plans import parameters
 from tests.integration.test_relay_backlog import lead
 from tests.support.ledger import NOW, connection, ledger, query
+from tests.support.plan_parameters import parameters
 from tests.support.plans import named_statements
 from tests.support.pooler import pgbouncer
 from tests.support.stores import Database as MadeDatabase
