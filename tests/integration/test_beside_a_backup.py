@@ -14,7 +14,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from api.migrate import FOLDER, MigrationError, migrate
+from api.migrate import FOLDER, MigrationError, migrate, migrations
 from config.ids import uuid7
 from config.settings import Settings
 from tests.support.ledger import Ledger, connection, ledger
