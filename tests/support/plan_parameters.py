@@ -26,6 +26,7 @@ from config.limits import (
     REVOCATIONS_MAX,
 )
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
+from worker.jobs.challenges import ACTIVE_DAYS
 from worker.jobs.every import JOBS
 from worker.jobs.leaderboards import monday
 from worker.jobs.rivals import RIVALS_LOOKED_AT
@@ -199,6 +200,7 @@ def _people(heavy: UUID, others: list[Any]) -> dict[str, list[tuple[Any, ...]]]:
     far = NOW - timedelta(days=1)
     return {
         file + "profiles": [(heavy, ids[: PAGE_MAX + 1], NOW), (uuid7(), [heavy], NOW)],
+        "api/progress/queries.sql: achieved": [(None, [heavy], NOW), (heavy, ids[: PAGE_MAX + 1], NOW)],
         file + "people": [
             (heavy, heavy, what, at, ids[500] if at else None, PAGE_MAX + 1, NOW)
             for what in ("followers", "following", "requests")
@@ -298,7 +300,6 @@ def _earning(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
     monday = NOW.date() - timedelta(days=NOW.weekday() + 7)
     return {
         progress + "streak": [(user, NOW), (uuid7(), NOW)],
-        progress + "achievements": [(user,)],
         progress + "time_zones": [()],
         progress + "set_time_zone": [(user, "Asia/Tokyo", NOW, 10, uuid7())],
         progress + "set_archetype": [(user, uuid7(), NOW)],
@@ -364,6 +365,7 @@ def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
         file + "note_failure": [(*run, "me", "57014")],
         file + "try_again": [(*run, 5.0)],
         file + "end_streaks": [(nobody, STREAKS_LOOKED_AT), (user, STREAKS_LOOKED_AT)],
+        file + "assign_challenges": [(ACTIVE_DAYS, nobody, 200), (ACTIVE_DAYS, user, 200)],
         file + "score_rivals": [(nobody, nobody, RIVALS_LOOKED_AT), (user, user, RIVALS_LOOKED_AT)],
         file + "refresh_leaderboards": [()],
         file + "forget_week": [(NOW.date(),)],
@@ -383,7 +385,6 @@ def _standings(user: UUID, other: UUID) -> dict[str, list[tuple[Any, ...]]]:
         file + "add_rival": [(user, other, NOW, 10), (user, uuid7(), NOW, 10)],
         file + "remove_rival": [(user, uuid7())],
         file + "rivals_of": [(user,)],
-        file + "profiles": [([user],)],
     }
 
 
