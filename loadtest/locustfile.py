@@ -8,7 +8,7 @@ import os
 import random
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from locust import HttpUser, between, events, task
@@ -48,9 +48,17 @@ class Person(HttpUser):
 TOKEN_S = 600  # an access token that is older than this is replaced before it is used
 LOG_WORKOUT = """
 mutation Log($input: LogWorkoutInput!, $key: String!) {
-  logWorkout(input: $input, idempotencyKey: $key) { workout { id totalTu } charged balance { credits } }
+  logWorkout(input: $input, idempotencyKey: $key) {
+    workout { id totalTu } charged balance { credits } earned { xp level milestones }
+  }
 }
 """
+SYNC_WORKOUTS = """
+mutation Sync($inputs: [SyncWorkoutInput!]!) {
+  syncWorkouts(inputs: $inputs) { idempotencyKey status error { code } }
+}
+"""
+EARNED = "{ me { xp level } streak { current longest } challenges { id kind progress target state } }"
 
 READ_TO_PRAISE = "{ communityFeed(first: 20) { edges { node { id highFives highFived } } } }"
 SEND_HIGH_FIVE = """
@@ -109,14 +117,20 @@ class Member(Person):
 
     @task(1)
     def log_workout(self) -> None:
+        self._graphql("logWorkout", LOG_WORKOUT, {"input": self._workout(0), "key": str(uuid.uuid4())})
+        self.answered_at = time.perf_counter()
+
+    @task(1)
+    def come_back_online(self) -> None:
+        inputs = [{"idempotencyKey": str(uuid.uuid4()), "workout": self._workout(days)} for days in range(3)]
+        self._graphql("syncWorkouts", SYNC_WORKOUTS, {"inputs": inputs})
+        self._graphql("earned", EARNED)
+
+    def _workout(self, days: int) -> dict[str, Any]:
+        """One of so many days ago."""
         sets = [{"reps": random.randint(5, 12), "weightKg": 40.0} for _ in range(3)]
         exercises = [{"exerciseId": random.choice(self.exercises), "sets": sets}]
-        variables = {
-            "input": {"performedAt": datetime.now(UTC).isoformat(), "exercises": exercises},
-            "key": str(uuid.uuid4()),
-        }
-        self._graphql("logWorkout", LOG_WORKOUT, variables)
-        self.answered_at = time.perf_counter()
+        return {"performedAt": (datetime.now(UTC) - timedelta(days=days)).isoformat(), "exercises": exercises}
 
     @task(2)
     def read_feed(self) -> None:

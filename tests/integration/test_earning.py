@@ -20,6 +20,7 @@ from config.limits import TIME_ZONE_CHANGES_MAX
 from config.metrics import PG_TRANSACTION_RETRIES
 from tests.support.earning import Model, Trained, level
 from tests.support.ledger import Ledger, connection, ledger, query
+from tests.support.relay import eventually
 from tests.support.stores import Database
 from worker.books.audit import audit
 
@@ -290,3 +291,23 @@ async def test_a_user_of_before_is_counted_when_they_come(books: Ledger, databas
         await owner.execute("CALL count_everybody(1)")
         await owner.execute("CALL count_everybody(1)")
     assert await stored(books, never) == known[never]
+
+
+async def test_a_sync_that_is_cut_short_goes_on_where_it_was(books: Ledger) -> None:
+    """Some are stored when nobody waits for the answer any more; the same again stores the rest, and none twice."""
+    user = await books.user(credit=0, trial_days=30)
+    inputs = [
+        {"idempotencyKey": f"k{n}", "workout": workout(books, END - timedelta(days=n, hours=n), n % 3, kg=20.0 + n)}
+        for n in range(12)
+    ]
+    syncing = asyncio.create_task(books.workouts_of(user).sync(user, inputs, END))
+    count = query("SELECT count(*) AS n FROM workouts WHERE user_id = $1")
+    await eventually(lambda: books.everything.fetchrow(count, user), lambda row: row["n"] >= 3)
+    syncing.cancel()
+    await asyncio.gather(syncing, return_exceptions=True)
+    again = await books.workouts_of(user).sync(user, inputs[::-1], END)
+    statuses = [one.status for one in again]
+    assert statuses.count("EXISTING") >= 3
+    assert statuses.count("EXISTING") + statuses.count("CREATED") == 12
+    done = [trained(books, one["workout"]) for one in inputs]
+    assert await stored(books, user) == Model(user, books.reference.goals.challenges, trained=done).summary()
