@@ -195,8 +195,8 @@ def audit(env: dict[str, str], extent: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_what_was_restored_gives_nobody_more(stores: TestStores, backups: Backups, database: Database) -> None:
-    """Each role has what a migrated database gives it, and sees what it shows; everybody else nothing. Seen failing with
-    functions that run as the owner, which are everybody's when they are made."""
+    """Each role has what a migrated database gives it, and sees what it shows; everybody else nothing. Seen failing
+    with functions that run as the owner, which are everybody's when they are made."""
     question = """SELECT p.oid::regprocedure::text, r.rolname FROM pg_proc AS p
         CROSS JOIN (SELECT rolname, oid FROM pg_roles UNION SELECT 'public', 0) AS r
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
