@@ -8,7 +8,7 @@ told one of her values is told hers.
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx2
@@ -26,7 +26,7 @@ from api.app import FEATURES
 from api.graphql.schema import build
 from config.ids import uuid7
 from tests.integration.api.conftest import Account, Running
-from tests.integration.api.who_sees import ASKED, AUDIENCES, NAMELESS, RELATIONS, RULES, Ada, everybody
+from tests.integration.api.who_sees import ASKED, AUDIENCES, NAMELESS, RELATIONS, RULES, Ada, everybody, nobody
 
 GRAPHQL: Final = "/api/graphql"
 SCHEMA: Final = build(FEATURES)
@@ -84,12 +84,12 @@ def leaves(kind: GraphQLObjectType, value: Mapping[str, Any], seen: Seen) -> set
     for name, of in ((name, f"{kind.name}.{name}") for name in value):
         below = get_named_type(kind.fields[name].type)
         for one in value[name] if isinstance(value[name], list) else [value[name]]:
-            if one is None:
+            if one is None or RULES[of] is everybody:
                 continue
             if isinstance(below, GraphQLObjectType):
                 within = leaves(below, one, seen)
             else:
-                within = set() if RULES[of] is everybody else {f"{of} {orjson.dumps(one).decode()}"}
+                within = {f"{of} {orjson.dumps(one).decode()}"}
             seen[of] |= within
             found |= within
     return found
@@ -108,7 +108,7 @@ class Scene:
         """The answer of a root field, and its text."""
         operation, _, field = root.partition(".")
         of = object_type(root).fields[field]
-        ada = Ada(self.ada.id, self.ada.workout, self.ada.key, self.inputs["owner" if relation == "owner" else "other"])
+        ada = replace(self.ada, input=self.inputs["owner" if relation == "owner" else "other"])
         text = f"{operation.lower()} {{ {field}{ASKED[root](ada)} {selection(of.type)} }}"
         viewer = self.viewers[relation]
         headers = {"authorization": f"Bearer {viewer.token}"} if viewer else {}
@@ -131,28 +131,37 @@ def scene(api: Running, client: httpx2.Client, audience: str) -> Scene:
     exercises = [one["id"] for one in found["data"]["exercises"]]
     inputs = {"owner": HER_INPUT % exercises[0], "other": OTHER_INPUT % exercises[1]}
     key = f"key {ids['owner']}"
-    api.sql("UPDATE users SET trial_ends_at = '2026-10-13T13:13:13Z' WHERE id = $1", ids["owner"])
+    api.sql(
+        "UPDATE users SET trial_ends_at = '2026-10-13T13:13:13Z', subscribed_until = '2026-10-17T17:17:17Z',"
+        " time_zone = 'Pacific/Chatham', archetype_id = (SELECT min(id::text)::uuid FROM archetypes) WHERE id = $1",
+        ids["owner"],
+    )
     answer = ada.graphql(
         f'mutation {{ logWorkout(idempotencyKey: "{key}", input: {inputs["owner"]}) {{ workout {{ id }} }} }}'
     )
     workout = answer["data"]["logWorkout"]["workout"]["id"]
+    to_join = [one["id"] for one in ada.graphql("{ challenges { id kind } }")["data"]["challenges"]]
+    challenge = next(
+        one for one in to_join if "data" in ada.graphql(f'mutation {{ joinChallenge(id: "{one}") {{ id }} }}')
+    )
     make_ada(api, ids["owner"], audience, workout)
+    make_earned(api, ids["owner"], ids["stranger"])
     for relation, other in ids.items():
         if relation != "owner":
             make_other(api, relation, other, ids["owner"], audience)
-    made = Ada(str(ids["owner"]), workout, key, inputs["owner"])
+    made = Ada(str(ids["owner"]), workout, key, inputs["owner"], challenge)
     return Scene(made, {**people, "anonymous": None}, inputs, client)
 
 
 def make_ada(api: Running, ada: uuid.UUID, audience: str, workout: str) -> None:
     """Values that nobody else has, and an event in her feed and in the community's."""
     api.sql(
-        "UPDATE users SET name = 'Ada Canary', roles = '{coach}', audience = $2, xp = 4711, level = 17 WHERE id = $1",
+        "UPDATE users SET name = 'Ada Canary', roles = '{coach}', audience = $2 WHERE id = $1",
         *(ada, audience),
     )
     account = api.sql("SELECT account_id FROM users WHERE id = $1", ada)[0]["account_id"]
     for amount in (4_711, -58):
-        reason = "purchase" if amount > 0 else "spent on a canary"
+        reason = "found by a canary" if amount > 0 else "spent on a canary"
         api.sql("SELECT post_credits($1, $2, 'welcome', $3, $4, NULL, now())", uuid7(), account, amount, reason)
     for channel, actor in ((f"user:{ada}", {"id": str(ada), "name": "Ada Canary"}), ("community", None)):
         event_id = uuid7()
@@ -168,6 +177,27 @@ def make_ada(api: Running, ada: uuid.UUID, audience: str, workout: str) -> None:
             " VALUES ('musclemap', $1, $2, $3, now(), $4)",
             *(channel, offset, event_id, orjson.dumps(event | {"actor": actor, "data": data}).decode()),
         )
+
+
+def make_earned(api: Running, ada: uuid.UUID, rival: uuid.UUID) -> None:
+    """Figures that nobody else has, the one place on the leaderboard, and a rival."""
+    api.sql("UPDATE progress SET xp = 0")
+    api.sql(
+        "UPDATE progress SET xp = 4711, level = 17, streak_days = 23, streak_longest = 29,"
+        " streak_last = (now() AT TIME ZONE 'Pacific/Chatham')::date WHERE user_id = $1",
+        ada,
+    )
+    api.sql("INSERT INTO follow_counts (user_id, followers, following) VALUES ($1, 31, 37)", ada)
+    api.sql("UPDATE user_challenges SET progress = 4711.5 WHERE user_id = $1", ada)
+    api.sql(
+        "INSERT INTO rivals (user_id, rival_id, since, my_start, their_start, my_score, their_score)"
+        " VALUES ($1, $2, '2026-10-19T19:19:19Z', 0, 0, 4711, 4712)",
+        *(ada, rival),
+    )
+    api.sql("REFRESH MATERIALIZED VIEW leaderboard")
+    api.sql(
+        "INSERT INTO job_runs (job, slot, worker, started, finished) VALUES ('leaderboards', now(), '', now(), now())"
+    )
 
 
 def make_other(api: Running, relation: str, other: uuid.UUID, ada: uuid.UUID, audience: str) -> None:
@@ -201,9 +231,10 @@ def test_each_viewer_sees_what_the_rules_say(api: Running, client: httpx2.Client
                 may = RULES[root](relation, audience) and RULES[name](relation, audience)
                 if RULES[root] is not everybody and values and may != bool(values & theirs[name]):
                     wrong.append(f"{root}: {name} to {relation}: {theirs[name]}")
-            if root in NAMELESS:
+            if root in NAMELESS or not RULES[root](relation, audience):
                 text = on.ask(root, relation)[1]
-                wrong += [f"{root}: {word!r} to {relation}" for word in (*CANARIES, on.ada.id) if word in text]
+                words = (*CANARIES, on.ada.id) if root in NAMELESS else CANARIES
+                wrong += [f"{root}: {word!r} to {relation}" for word in words if word in text]
     assert not wrong, "\n".join(wrong)
-    unseen = {name for name, rule in RULES.items() if rule is not everybody} - reached
+    unseen = {name for name, rule in RULES.items() if rule not in (everybody, nobody)} - reached
     assert not unseen, f"Ada has none of these, so nobody can be told them: {sorted(unseen)}"
