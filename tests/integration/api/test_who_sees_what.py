@@ -26,7 +26,7 @@ from api.app import FEATURES
 from api.graphql.schema import build
 from config.ids import uuid7
 from tests.integration.api.conftest import Account, Running
-from tests.integration.api.who_sees import ASKED, AUDIENCES, NAMELESS, RELATIONS, RULES, Ada, everybody, nobody
+from tests.integration.api.who_sees import ASKED, AUDIENCES, NAMED, NAMELESS, RELATIONS, RULES, Ada, everybody, nobody
 
 GRAPHQL: Final = "/api/graphql"
 SCHEMA: Final = build(FEATURES)
@@ -84,7 +84,7 @@ def leaves(kind: GraphQLObjectType, value: Mapping[str, Any], seen: Seen) -> set
     for name, of in ((name, f"{kind.name}.{name}") for name in value):
         below = get_named_type(kind.fields[name].type)
         for one in value[name] if isinstance(value[name], list) else [value[name]]:
-            if one is None or RULES[of] is everybody:
+            if one is None or (one == 0 and one is not False) or RULES[of] is everybody:  # 0 tells nothing
                 continue
             if isinstance(below, GraphQLObjectType):
                 within = leaves(below, one, seen)
@@ -115,11 +115,12 @@ class Scene:
         answer = self.client.post(GRAPHQL, json={"query": text}, headers=headers)
         return answer.json().get("data") or {}, answer.text
 
-    def seen(self, root: str, relation: str) -> Seen:
-        """What a root field told, by field."""
+    def seen(self, root: str, relation: str) -> tuple[Seen, str]:
+        """What a root field told, by field, and its text."""
         seen: Seen = defaultdict(set)
-        leaves(object_type(root), self.ask(root, relation)[0], seen)
-        return seen
+        data, text = self.ask(root, relation)
+        leaves(object_type(root), data, seen)
+        return seen, text
 
 
 def scene(api: Running, client: httpx2.Client, audience: str) -> Scene:
@@ -163,7 +164,8 @@ def make_ada(api: Running, ada: uuid.UUID, audience: str, workout: str) -> None:
     for amount in (4_711, -58):
         reason = "found by a canary" if amount > 0 else "spent on a canary"
         api.sql("SELECT post_credits($1, $2, 'welcome', $3, $4, NULL, now())", uuid7(), account, amount, reason)
-    for channel, actor in ((f"user:{ada}", {"id": str(ada), "name": "Ada Canary"}), ("community", None)):
+    her = {"id": str(ada), "name": "Ada Canary"}
+    for channel, actor in ((f"user:{ada}", her), (f"profile:{ada}", her), ("community", None)):
         event_id = uuid7()
         event = {"id": str(event_id), "v": 2, "type": "workout_completed", "created_at": "2026-11-01T07:11:00Z"}
         data = {"workout_id": workout, "total_tu": 4_711.5} if actor else {"v": 2, "total_tu": 4_000}
@@ -177,6 +179,7 @@ def make_ada(api: Running, ada: uuid.UUID, audience: str, workout: str) -> None:
             " VALUES ('musclemap', $1, $2, $3, now(), $4)",
             *(channel, offset, event_id, orjson.dumps(event | {"actor": actor, "data": data}).decode()),
         )
+        api.sql("INSERT INTO high_five_counts (rendition_id, share, high_fives) VALUES ($1, 0, 13)", event_id)
 
 
 def make_earned(api: Running, ada: uuid.UUID, rival: uuid.UUID) -> None:
@@ -223,18 +226,19 @@ def test_each_viewer_sees_what_the_rules_say(api: Running, client: httpx2.Client
     wrong: list[str] = []
     reached: set[str] = set()
     for root in (root for root in ASKED if RULES[root] is not everybody or root in NAMELESS):
-        hers = on.seen(root, "owner")
+        hers, to_her = on.seen(root, "owner")
         reached |= {name for name, values in hers.items() if values}
         for relation in RELATIONS:
-            theirs = hers if relation == "owner" else on.seen(root, relation)
+            theirs, text = (hers, to_her) if relation == "owner" else on.seen(root, relation)
             for name, values in hers.items():
                 may = RULES[root](relation, audience) and RULES[name](relation, audience)
                 if RULES[root] is not everybody and values and may != bool(values & theirs[name]):
                     wrong.append(f"{root}: {name} to {relation}: {theirs[name]}")
+            if root in NAMED and (CANARIES[0] in text) != NAMED[root](relation, audience):
+                wrong.append(f"{root}: her name to {relation}")
             if root in NAMELESS or not RULES[root](relation, audience):
-                text = on.ask(root, relation)[1]
                 words = (*CANARIES, on.ada.id) if root in NAMELESS else CANARIES
                 wrong += [f"{root}: {word!r} to {relation}" for word in words if word in text]
+    unseen = {name for name, rule in RULES.items() if rule not in (everybody, nobody)} - reached - set(NAMED)
+    wrong += [f"{name}: Ada has none, so nobody can be told it" for name in sorted(unseen)]
     assert not wrong, "\n".join(wrong)
-    unseen = {name for name, rule in RULES.items() if rule not in (everybody, nobody)} - reached
-    assert not unseen, f"Ada has none of these, so nobody can be told them: {sorted(unseen)}"

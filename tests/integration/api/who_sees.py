@@ -347,5 +347,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "PageInfo.hasNextPage": everybody,
 }
 
+# Root fields that tell of her to others alone: whom they name her to.
+NAMED: Final[Mapping[str, Rule]] = {"Query.followingFeed": lambda *who: who[0] != "owner" and followers(*who)}
+
 # Root fields whose answers never name her, to herself neither.
 NAMELESS: Final = frozenset({"Query.communityFeed"})
