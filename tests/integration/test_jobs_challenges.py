@@ -19,12 +19,15 @@ from worker.jobs.challenges import ACTIVE_DAYS
 from worker.jobs.runner import Outcome
 
 ZONES = ("Pacific/Kiritimati", "Asia/Kolkata", "UTC", "America/Los_Angeles", "Etc/GMT+12")  # 26 hours apart
+STOPPED = timedelta(days=ACTIVE_DAYS, hours=1)
 Rows = set[tuple[UUID, date, UUID]]
 
 _ADD = (
     "INSERT INTO user_challenges (user_id, starts_on, challenge_id, progress, target, reward_xp, joined_at)"
     " VALUES ($1, $2, $3, $4, 5, 10, $5)"
 )
+
+_LAST_TRAINED = "UPDATE progress SET updated_at = now() - $2::interval WHERE user_id = $1"
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ async def test_everybody_who_trains_has_the_three_of_their_date(
     monkeypatch.setattr("worker.jobs.challenges.CHALLENGED_AT_ONCE", 2)
     zones = {await somebody(owner, n, zone=zone): zone for n, zone in enumerate(ZONES)}
     away = await somebody(owner, len(ZONES))
-    await owner.execute("UPDATE progress SET updated_at = now() - interval '60 days' WHERE user_id = $1", away)
+    await owner.execute(_LAST_TRAINED, away, STOPPED)
     goals = {goal.id: goal for goal in books.reference.goals.daily}
 
     assert await once(books.settings, "challenges") is Outcome.DONE
@@ -95,8 +98,7 @@ async def test_what_nobody_began_goes_and_what_was_begun_stays(books: Ledger, ow
     await owner.execute(_ADD, user, long_ago, weekly, 0, now)
     await owner.execute(_ADD, gone, yesterday, first, 0, None)
     await owner.execute(_ADD, gone, long_ago, second, 2, None)
-    stopped = timedelta(days=ACTIVE_DAYS, hours=1)
-    await owner.execute("UPDATE progress SET updated_at = now() - $2::interval WHERE user_id = $1", gone, stopped)
+    await owner.execute(_LAST_TRAINED, gone, STOPPED)
 
     assert await once(books.settings, "challenges") is Outcome.DONE
     kept = {(user, yesterday, second), (user, long_ago, weekly), (gone, long_ago, second)}
@@ -107,7 +109,7 @@ async def test_a_workout_moves_the_rows_of_the_job(books: Ledger, owner: asyncpg
     """And adds no others. Seen failing with rows of another three."""
     now: datetime = await owner.fetchval("SELECT now()")
     user = await books.user()
-    await owner.execute("UPDATE progress SET updated_at = $2 WHERE user_id = $1", user, now)
+    await owner.execute(_LAST_TRAINED, user, timedelta())
     await once(books.settings, "challenges")
     before = await stored(owner)
     chosen = books.reference.exercises()[:EXERCISES_PER_WORKOUT_MAX]
