@@ -94,7 +94,7 @@ BEGIN
                  ' follow_user(uuid, uuid, integer, integer, timestamptz, uuid),'
                  ' unfollow_user(uuid, uuid, timestamptz), answer_follow(uuid, uuid, boolean, timestamptz),'
                  ' block_user(uuid, uuid, integer, timestamptz), unblock_user(uuid, uuid, timestamptz),'
-                 ' set_audience(uuid, text, timestamptz), forget_people(uuid, timestamptz, integer),'
+                 ' set_audience(uuid, text, timestamptz),'
                  ' reading_ended_since(timestamptz, integer), audiences_since(timestamptz, integer) TO %I', app);
 
   -- Leaderboards and rivals: others' rows are told by functions alone.
