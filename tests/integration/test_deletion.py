@@ -90,7 +90,7 @@ async def test_nothing_of_who_it_was_is_left(
 
     Seen failing with the notes left, with the keys left, without the feeds, without `place:` in Redis, with
     `user_registered` and its user, and with the events of others left as they were."""
-    bob, ann, cat = [await joined(fleet, client, name) for name in ("Bob", NAME, "Cat")]
+    bob, cat, ann = [await joined(fleet, client, name) for name in ("Bob", "Cat", NAME)]
     exercise = (await exercise_ids(fleet.api.http("").rstrip("/"), client))[0]
     async with connection(database.owner_url) as owner, socket(fleet) as talk:
         await cat.graphql("mutation { setAudience(audience: FOLLOWERS) { id } }")
