@@ -371,11 +371,4 @@ BEGIN
     COMMIT;
   END LOOP;
 END $$;
-INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VALUES
-  ('streak_runs', 'user_id', 'deleted', NULL, 'counted from what is exported'),
-  ('exercise_bests', 'user_id', 'deleted', NULL, 'counted from what is exported'),
-  ('milestones', 'user_id', 'deleted', NULL, 'events tell them'),
-  ('user_challenges', 'user_id', 'deleted', NULL, 'counted from what is exported'),
-  ('earned_achievements', 'user_id', 'deleted', NULL, 'progress reaches them')
-ON CONFLICT DO NOTHING;
 CALL count_everybody(200);

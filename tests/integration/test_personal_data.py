@@ -34,10 +34,9 @@ pytestmark = pytest.mark.timeout(120)
 
 # Ids that are of nobody, by their column's name. Whose the row is another column says, or no one.
 OF_NOBODY: Final = {
-    *("achievement_id", "challenge_id", "completed_by", "muscle_ids"),
-    *("id", "exercise_id", "muscle_id", "equipment_id", "archetype_id", "workout_id", "transaction_id", "event_id"),
-    *("session_id", "rendition_id", "notice_id", "source_event", "achievement_id", "challenge_id", "completed_by"),
-    "muscle_ids",
+    *("id", "exercise_id", "muscle_id", "muscle_ids", "equipment_id", "archetype_id", "workout_id", "transaction_id"),
+    *("event_id", "session_id", "rendition_id", "notice_id", "source_event", "achievement_id", "challenge_id"),
+    "completed_by",
 }
 OF_SOMEBODY: Final = {("accounts", "id"), ("users", "id")}
 IDS: Final = (

@@ -1,14 +1,17 @@
-"""Who may read a profile's channel may change, over real processes: subscriptions end, and nothing opens them again."""
+"""Who may read a profile's channel may change, over real processes: subscriptions end, and nothing opens them again.
+
+The tests share the processes: each has people of its own, and leaves Redis and both gateways running.
+"""
 
 import asyncio
 import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from config.limits import FACTS_EVERY_S, REVOCATIONS_EVERY_S
 from config.redis import connect as connect_redis
@@ -18,18 +21,23 @@ from rt.wire.bus import ENDED_KEY, JWKS_KEY
 from tests.support.cluster import Cluster, make_cluster, socket
 from tests.support.gateway import Talk, until
 from tests.support.people import Person, exercise_ids
-from tests.support.stores import Database
+from tests.support.stores import TestStores
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 TOKEN = "query T($channel: String!) { channelToken(channel: $channel) { token expiresAt } }"
 STATE = "query S($id: ID!) { user(id: $id) { presence { state } } }"
 
 
-@pytest.fixture
-async def cluster(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Cluster]:
-    async with make_cluster(database, redis_url, tmp_path) as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    redis = connect_redis(stores.redis_url)
+    await redis.flushall()
+    await redis.aclose()
+    database = stores.make_database()
+    async with make_cluster(database, stores.redis_url, tmp_path_factory.mktemp("cluster")) as made:
         yield made
+    stores.drop_database(database)
 
 
 async def does(person: Person, what: str, **arguments: str) -> None:
@@ -131,7 +139,7 @@ async def test_what_ends_and_what_does_not(cluster: Cluster) -> None:
             assert (await back.again())["type"] == "subscribed"
 
 
-async def test_nothing_opens_again_whatever_happens_to_redis(cluster: Cluster, redis_url: str) -> None:
+async def test_nothing_opens_again_whatever_happens_to_redis(cluster: Cluster, stores: TestStores) -> None:
     """Away at the moment; wiped in between; a gateway that starts later. Seen failing with a gateway that trusts
     channel tokens before it knows which are void, and with a comparison that looks back no further than now."""
     ann, bob, cat = await cluster.person(), await cluster.person(), await cluster.person()
@@ -157,7 +165,7 @@ async def test_nothing_opens_again_whatever_happens_to_redis(cluster: Cluster, r
         assert (await kept.again())["type"] == "subscribed"
 
         # Wiped: those who know go on knowing.
-        redis = connect_redis(redis_url)
+        redis = connect_redis(stores.redis_url)
         await redis.flushall()
         for reader in (gone, other):
             await reader.closed_for_good()
@@ -187,12 +195,12 @@ async def _is_filled(redis: Any) -> bool:
     return bool(await redis.zcard(ENDED_KEY) > 1)
 
 
-async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster, redis_url: str) -> None:
+async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster, stores: TestStores) -> None:
     """On the channel and in GraphQL, while one is connected, and on a gateway that hears a token of before. Seen
     failing with the token's word for the life of the socket."""
     ann, bob, eve = await cluster.person(), await cluster.person(), await cluster.person()
     first, second = cluster.gateways
-    redis = connect_redis(redis_url)
+    redis = connect_redis(stores.redis_url)
     await does(bob, "follow", userId=ann.id)
 
     async def counts_as(audience: str) -> None:
