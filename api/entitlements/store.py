@@ -6,7 +6,7 @@ from uuid import UUID
 
 from api.entitlements.facts import Checkout, Fact, InvoicePaid, Refunded, Subscribed
 from api.entitlements.rules import Entitlement, entitlement_of
-from config.db.database import Database
+from config.db.database import Database, Transaction
 from config.db.queries import Query, load_queries
 
 _QUERIES: Final = load_queries(__file__)
@@ -40,12 +40,19 @@ async def entitlement(db: Database, user_id: UUID, now: datetime) -> Entitlement
 
 
 async def take(db: Database, fact: Fact, now: datetime) -> str:
-    """Keeps a fact and books what follows from it, in one transaction: `taken`, `repeated` or `unknown_user`."""
+    """Keeps a fact and books what follows from it, in one transaction: `taken`, `repeated` or `unknown_user`. Nobody
+    asks here: the functions run as the owner."""
     query, args = _call(fact)
     event = fact.event
-    row = await db.call(query, event.id, event.type, event.created, now, *args, lane=_LANE, twins=_TWINS)
-    outcome: str = row["outcome"]
-    return outcome
+
+    async def work(tx: Transaction) -> str:
+        outcome: str = await tx.fetchval(query, event.id, event.type, event.created, now, *args)
+        return outcome
+
+    async def settle(_: Transaction) -> str | None:
+        return None  # done or not, the event's id tells when it is taken again
+
+    return await db.write(work, lane=_LANE, settle=settle, twins=_TWINS)
 
 
 def _call(fact: Fact) -> tuple[Query, tuple[Any, ...]]:

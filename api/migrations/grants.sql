@@ -22,9 +22,13 @@ BEGIN
     EXECUTE format('GRANT SELECT ON schema_migrations, installation, muscles, equipment, exercises, exercise_muscles,'
                    ' archetypes, achievements, challenges TO %I', role);
   END LOOP;
+END $$;
 
-  -- --- The API.
-
+-- --- The API: accounts, the books, workouts, events.
+DO $$
+DECLARE
+  app text := current_setting('musclemap.app_role');
+BEGIN
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON users, sessions, refresh_tokens TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION user_of_email(text), use_refresh_token(bytea),'
                  ' sessions_ended_since(timestamptz, integer) TO %I', app);
@@ -69,7 +73,13 @@ BEGIN
   EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body)'
                  ' ON stream_positions TO %I', app);
   EXECUTE format('GRANT EXECUTE ON FUNCTION may_read_channel(text), feed_page(text, text, bigint, integer) TO %I', app);
+END $$;
 
+-- --- The API: the community, and what people may ask of their data.
+DO $$
+DECLARE
+  app text := current_setting('musclemap.app_role');
+BEGIN
   -- High fives: how many, and one's own; nothing by which an owner could be found.
   EXECUTE format('GRANT SELECT ON high_five_counts TO %I', app);
   EXECUTE format('GRANT SELECT (rendition_id, sender_id, share, sent_at) ON high_fives TO %I', app);
@@ -100,9 +110,13 @@ BEGIN
                  ' prove_join(bytea, uuid, uuid, uuid, bigint, timestamptz, timestamptz),'
                  ' ask_proof(uuid, text, text, text, text, timestamptz, timestamptz, timestamptz, integer, integer),'
                  ' settle_erasure(uuid, boolean, timestamptz) TO %I', app);
+END $$;
 
-  -- --- The worker.
-
+-- --- The worker.
+DO $$
+DECLARE
+  worker text := current_setting('musclemap.worker_role');
+BEGIN
   -- The relay.
   EXECUTE format('GRANT SELECT, UPDATE, DELETE ON outbox TO %I', worker);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON feed_channels, leases TO %I', worker);
@@ -110,7 +124,6 @@ BEGIN
 
   -- The auditor. No address, and no hash of a password.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON audit_windows, audits TO %I', worker);
-  EXECUTE format('GRANT SELECT ON streak_runs, exercise_bests, user_challenges, milestones TO %I', worker);
   EXECUTE format('GRANT SELECT ON accounts, credit_balances, ledger_transactions, ledger_entries, workouts,'
                  ' workout_exercises, workout_muscles, activity_events TO %I', worker);
   EXECUTE format('GRANT SELECT ON high_fives, high_five_counts, credit_claims, purchases, payment_refunds,'
@@ -133,8 +146,6 @@ BEGIN
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON job_runs, leaderboard_snapshots TO %I', worker);
   EXECUTE format('GRANT SELECT ON progress, training_days, user_time_zones, streak_runs, exercise_bests, milestones,'
                  ' user_challenges, earned_achievements, rivals, leaderboard TO %I', worker);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION assign_daily_challenges(timestamptz, timestamptz, uuid, integer) TO %I',
-                 worker);
   EXECUTE format('GRANT UPDATE (streak_over) ON progress TO %I', worker);
   EXECUTE format('GRANT UPDATE (my_score, their_score) ON rivals TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION refresh_leaderboards(),'

@@ -13,19 +13,24 @@ CREATE TEMP TABLE rules AS
 SELECT list.name, list.rule
   FROM (SELECT '(SELECT viewer())' AS me,
                'user_id = (SELECT viewer())' AS mine,
-               '(SELECT u.account_id FROM users AS u WHERE u.id = (SELECT viewer()))' AS my_account) AS words
+               'account_id = (SELECT u.account_id FROM users AS u WHERE u.id = (SELECT viewer()))' AS my_account) AS words
  CROSS JOIN LATERAL (VALUES
   -- Accounts. Names of others come by functions that decide what may be told.
   ('users', 'id = ' || me),
-  ('accounts', 'id = ' || my_account),
+  ('accounts', replace(my_account, 'account_id = ', 'id = ')),
   ('sessions', mine),
   ('refresh_tokens', 'EXISTS (SELECT FROM sessions AS s WHERE s.id = session_id)'),  -- of those that one sees
   ('user_time_zones', mine),
-  -- Credits.
-  ('credit_balances', 'account_id = ' || my_account),
-  ('ledger_transactions', 'account_id = ' || my_account),
-  ('ledger_entries', 'account_id = ' || my_account),
-  -- Workouts, and what they add up to.
+  ('turns', mine),
+  -- Credits and payments.
+  ('credit_balances', my_account),
+  ('ledger_transactions', my_account),
+  ('ledger_entries', my_account),
+  ('credit_claims', my_account),
+  ('purchases', my_account),
+  ('payment_customers', my_account),
+  ('subscriptions', my_account),
+  -- Workouts, and what they earn.
   ('workouts', mine),
   ('workout_exercises', mine),
   ('workout_muscles', mine),
@@ -40,52 +45,20 @@ SELECT list.name, list.rule
   ('follows', me || ' IN (follower_id, followee_id)'),
   ('blocks', 'blocker_id = ' || me),
   ('follow_counts', mine),
+  ('follow_notices', 'follower_id = ' || me),
+  ('rivals', mine),
   -- Events.
-  ('activity_events', 'account_id = ' || my_account),
+  ('activity_events', my_account),
   ('outbox', 'event #>> ''{user,id}'' = ' || me || '::text'),
   ('feed_channels', 'may_read_channel(channel)'),
   ('feed_positions', 'may_read_channel(channel)'),
-  ('stream_positions', 'none: everybody may read it'),
-  ('high_fives', 'sender_id = ' || me),
-  ('high_five_counts', 'none: of renditions, for whoever reads them'),
-  ('high_five_notices', 'none: read and written by functions of the owner alone'),
-  ('high_five_senders', 'none: read and written by functions of the owner alone'),
-  -- Payments.
-  ('credit_claims', 'account_id = ' || my_account),
-  ('purchases', 'account_id = ' || my_account),
-  ('payment_customers', 'account_id = ' || my_account),
-  ('subscriptions', 'account_id = ' || my_account),
-  ('payment_events', 'none: ids and times of the payment provider''s events'),
-  ('payment_refunds', 'none: sums of a payment, which names nobody'),
-  ('admin_actions', 'none: the owners; the auditor reads which grants there were'),
-  ('flags', 'none: of nobody; users are named in flag_versions by a hash'),
-  ('flag_versions', 'none: of nobody; users are named by a hash'),
-  -- Proof of an address, and the end of an account.
-  ('proofs', 'none: of people who are not signed in; functions and the sender of mails decide'),
-  ('turns', mine),
-  ('personal_data', 'none: written by migrations alone'),
-  ('ended_sessions', 'none: ids of sessions of nobody'),
-  ('erasures', 'none: users who are gone; written by functions alone'),
-  -- Standings and jobs.
-  ('rivals', mine),
-  ('leaderboard_snapshots', 'none: of the workers alone, names no user but by id'),
-  ('job_runs', 'none: of the workers'),
-  -- People, more.
-  ('follow_notices', 'follower_id = ' || me),
-  ('ended_reads', 'none: ids alone, of the last minutes'),
-  ('name_tails', 'none: parts of the names of those whom everybody may find; read by a function alone'),
-  -- What is earned.
-  ('streak_runs', mine),
-  ('exercise_bests', mine),
-  ('milestones', mine),
-  ('user_challenges', mine),
-  ('earned_achievements', mine),
-  ('archetypes', 'none: reference data'),
-  ('achievements', 'none: reference data'),
-  ('challenges', 'none: reference data'),
-  -- Nobody's.
+  ('high_fives', 'sender_id = ' || me)
+) AS list (name, rule);
+
+INSERT INTO pg_temp.rules VALUES
   ('installation', 'none: the epoch'),
   ('schema_migrations', 'none: what was applied'),
+  ('personal_data', 'none: written by migrations alone'),
   ('muscles', 'none: reference data'),
   ('equipment', 'none: reference data'),
   ('exercises', 'none: reference data'),
@@ -94,10 +67,25 @@ SELECT list.name, list.rule
   ('achievements', 'none: reference data'),
   ('challenges', 'none: reference data'),
   ('leases', 'none: of the workers'),
+  ('job_runs', 'none: of the workers'),
+  ('leaderboard_snapshots', 'none: of the workers alone, names no user but by id'),
   ('audit_windows', 'none: counts'),
   ('audits', 'none: counts'),
-  ('retention', 'none: times and counts')
-) AS list (name, rule);
+  ('retention', 'none: times and counts'),
+  ('stream_positions', 'none: everybody may read it'),
+  ('high_five_counts', 'none: of renditions, for whoever reads them'),
+  ('high_five_notices', 'none: read and written by functions of the owner alone'),
+  ('high_five_senders', 'none: read and written by functions of the owner alone'),
+  ('payment_events', 'none: ids and times of the payment provider''s events'),
+  ('payment_refunds', 'none: sums of a payment, which names nobody'),
+  ('admin_actions', 'none: the owner''s; the auditor reads which grants there were'),
+  ('flags', 'none: of nobody; users are named in flag_versions by a hash'),
+  ('flag_versions', 'none: of nobody; users are named by a hash'),
+  ('proofs', 'none: of people who are not signed in; functions and the sender of mails decide'),
+  ('ended_sessions', 'none: ids of sessions of nobody'),
+  ('ended_reads', 'none: ids alone, of the last minutes'),
+  ('erasures', 'none: users who are gone; written by functions alone'),
+  ('name_tails', 'none: parts of the names of those whom everybody may find; read by a function alone');
 
 DO $$
 DECLARE

@@ -53,9 +53,9 @@ async def test_a_grant_is_a_ledger_transaction_and_told_to_the_owner(books: Ledg
         f"granted 50 credits to {user}: the balance is 60"
     )
     await shell("grant", f"{user}@EXAMPLE.org", "1", "--reason", "more")
-    page = await Credits(books.db).ledger(user, 2)
+    page = await Credits(books.of(user)).ledger(user, 2)
     assert [(edge.node.reason, edge.node.amount) for edge in page.edges] == [("grant", 1), ("grant", 50)]
-    rows = await books.db.fetch(query("SELECT event::text AS event FROM outbox ORDER BY id"))
+    rows = await books.everything.fetch(query("SELECT event::text AS event FROM outbox ORDER BY id"))
     told = [orjson.loads(row["event"]) for row in rows]
     assert [(one["type"], one["data"]["credits"], one["data"]["reason"]) for one in told] == [
         ("credits_granted", 50, "grant"),

@@ -195,20 +195,24 @@ def audit(env: dict[str, str], extent: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_what_was_restored_gives_nobody_more(stores: TestStores, backups: Backups, database: Database) -> None:
-    """The application's role has what a migrated database gives it, and everybody else nothing. Seen failing with
-    functions that run as the owner, which are everybody's when they are made."""
+    """Each role has what a migrated database gives it, and sees what it shows; everybody else nothing. Seen failing
+    with functions that run as the owner, which are everybody's when they are made."""
     question = """SELECT p.oid::regprocedure::text, r.rolname FROM pg_proc AS p
         CROSS JOIN (SELECT rolname, oid FROM pg_roles UNION SELECT 'public', 0) AS r
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
           AND has_function_privilege(r.oid, p.oid, 'EXECUTE') ORDER BY 1, 2"""
     tables = "SELECT relname, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    policies = """SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, p.polname, p.polroles::text
+        FROM pg_class AS c LEFT JOIN pg_policy AS p ON p.polrelid = c.oid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1, 4"""
+    questions = (question, tables, policies)
     async with connection(database.owner_url) as owner:
-        before = [await owner.fetch(question), await owner.fetch(tables)]
+        before = [await owner.fetch(one) for one in questions]
     dump = await backups.dump()
     await empty_in_place(stores, database)
     assert (await asyncio.to_thread(backups.run, "restore", str(dump))).returncode == 0
     async with connection(database.owner_url) as owner:
-        assert [await owner.fetch(question), await owner.fetch(tables)] == before
+        assert [await owner.fetch(one) for one in questions] == before
     async with connection(database.url) as application:
         assert await application.fetchval("SHOW default_transaction_isolation") == "serializable"
 

@@ -14,7 +14,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from api.migrate import FOLDER, MigrationError, migrate
+from api.migrate import FOLDER, MigrationError, migrate, migrations
 from config.ids import uuid7
 from config.settings import Settings
 from tests.support.ledger import Ledger, connection, ledger
@@ -264,6 +264,6 @@ def with_files(folder: Path, *texts: str) -> Path:
     files = sorted(FOLDER.glob("*.sql"))
     for path in files:
         (folder / path.name).write_text(path.read_text("utf-8"), "utf-8")
-    for number, text in enumerate(texts, 1 + sum(path.name[0].isdigit() for path in files)):
+    for number, text in enumerate(texts, len(migrations()) + 1):
         (folder / f"{number:04}_planted.sql").write_text(text, "utf-8")
     return folder

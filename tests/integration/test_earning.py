@@ -296,7 +296,7 @@ async def test_a_user_of_before_is_counted_when_they_come(books: Ledger, databas
 async def test_a_sync_that_is_cut_short_goes_on_where_it_was(books: Ledger) -> None:
     """Some are stored when nobody waits for the answer any more; the same again stores the rest, and none twice."""
     user = await books.user(credit=0, trial_days=30)
-    inputs = [
+    inputs: list[dict[str, Any]] = [
         {"idempotencyKey": f"k{n}", "workout": workout(books, END - timedelta(days=n, hours=n), n % 3, kg=20.0 + n)}
         for n in range(12)
     ]

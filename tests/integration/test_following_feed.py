@@ -114,7 +114,9 @@ async def test_a_profile_is_two_statements_and_for_followers_alone(
         today = NOW.date()
         await owner.execute(
             "INSERT INTO progress (user_id, xp, level, streak_days, streak_last, updated_at)"
-            " VALUES ($1, 350, 3, 4, $2, $3)", ann, today - timedelta(days=1), NOW,
+            " VALUES ($1, 350, 3, 4, $2, $3)"
+            " ON CONFLICT (user_id) DO UPDATE SET xp = 350, level = 3, streak_days = 4, streak_last = $2",
+            ann, today - timedelta(days=1), NOW,
         )  # fmt: skip
         assert await refused(here.feeds.profile(bob, ann)) is NotFound
         assert await refused(here.feeds.profile(bob, uuid7())) is NotFound

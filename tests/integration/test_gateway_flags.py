@@ -12,8 +12,7 @@ OFF, ON = (encode_flags({FEED_DIGEST: on}) for on in (False, True))
 
 
 async def test_digests_are_switched_off_and_on(redis_url: str, tmp_path: Path) -> None:
-    """By the bus at once, by the poll where the bus has lost it; what the key says holds from the start. Seen failing
-    with channels that keep the rate of when they were opened."""
+    """By the bus at once, by the poll where the bus has lost it; what the key says holds from the start."""
     async with gateway(redis_url, tmp_path, FEED_RATE="app:open=2") as running:
         feeds = running.feeds
         await feeds.make(CHANNEL)

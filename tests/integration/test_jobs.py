@@ -37,7 +37,7 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 def settings(database: Database) -> Settings:
-    return Settings(database_url=database.url, redis_url="redis://127.0.0.1:1")
+    return database.settings
 
 
 async def once(settings: Settings, name: str, slot: datetime = SLOT) -> Outcome:
@@ -59,7 +59,7 @@ async def test_a_streak_ends_when_its_owners_midnight_has_passed(owner: asyncpg.
         user = await somebody(owner, number, zone=zone)
         today = now.astimezone(ZoneInfo("UTC" if zone == UNKNOWN else zone)).date()
         await owner.execute(
-            "INSERT INTO progress (user_id, streak_days, streak_last, updated_at) VALUES ($1, 5, $2, now())",
+            "UPDATE progress SET streak_days = 5, streak_last = $2 WHERE user_id = $1",
             *(user, today - timedelta(days=back)),
         )
         expected[user] = back > 1
@@ -77,7 +77,7 @@ async def test_a_workout_that_moves_the_date_is_a_streak_again(owner: asyncpg.Co
     user = await somebody(owner, 1)
     today = await owner.fetchval("SELECT today_in('UTC')")
     await owner.execute(
-        "INSERT INTO progress (user_id, xp, streak_days, streak_last, updated_at) VALUES ($1, 1, 5, $2, now())",
+        "UPDATE progress SET xp = 1, streak_days = 5, streak_last = $2 WHERE user_id = $1",
         *(user, today - timedelta(days=3)),
     )
 
@@ -238,7 +238,7 @@ async def test_a_runner_notes_what_fails_and_tries_again(
         return await log_of(owner, "steps")
 
     async with ledger(database) as books:
-        running = asyncio.create_task(Runner(books.db.pool, settings, {"steps": steps.job}).run())
+        running = asyncio.create_task(Runner(books.worker, settings, {"steps": steps.job}).run())
         try:
             rows = await eventually(logged, lambda rows: bool(rows) and rows[-1]["failures"] >= 2)
             assert rows[-1]["again"] is not None
@@ -268,7 +268,7 @@ async def test_after_a_night_each_job_runs_once(
     )
     new = "SELECT job, count(*) FROM job_runs WHERE worker <> 'then' AND finished IS NOT NULL GROUP BY job"
     async with ledger(database) as books:
-        running = asyncio.create_task(Runner(books.db.pool, settings, JOBS).run())
+        running = asyncio.create_task(Runner(books.worker, settings, JOBS).run())
         try:
             await eventually(lambda: owner.fetch(new), lambda rows: len(rows) == len(JOBS))
             await asyncio.sleep(0.3)  # for whoever would go on

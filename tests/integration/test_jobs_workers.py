@@ -72,7 +72,7 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
 async def workers(
     database: Database, redis_url: str, folder: Path, clocks: tuple[int, ...]
 ) -> AsyncIterator[list[Service]]:
-    env = environment(DATABASE_URL=database.url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     async with AsyncExitStack() as stack:
         running = []
         for number, seconds in enumerate(clocks):
@@ -192,7 +192,7 @@ def command(database: Database, *words: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, "-m", "worker", *words],
         cwd=ROOT,
-        env=environment(DATABASE_URL=database.url),
+        env=environment(**database.urls),
         capture_output=True,
         text=True,
         timeout=60,

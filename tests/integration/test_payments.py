@@ -57,22 +57,22 @@ def tell(books: Ledger) -> Told:
 
 
 async def balance(books: Ledger, user: UUID) -> int:
-    return (await Credits(books.db).balance(user)).credits
+    return (await Credits(books.of(user)).balance(user)).credits
 
 
 async def entries(books: Ledger, user: UUID) -> list[tuple[str, int]]:
     """Oldest first, without the welcome."""
-    page = await Credits(books.db).ledger(user, 100)
+    page = await Credits(books.of(user)).ledger(user, 100)
     return [(edge.node.reason, edge.node.amount) for edge in reversed(page.edges) if edge.node.reason != "welcome"]
 
 
 async def until(books: Ledger, user: UUID) -> datetime | None:
-    return (await Entitlements(books.db, books.wake).of_user(user, NOW)).subscribed_until
+    return (await Entitlements(books.of(user), books.wake).of_user(user, NOW)).subscribed_until
 
 
 async def granted(books: Ledger) -> list[dict[str, Any]]:
     """Events of credits, as the relay is to carry them."""
-    rows = await books.db.fetch(query("SELECT event::text AS event FROM outbox ORDER BY id"))
+    rows = await books.everything.fetch(query("SELECT event::text AS event FROM outbox ORDER BY id"))
     found = [orjson.loads(row["event"]) for row in rows]
     return [one for one in found if one["type"] == "credits_granted"]
 
@@ -151,7 +151,7 @@ async def test_a_subscription_belongs_to_whom_it_names_or_to_the_customer(books:
     await tell("customer.subscription.updated", subscription("sub_1", "active", *running, customer="cus_1", user=named))
     assert await until(books, customer) is None
     assert await until(books, named) == NOW + MONTH / 2
-    what = await Entitlements(books.db, books.wake).of_user(named, NOW)
+    what = await Entitlements(books.of(named), books.wake).of_user(named, NOW)
     assert (what.unlimited, what.reason) == (True, "SUBSCRIPTION")
     assert (await books.log(named, "free")).charged == 0
 
@@ -217,6 +217,7 @@ UNUSABLE: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("checkout.session.completed", checkout("cs_1", UUID(int=7), bought="100"), "unknown_user"),
     ("charge.refunded", charge("ch_1", None, 100), "no_payment"),
     ("charge.refunded", charge("ch_1", "pi_1", 10**30, 10**30), "bad_amount"),
+    ("charge.refunded", charge("ch_1", "pi_1", 10**15, 10**15), "bad_amount"),
     ("charge.refunded", charge("ch_1", "pi_1", 2_000), "bad_amount"),
     ("charge.refunded", charge("ch_1", "pi_1", 0, 0), "bad_amount"),
     ("invoice.paid", invoice("in_1", None, NOW), "no_subscription"),
@@ -241,7 +242,7 @@ NO_CREDITS: tuple[object, ...] = (
 
 
 async def test_what_cannot_be_used_is_taken_and_said(tell: Told) -> None:
-    """Seen failing with amounts that a bigint cannot hold: an error, and so the event again for days."""
+    """Seen failing with amounts of any size, whose product with credits no bigint holds."""
     for kind, about, outcome in UNUSABLE:
         assert await tell(kind, about) == outcome
 
@@ -259,7 +260,6 @@ async def test_credits_that_are_no_number_buy_nothing(books: Ledger, tell: Told)
 
 
 async def test_the_application_may_take_events_and_grant_nothing(books: Ledger, database: Database) -> None:
-    """Seen failing with everything granted on claims."""
     await books.user()
     async with connection(database.url) as app:
         for statement in (
@@ -307,7 +307,7 @@ async def test_a_database_that_is_away_is_asked_again_later(books: Ledger, datab
         ledger(database, url=proxy.url(database.url)) as away,
     ):
         service = Entitlements(away.db, away.wake)
-        proxy.cut_at(b"evt_1", "after")
+        proxy.cut_at(b"COMMIT", "after")
         assert await service.take(bodies[0], NOW) == "repeated"
         assert (proxy.cuts, await balance(books, user)) == (1, 100)
         proxy.refuse = True
@@ -327,7 +327,7 @@ async def test_who_is_gone_is_no_reason_to_fail(books: Ledger, tell: Told) -> No
     async def leave(tx: Transaction) -> None:
         await tx.execute(query("DELETE FROM users WHERE id = $1"), user)
 
-    await books.db.write(leave)
+    await books.everything.write(leave)
     assert await tell("charge.refunded", charge("ch_1", "pi_1", 1_000)) == "taken"
     assert await tell("customer.subscription.deleted", subscription("sub_1", "canceled", NOW, NOW)) == "taken"
     assert await tell("checkout.session.completed", checkout("cs_2", user, bought="5")) == "unknown_user"

@@ -65,8 +65,7 @@ ALWAYS: Final = (UUID(int=0), UUID(int=2**128 - 1), datetime(1, 1, 2, tzinfo=UTC
 
 
 async def test_the_auditor_finds_every_planted_defect_of_payments(database: Database) -> None:
-    """By the audit of everything and by that of a window; sound books have none. Seen failing without the refunds'
-    own time in the window."""
+    """By the audit of everything and by that of a window; sound books have none."""
     now = datetime.now(UTC)
     async with ledger(database) as books, connection(database.superuser_url) as superuser:
         user = await books.user(credit=0)

@@ -60,7 +60,7 @@ SAYS = st.one_of(
     ),
     st.builds(Said, st.just("invoice"), SECONDS, OBJECTS, st.none(), st.integers(1, 90), st.just(0)),
 )
-STATUSES = ("active", "trialing", "past_due", "unpaid", "canceled", "incomplete", "paused", "of another day")
+STATUSES = ("active", "trialing", "past_due", "unpaid", "canceled", "incomplete", "paused", "of_another_day")
 
 
 @dataclass
@@ -143,13 +143,14 @@ class World:
         """Of each user: balance, end of the entitlement, the books by reason, and what each source wants."""
         found = []
         for user in self.users:
-            row = await self.books.db.fetchrow(_END, user)
+            row = await self.books.everything.fetchrow(_END, user)
             wants = {
                 (one["reason"], one["source"].replace(self.name, "")): one["wanted"]
-                for one in await self.books.db.fetch(_WANTS, user)
+                for one in await self.books.everything.fetch(_WANTS, user)
                 if one["wanted"]
             }
-            booked = {one["reason"]: one["booked"] for one in await self.books.db.fetch(_BOOKS, user) if one["booked"]}
+            moved = await self.books.everything.fetch(_BOOKS, user)
+            booked = {one["reason"]: one["booked"] for one in moved if one["booked"]}
             found.append((row["credits"], row["subscribed_until"], booked, wants))
         return found
 

@@ -220,7 +220,7 @@ async def test_a_rival_is_somebody_who_may_be_seen(world: World) -> None:
 
 
 async def test_ten_rivals_are_enough(world: World) -> None:
-    """Also of twenty that come at once, and of one that is asked for twenty times. Seen failing with READ COMMITTED."""
+    """Also of twenty that come at once, and of one that is asked for twenty times."""
     me, *others = await athletes(world.owner, 2 * RIVALS_MAX + 1)
 
     async def add(other: UUID) -> str:

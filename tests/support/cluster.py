@@ -60,9 +60,7 @@ async def make_cluster(database: Database, redis_url: str, tmp_path: Path) -> As
     assert address.port
     proxy = Proxy(address.hostname, address.port)
     async with proxy.running():
-        stores = environment(
-            DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=proxy.url(redis_url)
-        )
+        stores = environment(**database.urls, REDIS_URL=proxy.url(redis_url))
         settings = {"RT_PROCESSES": "1", "TICKET_SECRET": "x" * 32}
         fleet = Fleet(stores, tmp_path, roles=("rt", "api", "worker"), settings=settings)
         second = Service("rt", fleet.env | {"RT_PORT": str(free_port())}, tmp_path / "second")

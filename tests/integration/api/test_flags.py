@@ -58,8 +58,7 @@ def told(api: Running) -> dict[str, bool] | None:
 
 
 def test_an_admin_changes_flags_while_it_serves(api: Running, nobody: Callable[[], dict[str, bool]]) -> None:
-    """For all, by user, by percentage, back; with and without a word through Redis. Seen failing with flags that are
-    read at the start alone."""
+    """For all, by user, by percentage, back; with and without a word through Redis."""
     ann, bob = api.account(), api.account()
     assert nobody() == DEFAULTS
 

@@ -98,7 +98,7 @@ def test_who_is_nobody(api: Running, client: httpx2.Client) -> None:
     assert code(ask(USER, id=ann.id)) == "NOT_FOUND"
 
 
-@pytest.mark.parametrize("wrong", [str(uuid.uuid4()), "", "x", "0", "' OR 1=1", "\0", "x" * 4_000])
+@pytest.mark.parametrize("wrong", [str(uuid.UUID(int=7)), "", "x", "0", "' OR 1=1", "\0", "x" * 4_000])
 def test_ids_of_nobody(api: Running, wrong: str) -> None:
     """All read the same, whatever is asked."""
     ann = api.account()

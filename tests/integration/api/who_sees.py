@@ -8,6 +8,7 @@ accept), `blocked` (by her), `anonymous`, `deleted` (has a token, and no account
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 RELATIONS: Final = ("owner", "follower", "stranger", "requested", "blocked", "anonymous", "deleted")
 AUDIENCES: Final = ("everyone", "followers", "nobody")
@@ -40,11 +41,18 @@ def followers(relation: str, audience: str) -> bool:
     return relation == "owner" or (relation == "follower" and audience != "nobody")
 
 
-def profile(relation: str, audience: str) -> bool:
-    """A profile itself: everybody's, its followers', or nobody's, as its owner says; never of whom she has blocked."""
-    if relation in ("blocked", "deleted"):
-        return False
-    return relation == "owner" or audience == "everyone" or followers(relation, audience)
+def header(relation: str, audience: str) -> bool:
+    """The top of a profile: whoever may ask to follow sees it, and where it is everybody's, everybody."""
+    if relation == "owner" or relation == "blocked":
+        return relation == "owner"
+    return audience == "everyone" or (audience == "followers" and relation not in ("anonymous", "deleted"))
+
+
+def details(relation: str, audience: str) -> bool:
+    """Presence, and who follows whom: everybody's who is signed in, or the followers'."""
+    if audience == "everyone":
+        return relation not in ("blocked", "anonymous", "deleted")
+    return followers(relation, audience)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class Ada:
     key: str  # of that workout
     input: str  # and what was sent for it, as GraphQL writes it
 
+
+CHANGES: Final = ("follow", "unfollow", "acceptFollow", "declineFollow", "block", "unblock")
 
 # Root field → its arguments, aimed at Ada.
 ASKED: Final[Mapping[str, Callable[[Ada], str]]] = {
@@ -73,6 +83,18 @@ ASKED: Final[Mapping[str, Callable[[Ada], str]]] = {
     "Query.equipment": lambda _: "",
     "Query.workout": lambda ada: f'(id: "{ada.workout}")',
     "Query.myWorkouts": lambda _: "(first: 2)",
+    "Query.user": lambda ada: f'(id: "{ada.id}")',
+    "Query.profiles": lambda _: '(search: "canary")',
+    "Query.followers": lambda ada: f'(userId: "{ada.id}", first: 2)',
+    "Query.following": lambda ada: f'(userId: "{ada.id}", first: 2)',
+    "Query.followRequests": lambda _: "(first: 2)",
+    "Query.profileFeed": lambda ada: f'(userId: "{ada.id}", first: 2)',
+    "Query.followingFeed": lambda _: "(first: 2)",
+    "Query.channelToken": lambda ada: f'(channel: "profile:{ada.id}")',
+    "Query.channelTokens": lambda ada: f'(channels: ["profile:{ada.id}"])',
+    # Of nobody: they would change who the viewer is to her.
+    **{f"Mutation.{name}": lambda _: f'(userId: "{UUID(int=0)}")' for name in CHANGES},
+    "Mutation.setAudience": lambda _: "(audience: NONE_SUCH)",
     "Mutation.logWorkout": lambda ada: f'(idempotencyKey: "{ada.key}", input: {ada.input})',
 }
 
@@ -93,6 +115,36 @@ RULES: Final[Mapping[str, Rule]] = {
     "Query.workout": only_owner,
     "Query.myWorkouts": only_owner,
     "Mutation.logWorkout": only_owner,
+    "Query.user": header,
+    "Query.profiles": everybody,  # finds whom everybody may find: of the three Adas the one
+    "Query.followers": details,
+    "Query.following": details,
+    "Query.followRequests": only_owner,
+    "Query.profileFeed": followers,
+    "Query.followingFeed": followers,
+    "Query.channelToken": followers,
+    "Query.channelTokens": followers,
+    **dict.fromkeys((f"Mutation.{name}" for name in (*CHANGES, "setAudience")), only_owner),
+    # --- People.
+    "Profile.id": whoever_gets_there,
+    "Profile.name": whoever_gets_there,
+    "Profile.level": everybody,
+    "Profile.xp": everybody,
+    "Profile.streak": everybody,
+    "Profile.followers": everybody,
+    "Profile.following": everybody,
+    "Profile.followState": everybody,
+    "Profile.followsMe": everybody,
+    "Profile.presence": details,
+    "ProfilePresence.state": details,
+    "ProfilePresence.lastSeen": everybody,
+    "ProfileConnection.edges": whoever_gets_there,
+    "ProfileConnection.pageInfo": whoever_gets_there,
+    "ProfileEdge.cursor": whoever_gets_there,
+    "ProfileEdge.node": whoever_gets_there,
+    "ChannelToken.channel": whoever_gets_there,
+    "ChannelToken.token": only_owner,
+    "ChannelToken.expiresAt": everybody,
     # --- Who somebody is.
     "User.id": only_owner,
     "User.name": only_owner,

@@ -107,6 +107,7 @@ def test_operators_read_when(name: str) -> None:
     said = {
         "leaderboards": "every 5 minutes",
         "streaks": "hourly at :01",
+        "challenges": "hourly at :03",
         "rivals": "hourly at :06",
         "partitions": "hourly at :11",
         "retention": "hourly at :16",

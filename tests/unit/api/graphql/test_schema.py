@@ -14,11 +14,11 @@ CONTRACT = {
     "Query": "me exercises muscles equipment archetypes achievements streak challenges "
     "workout myWorkouts communityFeed dashboard creditBalance creditLedger "
     "entitlements presenceStats presenceMap nowTraining user profiles followers following followRequests profileFeed "
-    "followingFeed channelToken channelTokens",
+    "followingFeed channelToken channelTokens leaderboard rivals flags",
     "Mutation": "logWorkout syncWorkouts joinChallenge setTimeZone setArchetype exportMyData deleteMyAccount "
-    "follow unfollow acceptFollow declineFollow block unblock setAudience",
+    "follow unfollow acceptFollow declineFollow block unblock setAudience addRival removeRival sendHighFive",
     "DataExport": "createdAt data",
-    "Profile": "id name level xp streak followers following followState followsMe presence",
+    "Profile": "id name level xp streak followers following followState followsMe presence archetype achievements",
     "ProfilePresence": "state lastSeen",
     "ChannelToken": "channel token expiresAt",
     "LogWorkoutPayload": "workout charged existing balance earned",
@@ -36,11 +36,16 @@ CONTRACT = {
     "User": "id name email roles audience timeZone archetype xp level",
     "CreditBalance": "credits version",
     "LedgerEntry": "id amount balanceAfter reason workoutId createdAt",
-    "Entitlements": "unlimited reason trialEndsAt credits",
+    "Entitlements": "unlimited reason trialEndsAt subscribedUntil credits",
     "PresenceStats": "online training",
     "PresenceMap": "resolution online cells",
     "Cell": "cell count",
-    "FeedEvent": "id type createdAt actor data cursor",
+    "FeedEvent": "id type createdAt actor data cursor highFives highFived",
+    "HighFivePayload": "eventId highFives existing",
+    "LeaderboardConnection": "edges pageInfo me refreshedAt",
+    "LeaderboardEntry": "rank profile score me",
+    "Rival": "profile myScore theirScore since",
+    "Flag": "key enabled",
     "Actor": "id name",
     "FeedConnection": "edges pageInfo position",
     "PageInfo": "endCursor hasNextPage",

@@ -29,7 +29,7 @@ test("says something of anything", () => {
   }
 });
 
-const said = (type, data, actor = { name: "Bea" }) => {
+const said = (type, data, actor = { id: "u-bea", name: "Bea" }) => {
   const { title, detail } = describe({ type, actor, data });
   return [title, detail];
 };
