@@ -9,7 +9,7 @@ import asyncpg
 import httpx2
 import orjson
 
-from config.limits import GRAPHQL_ANSWER_BYTES_MAX, VARIABLES_MAX
+from config.limits import GRAPHQL_ANSWER_BYTES_MAX, VARIABLES_SIGNED_IN_MAX
 from tests.integration.api.conftest import Account, Running
 from tests.support.gateway import until
 
