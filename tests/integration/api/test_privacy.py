@@ -82,7 +82,7 @@ async def test_an_api_that_dies_in_the_middle_leaves_a_whole_account_or_none(
 ) -> None:
     """kill -9 at some moment of a deletion, over and over: what is left is everything or nothing, and what another API
     finds undone, in PostgreSQL or in Redis, it does. Seen failing with a deletion in two transactions."""
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    env = environment(**database.urls, REDIS_URL=redis_url)
     fleet = Fleet(env, tmp_path, roles=("api",))
     running = Running(fleet.api, database, fleet.env)
     try:
