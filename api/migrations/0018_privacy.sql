@@ -217,6 +217,7 @@ DECLARE
   v_user users;
   v_one record;
 BEGIN
+  PERFORM ask_as(p_user);
   PERFORM FROM credit_balances WHERE account_id = (SELECT account_id FROM users WHERE id = p_user) FOR UPDATE;
   SELECT * INTO v_user FROM users WHERE id = p_user AND password_hash = p_password_hash FOR UPDATE;
   IF NOT FOUND THEN

@@ -315,6 +315,6 @@ async def test_whoever_is_deleted_leaves_nothing_between_people(database: Databa
             await here.community.follow(one, other, NOW)
         await here.community.block(ann, blocked, NOW)
         await here.community.block(blocker, ann, NOW)
-        assert await erased_by(here.books.db, ann, "") is not None
+        assert await erased_by(here.books.of(ann), ann, "") is not None
         await same_counts(owner)
         assert await in_tables(owner, str(ann)) == {"erasures", "ended_reads", "outbox"}  # the relay has not run

@@ -92,7 +92,7 @@ async def test_refuses_what_the_credits_do_not_cover_and_stores_nothing(books: L
     assert await count(books, "workouts") == await count(books, LOGGED) == 0
     account = await books.everything.fetchrow(query("SELECT account_id FROM users WHERE id = $1"), user)
     buy = query("SELECT post_credits($1, $2, 'welcome', 1, 'purchase', NULL, $3)")
-    await books.of(user).write(lambda tx: tx.execute(buy, uuid7(), account["account_id"], NOW))
+    await books.everything.write(lambda tx: tx.execute(buy, uuid7(), account["account_id"], NOW))
     done = await books.log(user, "k")
     assert (done.existing, done.balance.credits) == (False, 0)
     # A replay costs nothing, also when nothing is left.
