@@ -273,8 +273,7 @@ def _model(graph: Graph, what: str, one: int, other: int) -> None:
 
 
 async def test_changes_that_cross_leave_the_counts_right_and_no_block_with_a_follow(database: Database) -> None:
-    """Eight at once, all of the same few people, over and over; each sees the others' rows. Seen failing under READ
-    COMMITTED: a follow beside a block stayed."""
+    """Eight at once, all of the same few people, over and over; each sees the others' rows."""
     async with people(database) as here, connection(database.owner_url) as owner:
         users = [await here.add(f"P{number}") for number in range(4)]
         chance = random.Random(7)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from rt.wire.bus import ENDED_KEY, JWKS_KEY
 from tests.support.cluster import Cluster, make_cluster, socket
 from tests.support.gateway import Talk, until
 from tests.support.people import Person, exercise_ids
-from tests.support.stores import TestStores
+from tests.support.stores import Database, TestStores
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -29,15 +29,22 @@ TOKEN = "query T($channel: String!) { channelToken(channel: $channel) { token ex
 STATE = "query S($id: ID!) { user(id: $id) { presence { state } } }"
 
 
+@pytest.fixture(scope="module")
+def shared_database(stores: TestStores) -> Iterator[Database]:
+    made = stores.make_database()
+    yield made
+    stores.drop_database(made)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def cluster(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+async def cluster(
+    stores: TestStores, shared_database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Cluster]:
     redis = connect_redis(stores.redis_url)
     await redis.flushall()
     await redis.aclose()
-    database = stores.make_database()
-    async with make_cluster(database, stores.redis_url, tmp_path_factory.mktemp("cluster")) as made:
+    async with make_cluster(shared_database, stores.redis_url, tmp_path_factory.mktemp("cluster")) as made:
         yield made
-    stores.drop_database(database)
 
 
 async def does(person: Person, what: str, **arguments: str) -> None:
