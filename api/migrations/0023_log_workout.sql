@@ -319,9 +319,10 @@ CREATE OR REPLACE FUNCTION log_workout(
                      NULL, NULL) AS w
 $$;
 
--- The DAILY challenges of today, by the zone of each, for at most p_batch users above p_after who trained since p_since,
--- and away with those of the week before that nobody began. `assigned`: how many are new; `last`: the last of these users,
--- null behind the last one. Nothing waits for it: a workout and a page find the same three without it.
+-- The DAILY challenges of today, by the zone of each, for those who trained since p_since of at most p_batch users above
+-- p_after; and away with those of the week before that nobody began, also of whoever stopped within it. `assigned`: how
+-- many are new; `last`: the last of these users, null behind the last one. Nothing waits for it: a workout and a page find
+-- the same three without it.
 CREATE OR REPLACE FUNCTION assign_daily_challenges(
   p_now timestamptz, p_since timestamptz, p_after uuid, p_batch integer, OUT assigned bigint, OUT last uuid
 ) LANGUAGE sql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
@@ -329,9 +330,9 @@ CREATE OR REPLACE FUNCTION assign_daily_challenges(
     SELECT id, target, reward_xp, row_number() OVER (ORDER BY id) AS place, count(*) OVER ()::integer AS size
       FROM challenges WHERE kind = 'DAILY' AND NOT retired
   ), people AS MATERIALIZED (
-    SELECT p.user_id, (p_now AT TIME ZONE u.time_zone)::date AS today
+    SELECT p.user_id, (p_now AT TIME ZONE u.time_zone)::date AS today, p.updated_at >= p_since AS trains
       FROM progress AS p JOIN users AS u ON u.id = p.user_id
-     WHERE p.user_id > p_after AND p.updated_at >= p_since ORDER BY p.user_id LIMIT p_batch
+     WHERE p.user_id > p_after AND p.updated_at >= p_since - interval '8 days' ORDER BY p.user_id LIMIT p_batch
   ), dropped AS (
     DELETE FROM user_challenges AS c USING people AS p
      WHERE c.user_id = p.user_id AND c.starts_on < p.today AND c.starts_on >= p.today - 8 AND c.progress = 0
@@ -340,6 +341,7 @@ CREATE OR REPLACE FUNCTION assign_daily_challenges(
     INSERT INTO user_challenges (user_id, starts_on, challenge_id, progress, target, reward_xp)
     SELECT p.user_id, p.today, c.id, 0, c.target, c.reward_xp
       FROM people AS p JOIN pool AS c ON c.place = ANY (daily_places(p.user_id, p.today, c.size))
+     WHERE p.trains
      ORDER BY p.user_id, c.id
     ON CONFLICT DO NOTHING
     RETURNING 1
@@ -369,11 +371,4 @@ BEGIN
     COMMIT;
   END LOOP;
 END $$;
-INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VALUES
-  ('streak_runs', 'user_id', 'deleted', NULL, 'counted from what is exported'),
-  ('exercise_bests', 'user_id', 'deleted', NULL, 'counted from what is exported'),
-  ('milestones', 'user_id', 'deleted', NULL, 'events tell them'),
-  ('user_challenges', 'user_id', 'deleted', NULL, 'counted from what is exported'),
-  ('earned_achievements', 'user_id', 'deleted', NULL, 'progress reaches them')
-ON CONFLICT DO NOTHING;
 CALL count_everybody(200);

@@ -87,11 +87,11 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(database: Database, redis_url: str, folder: Path, people: int) -> AsyncIterator[Scene]:
-    """The product on free ports with `people` accounts."""
+async def scene(database: Database, redis_url: str, folder: Path, people: int, **more: str) -> AsyncIterator[Scene]:
+    """The product on free ports with `people` accounts. `more`: settings."""
     env = environment(**database.urls, REDIS_URL=redis_url)
     settings = {"TRIAL_DAYS": "0", "WELCOME_CREDITS": str(WELCOME_CREDITS), "WORKOUT_COST": str(WORKOUT_COST)}
-    settings["FEED_RATE"] = ""  # every event one by one, however many there are
+    settings |= {"FEED_RATE": "", **more}  # every event one by one, however many there are
     async with (
         Fleet(env, folder, settings=settings) as fleet,
         httpx2.AsyncClient(timeout=REQUEST_S, limits=httpx2.Limits(max_connections=people)) as client,

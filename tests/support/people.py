@@ -86,25 +86,28 @@ class Person:
         payload: dict[str, Any] = (await self.graphql(LOG_WORKOUT, **variables))["logWorkout"]
         return payload
 
-    async def log_workout_surely(self, exercise_id: str, *, reps: int = 10, within_s: float = 60) -> dict[str, Any]:
-        """Repeats one workout with its key until it is acknowledged, as a phone does; the API may die meanwhile."""
-        key = str(uuid.uuid4())
-        # The input is built once: a repeat with another `performedAt` would be another input.
-        variables = workout_variables(exercise_id, key, reps)
+    async def graphql_surely(self, query: str, *, within_s: float = 60, **variables: Any) -> dict[str, Any]:
+        """The `data` of an answer; asks again until there is one, as a phone does: the API may die meanwhile."""
         async with asyncio.timeout(within_s):
             while True:
                 self.tries += 1
                 try:
-                    payload: dict[str, Any] = (await self.graphql(LOG_WORKOUT, **variables))["logWorkout"]
+                    return await self.graphql(query, **variables)
                 except UNANSWERED:
-                    await asyncio.sleep(0.05)
+                    pass
                 except RefusedError as refused:
                     if refused.code != "RETRY_LATER":
                         raise
-                    await asyncio.sleep(0.05)
-                else:
-                    self.acknowledged[key] = payload
-                    return payload
+                await asyncio.sleep(0.05)
+
+    async def log_workout_surely(self, exercise_id: str, *, reps: int = 10) -> dict[str, Any]:
+        """Repeats one workout with its key until it is acknowledged."""
+        key = str(uuid.uuid4())
+        # The input is built once: a repeat with another `performedAt` would be another input.
+        variables = workout_variables(exercise_id, key, reps)
+        payload: dict[str, Any] = (await self.graphql_surely(LOG_WORKOUT, **variables))["logWorkout"]
+        self.acknowledged[key] = payload
+        return payload
 
 
 def workout_variables(exercise_id: str, key: str, reps: int) -> dict[str, Any]:

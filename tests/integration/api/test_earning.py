@@ -11,6 +11,7 @@ import pytest
 
 from config.limits import HTTP_BODY_BYTES_MAX, SYNC_WORKOUTS_MAX
 from tests.integration.api.conftest import Account, Running
+from tests.integration.api.test_high_fives import statements
 
 LOG = """
 mutation($input: LogWorkoutInput!, $key: String!) { logWorkout(input: $input, idempotencyKey: $key) {
@@ -111,7 +112,8 @@ def large(exercises: list[str]) -> list[dict[str, Any]]:
 
 
 def test_a_hundred_honest_workouts_fit_and_others_are_served_meanwhile(api: Running, ada: Account) -> None:
-    """Seen failing with 4,000 values for everybody. The client leaves in the middle; the same again finds all there."""
+    """Seen failing with 4,000 values for everybody. The same again finds all
+    there."""
     exercises = [one["id"] for one in ada.graphql("{ exercises { id } }")["data"]["exercises"]][:8]
     inputs = large(exercises)
     body = {"query": SYNC, "variables": {"inputs": inputs}}
@@ -176,3 +178,37 @@ def test_reference_lists_and_settings(ada: Account) -> None:
     assert ada.graphql(zone, zone="Asia/Nowhere")["errors"][0]["extensions"]["code"] == "BAD_INPUT"
     midnight = ada.graphql(f"{{ challenges {{ {CHALLENGES} }} }}")["data"]["challenges"][0]["endsAt"]
     assert midnight.endswith("T15:00:00.000Z")
+
+
+EARNED = "archetype { slug } achievements { earnedAt achievement { slug metric threshold } }"
+
+
+def test_a_profile_shows_what_was_chosen_and_earned(api: Running, ada: Account, press: str) -> None:
+    """The newest first, to whoever sees the person. A page of profiles asks one statement, whatever each shows. Seen
+    failing with a statement a profile, and with a loader of its own for achievements."""
+    people = [api.account() for _ in range(3)]
+    archetypes = ada.graphql("{ archetypes { id slug } }")["data"]["archetypes"]
+    for one, chosen in zip(people, archetypes, strict=False):
+        one.graphql("mutation($id: ID!) { setArchetype(id: $id) { id } }", id=chosen["id"])
+        one.graphql(LOG, input=workout(press), key="k")
+        one.graphql("mutation($id: ID!) { follow(userId: $id) { id } }", id=ada.id)
+    page = f"query($id: ID!) {{ followers(userId: $id) {{ edges {{ node {{ id {EARNED} }} }} }} }}"
+    before = statements(api, "progress.achieved")
+    found = [edge["node"] for edge in ada.graphql(page, id=ada.id)["data"]["followers"]["edges"]]
+    assert statements(api, "progress.achieved") == before + 1
+    assert {one["id"]: one["archetype"]["slug"] for one in found} == {
+        one.id: chosen["slug"] for one, chosen in zip(people, archetypes, strict=False)
+    }
+    for one in found:
+        assert {"metric": "workouts", "threshold": 1} in [
+            {name: earned["achievement"][name] for name in ("metric", "threshold")} for earned in one["achievements"]
+        ]
+        times = [earned["earnedAt"] for earned in one["achievements"]]
+        assert times == sorted(times, reverse=True)
+
+    user = f"query($id: ID!) {{ user(id: $id) {{ {EARNED} }} }}"
+    assert api.account().graphql(user, id=ada.id)["data"]["user"] == {"archetype": None, "achievements": []}
+    people[0].graphql("mutation($id: ID!) { block(userId: $id) }", id=ada.id)
+    assert ada.graphql(user, id=people[0].id)["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+    left = [edge["node"]["id"] for edge in ada.graphql(page, id=ada.id)["data"]["followers"]["edges"]]
+    assert sorted(left) == sorted(one.id for one in people[1:])
