@@ -29,7 +29,7 @@ SELECT list.name, list.rule
   ('credit_claims', my_account),
   ('purchases', my_account),
   ('payment_customers', my_account),
-  ('subscriptions', my_account),
+  ('subscriptions', my_account || ' OR account_id IS NULL AND customer IN (SELECT c.customer FROM payment_customers AS c)'),
   -- Workouts, and what they earn.
   ('workouts', mine),
   ('workout_exercises', mine),
