@@ -45,22 +45,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_t
 $$;
 REVOKE ALL ON FUNCTION sessions_ended_since(timestamptz, integer) FROM PUBLIC;
 
--- Whether the viewer may read a channel of our own: a person's are their own, a profile's also its followers', unless it
--- is nobody's now; the others are everybody's. Policies and pages ask here.
-CREATE FUNCTION may_read_channel(p_channel text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
-BEGIN
-  IF p_channel IN ('user:' || public.viewer(), 'profile:' || public.viewer()) THEN
-    RETURN true;
-  ELSIF p_channel ~ '^profile:[0-9a-f-]{36}$' THEN
-    RETURN EXISTS (
-      SELECT FROM public.follows AS f JOIN public.users AS u ON u.id = f.followee_id
-       WHERE f.follower_id = public.viewer() AND f.followee_id = substr(p_channel, 9)::uuid AND f.state = 'following'
-         AND u.audience <> 'nobody');
-  END IF;
-  RETURN p_channel NOT LIKE 'user:%' AND p_channel NOT LIKE 'profile:%';
-END $$;
-REVOKE ALL ON FUNCTION may_read_channel(text) FROM PUBLIC;
-
 -- A page of a channel, as api/feed/queries.sql says. It asks once whether the viewer may read it, where a policy would
 -- ask for each row; and a follower's page is made of rows of the owner's. A stream's rows of the release before lie in
 -- feed_positions. Offsets are dense down to what was dropped: both ends of the page are known, so that no plan reads more
@@ -92,9 +76,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION feed_page(text, text, bigint, integer) FROM PUBLIC;
 
--- As they were (0010, 0004), but that log_workout is the one way to write a workout: it runs as the owner, for the
--- transaction's user and no other. Policies that each of its statements checks would cost it a fifth. Both name the schema
--- of each table, as post_credits does.
+-- As it was (0010), but that it names the schema of each table, as post_credits does.
 CREATE OR REPLACE FUNCTION append_event(
   p_id uuid, p_at timestamptz, p_namespace text, p_type text, p_v integer, p_account uuid, p_user uuid, p_name text,
   p_visibility text[], p_data json
@@ -109,75 +91,4 @@ BEGIN
     'created_at', to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     'user', json_build_object('id', p_user, 'name', p_name),
     'visibility', p_visibility, 'data', p_data));
-END $$;
-
-CREATE OR REPLACE FUNCTION log_workout(
-  p_user uuid, p_key text, p_input_hash bytea, p_now timestamptz, p_cost bigint,
-  p_workout uuid, p_transaction uuid, p_event uuid,
-  p_performed_at timestamptz, p_note text, p_visibility text[], p_total_tu double precision,
-  p_exercises uuid[], p_sets text[], p_muscles uuid[], p_units double precision[], p_data json,
-  OUT outcome text, OUT workout_id uuid, OUT charged bigint, OUT credits bigint, OUT version bigint
-) LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-  v_user record;
-  v_hash bytea;
-  v_new boolean := false;
-BEGIN
-  IF current_setting('transaction_isolation') <> 'serializable' THEN
-    RAISE EXCEPTION 'log_workout needs SERIALIZABLE: run `make migrate`, which sets it for the role'
-      USING ERRCODE = 'invalid_transaction_state';
-  END IF;
-  PERFORM public.become(p_user), set_config('enable_seqscan', 'off', true);
-
-  SELECT u.account_id, u.name, u.time_zone, b.credits, b.version,
-         public.unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited
-    INTO v_user
-    FROM public.users AS u JOIN public.credit_balances AS b ON b.account_id = u.account_id
-   WHERE u.id = p_user
-     FOR UPDATE OF b;
-  IF NOT FOUND THEN
-    outcome := 'unknown_user';
-    RETURN;
-  END IF;
-  credits := v_user.credits;
-  version := v_user.version;
-  charged := CASE WHEN v_user.unlimited THEN 0 ELSE p_cost END;
-
-  IF charged <= credits THEN
-    INSERT INTO public.workouts AS w (id, user_id, account_id, idempotency_key, input_hash, performed_at, local_date, time_zone,
-                               note, visibility, total_tu, charged, created_at)
-    VALUES (p_workout, p_user, v_user.account_id, p_key, p_input_hash, p_performed_at,
-            (p_performed_at AT TIME ZONE v_user.time_zone)::date, v_user.time_zone,
-            p_note, p_visibility, p_total_tu, charged, p_now)
-    ON CONFLICT (user_id, idempotency_key) DO NOTHING;
-    v_new := FOUND;
-  END IF;
-
-  IF NOT v_new THEN
-    SELECT w.id, w.charged, w.input_hash INTO workout_id, charged, v_hash
-      FROM public.workouts AS w WHERE w.user_id = p_user AND w.idempotency_key = p_key;
-    IF FOUND THEN
-      outcome := CASE WHEN v_hash <> p_input_hash THEN 'mismatch' WHEN workout_id = p_workout THEN 'logged'
-                      ELSE 'replayed' END;
-    ELSIF NOT v_user.unlimited AND p_cost > credits THEN
-      outcome := 'insufficient';
-    ELSE  -- somebody holds the key whom this snapshot cannot see
-      RAISE EXCEPTION 'the key was taken meanwhile' USING ERRCODE = 'serialization_failure';
-    END IF;
-    RETURN;
-  END IF;
-
-  INSERT INTO public.workout_exercises (workout_id, position, user_id, exercise_id, sets)
-  SELECT p_workout, e.position, p_user, e.exercise_id, e.sets::jsonb
-    FROM unnest(p_exercises, p_sets) WITH ORDINALITY AS e (exercise_id, sets, position);
-  INSERT INTO public.workout_muscles (workout_id, muscle_id, user_id, training_units)
-  SELECT p_workout, m.muscle_id, p_user, m.units FROM unnest(p_muscles, p_units) AS m (muscle_id, units);
-  IF charged > 0 THEN
-    SELECT p.credits, p.version INTO credits, version
-      FROM public.post_credits(p_transaction, v_user.account_id, 'workouts', -charged, 'workout', p_workout, p_now) AS p;
-  END IF;
-  PERFORM public.append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_user.account_id, p_user,
-                              v_user.name, p_visibility, p_data);
-  outcome := 'logged';
-  workout_id := p_workout;
 END $$;

@@ -358,7 +358,7 @@ DECLARE
   v_is progress;
   v_done boolean := p_progress >= p_target;
 BEGIN
-  PERFORM become(p_user);
+  PERFORM ask_as(p_user);
   SELECT u.account_id, u.name INTO STRICT v_user FROM users AS u WHERE u.id = p_user;
   SELECT p.* INTO v_was FROM progress AS p WHERE p.user_id = p_user;
   IF NOT FOUND THEN

@@ -63,6 +63,23 @@ BEGIN
     (SELECT state FROM follows WHERE follower_id = p_viewer AND followee_id = p_owner));
 END $$;
 
+-- Whether the viewer may read a channel of our own: a person's are their own, a profile's also those of whom the rule
+-- lets read its feed; the others are everybody's. Policies and pages ask here. It names the schema of each table, as
+-- post_credits does.
+CREATE FUNCTION may_read_channel(p_channel text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+BEGIN
+  IF p_channel IN ('user:' || public.viewer(), 'profile:' || public.viewer()) THEN
+    RETURN true;
+  ELSIF p_channel ~ '^profile:[0-9a-f-]{36}$' THEN
+    RETURN coalesce((
+      SELECT s.feed
+        FROM public.users AS u CROSS JOIN LATERAL public.seen(public.relation(public.viewer(), u.id), u.audience) AS s
+       WHERE u.id = substr(p_channel, 9)::uuid), false);
+  END IF;
+  RETURN p_channel NOT LIKE 'user:%' AND p_channel NOT LIKE 'profile:%';
+END $$;
+REVOKE ALL ON FUNCTION may_read_channel(text) FROM PUBLIC;
+
 -- Refuses to answer for anybody but who asks.
 CREATE FUNCTION ask_as(p_viewer uuid) RETURNS void LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -138,6 +138,7 @@ $$;
 CREATE FUNCTION leaderboard_page(p_viewer uuid, p_board text, p_period text, p_after integer, p_limit integer)
 RETURNS TABLE (place integer, rank integer, score double precision, user_id uuid, refreshed_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT ask_as(p_viewer);
   WITH named AS (
     SELECT leaderboard_list(p_board, p_period) AS list
   ), top AS MATERIALIZED (
@@ -202,6 +203,7 @@ $$;
 CREATE FUNCTION add_rival(p_user uuid, p_rival uuid, p_now timestamptz, p_most integer) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
 BEGIN
+  PERFORM become(p_user);
   IF NOT (may_be_rival(p_user, p_rival) AND EXISTS (SELECT FROM users WHERE id = p_user)) THEN
     RETURN 'unknown';
   END IF;
@@ -221,6 +223,7 @@ REVOKE ALL ON FUNCTION add_rival(uuid, uuid, timestamptz, integer) FROM PUBLIC;
 -- Whether there was one.
 CREATE FUNCTION remove_rival(p_user uuid, p_rival uuid) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT become(p_user);
   WITH gone AS (DELETE FROM rivals WHERE user_id = p_user AND rival_id = p_rival RETURNING rival_id)
   SELECT EXISTS (SELECT FROM gone)
 $$;
@@ -230,6 +233,7 @@ REVOKE ALL ON FUNCTION remove_rival(uuid, uuid) FROM PUBLIC;
 CREATE FUNCTION rivals_of(p_user uuid)
 RETURNS TABLE (rival_id uuid, since timestamptz, my_score bigint, their_score bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+  SELECT ask_as(p_user);
   SELECT r.rival_id, r.since, r.my_score, r.their_score FROM rivals AS r
    WHERE r.user_id = p_user AND may_be_rival(p_user, r.rival_id)
    ORDER BY r.since DESC, r.rival_id

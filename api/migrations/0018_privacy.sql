@@ -149,6 +149,9 @@ INSERT INTO personal_data (table_name, column_name, at_end, exported_as, why) VA
   ('name_tails', 'user_id', 'deleted', NULL, 'the name, by its words'),
   ('rivals', 'user_id', 'deleted', 'rivals', NULL),
   ('rivals', 'rival_id', 'deleted', NULL, 'whose rival one is is theirs to know'),
+  ('high_fives', 'sender_id', 'deleted', 'high_fives', NULL),
+  ('high_five_notices', 'sender_id', 'deleted', NULL, 'of whom the other has heard'),
+  ('high_five_senders', 'user_id', 'deleted', NULL, 'counts of an hour'),
   ('leaderboard', 'users', 'kept', NULL, 'until the next refresh, for which the erasure waits: some minutes'),
   ('leaderboard_snapshots', 'user_id', 're-owned', NULL, 'places of a week; what they are made of is exported'),
   ('purchases', 'account_id', 'kept', 'purchases', 'the books balance'),
@@ -184,10 +187,6 @@ CREATE TABLE erasures (
   told     text[] NOT NULL  -- channels of others whose feeds told of them
 );
 
--- What others are told of somebody, in their own feeds: few rows, found by whom they tell of.
-CREATE INDEX feed_positions_others ON feed_positions ((body #>> '{actor,id}'))
-  WHERE channel LIKE 'user:%' AND body #>> '{actor,id}' <> substr(channel, 6);
-
 -- Takes a user out of every feed: their own with everything in it, what waits for the relay, and their name from what
 -- others were told. Returns the channels of those others.
 CREATE FUNCTION forget_in_feeds(p_user uuid) RETURNS text[]
@@ -218,6 +217,7 @@ DECLARE
   v_user users;
   v_one record;
 BEGIN
+  PERFORM ask_as(p_user);
   PERFORM FROM credit_balances WHERE account_id = (SELECT account_id FROM users WHERE id = p_user) FOR UPDATE;
   SELECT * INTO v_user FROM users WHERE id = p_user AND password_hash = p_password_hash FOR UPDATE;
   IF NOT FOUND THEN

@@ -150,43 +150,6 @@ BEGIN
     FROM profiles_of(p_viewer, p_owners, now()) AS p WHERE p.feed;
 END $$;
 
--- --- Deletion
-
--- For whoever deletes p_user: nobody reads them any more, and at most p_limit rows between them and others go, counted.
--- Call it until it answers 0.
-CREATE FUNCTION forget_people(p_user uuid, p_now timestamptz, p_limit integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
-DECLARE
-  v_row record;
-  v_rows integer := 0;
-BEGIN
-  PERFORM become(p_user);
-  IF NOT EXISTS (SELECT FROM ended_reads WHERE owner_id = p_user AND reader_id = p_user AND ended_at = p_now) THEN
-    PERFORM end_reading(p_user, p_user, p_now);
-  END IF;
-  FOR v_row IN
-    (SELECT follower_id, followee_id FROM follows WHERE follower_id = p_user LIMIT p_limit)
-    UNION ALL (SELECT follower_id, followee_id FROM follows WHERE followee_id = p_user LIMIT p_limit) LIMIT p_limit
-  LOOP
-    PERFORM part_people(v_row.follower_id, v_row.followee_id, p_now);
-    v_rows := v_rows + 1;
-  END LOOP;
-  FOR v_row IN
-    (SELECT blocker_id, blocked_id FROM blocks WHERE blocker_id = p_user LIMIT p_limit)
-    UNION ALL (SELECT blocker_id, blocked_id FROM blocks WHERE blocked_id = p_user LIMIT p_limit)
-    LIMIT p_limit - v_rows
-  LOOP
-    DELETE FROM blocks WHERE blocker_id = v_row.blocker_id AND blocked_id = v_row.blocked_id;
-    PERFORM count_people(v_row.blocker_id, 0, 0, 0, -1);
-    v_rows := v_rows + 1;
-  END LOOP;
-  IF v_rows = 0 THEN
-    DELETE FROM follow_notices WHERE follower_id = p_user OR owner_id = p_user;
-    DELETE FROM follow_counts WHERE user_id = p_user;
-  END IF;
-  RETURN v_rows;
-END $$;
-
 -- --- What the gateways must hear of, for whoever carries it to them; the newest first.
 
 CREATE FUNCTION reading_ended_since(p_since timestamptz, p_limit integer)

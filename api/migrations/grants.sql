@@ -33,12 +33,10 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION user_of_email(text), use_refresh_token(bytea),'
                  ' sessions_ended_since(timestamptz, integer) TO %I', app);
 
-  -- The books: read here, written by post_credits and open_account alone. To lock a balance takes the right to update
-  -- some column of it.
+  -- The books: read here, written by functions alone. To lock a balance takes the right to update some column of it.
   EXECUTE format('GRANT SELECT ON credit_balances, ledger_transactions, ledger_entries TO %I', app);
   EXECUTE format('GRANT UPDATE (updated_at) ON credit_balances TO %I', app);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz),'
-                 ' post_credits(uuid, uuid, text, bigint, text, uuid, timestamptz) TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION open_account(uuid, uuid, bigint, timestamptz) TO %I', app);
 
   -- Payments: written by the functions that take what the payment provider says. Grants, roles and flags are the owner's
   -- (api/admin.py): no request can give any.
@@ -94,7 +92,7 @@ BEGIN
                  ' follow_user(uuid, uuid, integer, integer, timestamptz, uuid),'
                  ' unfollow_user(uuid, uuid, timestamptz), answer_follow(uuid, uuid, boolean, timestamptz),'
                  ' block_user(uuid, uuid, integer, timestamptz), unblock_user(uuid, uuid, timestamptz),'
-                 ' set_audience(uuid, text, timestamptz), forget_people(uuid, timestamptz, integer),'
+                 ' set_audience(uuid, text, timestamptz),'
                  ' reading_ended_since(timestamptz, integer), audiences_since(timestamptz, integer) TO %I', app);
 
   -- Leaderboards and rivals: others' rows are told by functions alone.

@@ -33,7 +33,7 @@ class Mailing:
 @pytest.fixture
 def mailing(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailing]:
     database, folder = stores.make_database(), tmp_path_factory.mktemp("mailing")
-    urls = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=stores.redis_url)
+    urls = environment(**database.urls, REDIS_URL=stores.redis_url)
     with mailbox(folder) as box:
         fleet = Fleet(urls | box.settings(""), folder)
         try:

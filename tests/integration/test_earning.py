@@ -59,8 +59,8 @@ CHANGES = st.lists(st.tuples(MINUTES, st.sampled_from(ZONES)), max_size=4)
 async def test_the_order_of_arrival_changes_no_result(books: Ledger) -> None:
     """Workouts in any order beside journeys, some sent twice. A workout can arrive at any time after it was performed.
 
-    Seen failing with the run of p_date + 1 not joined, with the 600 of a day taken off what came last, with only the
-    date before a journey excused, and with dates by the zone of the arrival.
+    Seen failing without the bound of a day, with only the date before a journey excused, with dates by the zone of the
+    arrival, and, by the auditor, with the run behind a mended hole not joined.
     """
     loop = asyncio.get_running_loop()
 
@@ -125,7 +125,7 @@ async def test_rules_are_the_same_in_sql(books: Ledger, database: Database) -> N
 
 
 async def test_a_hole_is_mended_and_announced_once(books: Ledger) -> None:
-    """Seven days, the fourth comes last. Seen failing with the run before the hole left where it was."""
+    """Seven days, the fourth comes last. Failed with the days before the hole left out."""
     user = await books.user(credit=0, trial_days=30)
     day = {n: workout(books, END - timedelta(days=n)) for n in range(7)}
     for n in (6, 5, 4, 2, 1, 0):
@@ -183,8 +183,8 @@ async def test_what_a_workout_causes_is_never_more_visible(books: Ledger) -> Non
 
 
 async def test_many_at_once_earn_once(books: Ledger, database: Database) -> None:
-    """One user, two processes, each key three times: milestones, levels and rewards once each. Seen failing with the
-    milestone announced whether or not its row was new."""
+    """One user, two processes, each key three times: milestones, levels and rewards once each. Seen failing with
+    a challenge completed anew by each workout that reaches its target."""
     user = await books.user(credit=0, trial_days=30)
     inputs = [workout(books, END - timedelta(days=n % 7, hours=n), reps=100, kg=20.0 + n) for n in range(12)]
     async with ledger(database) as elsewhere:
@@ -208,8 +208,8 @@ async def test_many_at_once_earn_once(books: Ledger, database: Database) -> None
 
 
 async def test_writers_do_not_fail_each_other(books: Ledger, database: Database) -> None:
-    """Twenty users, first workouts and heavier ones, at once: hardly a transaction is repeated. Seen failing (some 60
-    retries) with progress that was looked for and inserted by the first workout."""
+    """Twenty users, first workouts and heavier ones, at once: hardly a transaction is repeated. Seen failing (43
+    retries) with progress that was looked for and made by the first workout."""
     users = [await books.user(credit=0, trial_days=30) for _ in range(20)]
     before = PG_TRANSACTION_RETRIES.labels("40001")._value.get()
 

@@ -34,10 +34,9 @@ pytestmark = pytest.mark.timeout(120)
 
 # Ids that are of nobody, by their column's name. Whose the row is another column says, or no one.
 OF_NOBODY: Final = {
-    *("achievement_id", "challenge_id", "completed_by", "muscle_ids"),
-    *("id", "exercise_id", "muscle_id", "equipment_id", "archetype_id", "workout_id", "transaction_id", "event_id"),
-    *("session_id", "rendition_id", "notice_id", "source_event", "achievement_id", "challenge_id", "completed_by"),
-    "muscle_ids",
+    *("id", "exercise_id", "muscle_id", "muscle_ids", "equipment_id", "archetype_id", "workout_id", "transaction_id"),
+    *("event_id", "session_id", "rendition_id", "notice_id", "source_event", "achievement_id", "challenge_id"),
+    "completed_by",
 }
 OF_SOMEBODY: Final = {("accounts", "id"), ("users", "id")}
 IDS: Final = (
@@ -111,7 +110,7 @@ async def test_an_export_of_5000_workouts_is_whole_and_leaves_the_loop_to_others
         assert sum(one.amount for one in export.ledger) == export.profile.credits
         began = time.perf_counter()
         hash_of = await owner.fetchval("SELECT password_hash FROM users WHERE id = $1", user)
-        erased = await erased_by(made.db, user, hash_of)
+        erased = await erased_by(made.of(user), user, hash_of)
         print(f"{len(export.workouts)} workouts: {len(data)} bytes, erased in {time.perf_counter() - began:.2f} s")
         assert erased is not None
         assert await exported(made.db, user) == b""
@@ -147,7 +146,7 @@ async def test_an_account_that_ends_while_its_workouts_are_logged_leaves_none_be
             await log(one, user, "first")
             logging = [asyncio.create_task(log(one, user, f"{n} {k}")) for k in range(6)]
             await asyncio.sleep(0.004 * (n % 6))
-            ended = await asyncio.gather(erased_by(other.db, user, ""), erased_by(one.db, user, ""))
+            ended = await asyncio.gather(erased_by(other.of(user), user, ""), erased_by(one.of(user), user, ""))
             logged = 1 + sum(await asyncio.gather(*logging))
             assert len([done for done in ended if done is not None]) == 1
             account = next(done.account for done in ended if done is not None)
@@ -169,7 +168,7 @@ async def test_a_sign_in_beside_a_deletion_leaves_no_session(database: Database)
     """A session cannot be made for a user who is gone. Seen failing without the foreign key."""
     async with ledger(database) as made, connection(database.owner_url) as owner:
         user = await made.user()
-        await erased_by(made.db, user, "")
+        await erased_by(made.of(user), user, "")
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             await owner.execute(
                 "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
@@ -201,7 +200,7 @@ async def test_redis_is_cleared_of_a_user_until_nothing_comes_any_more(database:
         await client.set(place_key(str(user), 16), "place")
         assert len(await in_redis(redis_url, str(user))) == 6  # a list and its head each of two, a list, a place
 
-        assert await erased_by(made.db, user, "") is not None
+        assert await erased_by(made.of(user), user, "") is not None
         with pytest.raises(redis.AWAY):
             await Erasures(made.db, nobody, 16).settle()
         erasures = Erasures(made.db, client, 16)

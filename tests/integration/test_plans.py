@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.ledger import connection
 from tests.support.plan_parameters import parameters
-from tests.support.plans import inline_statements, named_statements, pages_read
+from tests.support.plans import ASKED_BY_FIRST, OWNERS, inline_statements, named_statements, pages_read
 from tests.support.stores import Database
 
 pytestmark = pytest.mark.timeout(300)  # the database is filled by the first test: some six seconds at rest
@@ -66,8 +66,6 @@ MORE: Final = {
 }
 # Read whole tables, and are meant to: the auditor's; or tables that do not grow with use.
 WHOLE: Final = ("worker/books/audit.sql: ",)
-# Run by `make migrate` as the owner.
-MIGRATING: Final = ("api/reference/queries.sql: upsert", "api/reference/queries.sql: delete")
 # Statements in the code: of `make migrate`, of backups (the catalogue), of the embedded server, and the looks whether
 # the server answers and is the one it seems.
 INLINE: Final = {
@@ -94,9 +92,9 @@ async def test_what_a_statement_reads_is_bounded(years: Database, mode: str) -> 
         heavy = await owner.fetchval("SELECT id FROM users WHERE name = 'User 1'")
         await api.fetch("SELECT feed_page('musclemap', '', 1, 1)")  # the first call in a session reads the catalogue
         for name, sql in named_statements().items():
-            role = worker if name.startswith("worker/") else owner if name.startswith(MIGRATING) else api
+            role = worker if name.startswith("worker/") else owner if name.startswith(OWNERS) else api
             for args in of.get(name, ()):
-                viewer = args[0] if name.endswith(": insert_user") else heavy  # who joins is somebody new
+                viewer = args[0] if name.startswith(ASKED_BY_FIRST) else heavy
                 read = await pages_read(role, sql, args, mode, viewer)
                 if read > MORE.get(name, PAGES_MAX):
                     over.append(f"{name} {str(args)[:120]}: {read} pages, at most {MORE.get(name, PAGES_MAX)}")

@@ -1,14 +1,17 @@
-"""Who may read a profile's channel may change, over real processes: subscriptions end, and nothing opens them again."""
+"""Who may read a profile's channel may change, over real processes: subscriptions end, and nothing opens them again.
+
+The tests share the processes: each has people of its own, and leaves Redis and both gateways running.
+"""
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from config.limits import FACTS_EVERY_S, REVOCATIONS_EVERY_S
 from config.redis import connect as connect_redis
@@ -18,17 +21,29 @@ from rt.wire.bus import ENDED_KEY, JWKS_KEY
 from tests.support.cluster import Cluster, make_cluster, socket
 from tests.support.gateway import Talk, until
 from tests.support.people import Person, exercise_ids
-from tests.support.stores import Database
+from tests.support.stores import Database, TestStores
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 TOKEN = "query T($channel: String!) { channelToken(channel: $channel) { token expiresAt } }"
 STATE = "query S($id: ID!) { user(id: $id) { presence { state } } }"
 
 
-@pytest.fixture
-async def cluster(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Cluster]:
-    async with make_cluster(database, redis_url, tmp_path) as made:
+@pytest.fixture(scope="module")
+def shared_database(stores: TestStores) -> Iterator[Database]:
+    made = stores.make_database()
+    yield made
+    stores.drop_database(made)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(
+    stores: TestStores, shared_database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Cluster]:
+    redis = connect_redis(stores.redis_url)
+    await redis.flushall()
+    await redis.aclose()
+    async with make_cluster(shared_database, stores.redis_url, tmp_path_factory.mktemp("cluster")) as made:
         yield made
 
 
@@ -131,7 +146,7 @@ async def test_what_ends_and_what_does_not(cluster: Cluster) -> None:
             assert (await back.again())["type"] == "subscribed"
 
 
-async def test_nothing_opens_again_whatever_happens_to_redis(cluster: Cluster, redis_url: str) -> None:
+async def test_nothing_opens_again_whatever_happens_to_redis(cluster: Cluster, stores: TestStores) -> None:
     """Away at the moment; wiped in between; a gateway that starts later. Seen failing with a gateway that trusts
     channel tokens before it knows which are void, and with a comparison that looks back no further than now."""
     ann, bob, cat = await cluster.person(), await cluster.person(), await cluster.person()
@@ -157,7 +172,7 @@ async def test_nothing_opens_again_whatever_happens_to_redis(cluster: Cluster, r
         assert (await kept.again())["type"] == "subscribed"
 
         # Wiped: those who know go on knowing.
-        redis = connect_redis(redis_url)
+        redis = connect_redis(stores.redis_url)
         await redis.flushall()
         for reader in (gone, other):
             await reader.closed_for_good()
@@ -187,12 +202,12 @@ async def _is_filled(redis: Any) -> bool:
     return bool(await redis.zcard(ENDED_KEY) > 1)
 
 
-async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster, redis_url: str) -> None:
+async def test_presence_is_for_those_whom_its_owner_lets_know(cluster: Cluster, stores: TestStores) -> None:
     """On the channel and in GraphQL, while one is connected, and on a gateway that hears a token of before. Seen
     failing with the token's word for the life of the socket."""
     ann, bob, eve = await cluster.person(), await cluster.person(), await cluster.person()
     first, second = cluster.gateways
-    redis = connect_redis(redis_url)
+    redis = connect_redis(stores.redis_url)
     await does(bob, "follow", userId=ann.id)
 
     async def counts_as(audience: str) -> None:

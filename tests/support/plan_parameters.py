@@ -49,7 +49,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         " WHERE s.user_id = $1 AND s.revoked_at IS NULL AND t.generation = 1 ORDER BY s.id LIMIT 1",
         heavy,
     )
-    other = await app.fetchval("SELECT id FROM users WHERE name = 'User 2'")
+    other, light = [await app.fetchval("SELECT id FROM users WHERE name = $1", f"User {n}") for n in (2, 3)]
     workouts = await app.fetch("SELECT id, performed_at FROM workouts WHERE user_id = $1 ORDER BY performed_at", heavy)
     channels = [row["channel"] for row in await app.fetch("SELECT channel FROM feed_channels LIMIT $1", RELAY_REFILLS)]
     namespaces = ["musclemap"] * len(channels)
@@ -70,7 +70,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         **_reference(),
         **_people(heavy, await app.fetch("SELECT id, name FROM users WHERE id <> $1 ORDER BY id", heavy)),
         **_audit(),
-        **_privacy(heavy, account, other),
+        **_privacy(heavy, account, light),
         **_jobs(heavy),
         **_standings(heavy, other),
         **_relay(channels, namespaces),
@@ -200,7 +200,7 @@ def _people(heavy: UUID, others: list[Any]) -> dict[str, list[tuple[Any, ...]]]:
     far = NOW - timedelta(days=1)
     return {
         file + "profiles": [(heavy, ids[: PAGE_MAX + 1], NOW), (uuid7(), [heavy], NOW)],
-        "api/progress/queries.sql: achieved": [(None, [heavy], NOW), (heavy, ids[: PAGE_MAX + 1], NOW)],
+        "api/progress/queries.sql: achieved": [(uuid7(), [heavy], NOW), (heavy, ids[: PAGE_MAX + 1], NOW)],
         file + "people": [
             (heavy, heavy, what, at, ids[500] if at else None, PAGE_MAX + 1, NOW)
             for what in ("followers", "following", "requests")
@@ -260,38 +260,30 @@ def _audit() -> dict[str, list[tuple[Any, ...]]]:
             for name in WINDOW_CHECKS
         },
         "worker/books/audit_window.sql: prepare": [()],
-        file + "newest_window": [()],
+        **{file + n: [()] for n in ("newest_window", "forget_windows", "wait_for_retention", "events_dropped")},
         file + "window_hole": [(FINDINGS_PER_CHECK_MAX,)],
         file + "last_windows": [(AUDIT_WINDOWS_RECOUNTED,)],
         file + "count_window": [window[:2] for window in windows],
         file + "add_window": [(None, NOW, 1, 1, 2, 25, 1)],
-        file + "forget_windows": [()],
-        file + "wait_for_retention": [()],
-        file + "events_dropped": [()],
         file + "note_audit": [("window", NOW, NOW, 0, 0.1)],
     }
 
 
 def _workout(user: UUID) -> tuple[Any, ...]:
     ids = (uuid7(), uuid7(), uuid7())
-    return (
-        user,
-        "a key",
-        HASH,
-        NOW,
-        25,
-        *ids,
-        NOW,
-        None,
-        ["PUBLIC_ANON"],
-        1.0,
+    parts = ([uuid7()], ["[]"], [uuid7()], [1.0], "{}")
+    earned = (
         [uuid7()],
-        ["[]"],
-        [uuid7()],
+        [60.0],
+        NOW.date(),
+        [uuid7() for _ in range(12)],
+        [1.0] * 12,
+        [5.0] * 12,
+        [10] * 12,
         [1.0],
-        "{}",
-        *([uuid7()], [60.0], NOW.date(), [uuid7() for _ in range(12)], [1.0] * 12, [5.0] * 12, [10] * 12, [1.0], [1.0]),
+        [1.0],
     )
+    return (user, "a key", HASH, NOW, 25, *ids, NOW, None, ["PUBLIC_ANON"], 1.0, *parts, *earned)
 
 
 def _earning(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
@@ -323,13 +315,11 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
     )
     pages = [("", ""), ("musclemap", "community"), ("musclemap", channels[50]), ("musclemap", "user:z"), ("z", "z")]
     return {
-        file + "epoch": [()],
+        **{file + n: [()] for n in ("epoch", "pending", "plan_anew", "audits")},
         file + "look_at_lease": [("relay",)],
         file + "take_lease": [("relay", "other", 4.0, None), ("relay", "me", 4.0, "me")],
         file + "renew_lease": [("relay", "me", 1, 4.0)],
         file + "release_lease": [("relay", "me", 1)],
-        file + "pending": [()],
-        file + "plan_anew": [()],
         file + "claim": [
             ("relay", "me", 1, RELAY_BATCH, 0),
             ("relay", "other", 7, RELAY_BATCH, 0),
@@ -347,7 +337,6 @@ def _relay(channels: list[str], namespaces: list[str]) -> dict[str, list[tuple[A
             ("musclemap", "community", FEED_STREAM_EVENTS, float(FEED_STREAM_S), FEED_STREAM_EVENTS_MAX)
         ],
         file + "outbox_depth": [(RELAY_DEPTH_MAX,)],
-        file + "audits": [()],
         **_retention(file),
     }
 
@@ -380,7 +369,7 @@ def _standings(user: UUID, other: UUID) -> dict[str, list[tuple[Any, ...]]]:
     return {
         file + "leaderboard_page": [
             (viewer, board, "ALL_TIME", after, PAGE_MAX + 1)
-            for viewer, board, after in ((None, "XP", 0), (user, "VOLUME", 0), (user, "STREAK", 90))
+            for viewer, board, after in ((uuid7(), "XP", 0), (user, "VOLUME", 0), (user, "STREAK", 90))
         ],
         file + "add_rival": [(user, other, NOW, 10), (user, uuid7(), NOW, 10)],
         file + "remove_rival": [(user, uuid7())],

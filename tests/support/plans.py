@@ -13,6 +13,27 @@ import asyncpg
 from tests.support.stores import ROOT
 
 PRODUCT: Final = ("api", "worker", "rt", "config")
+# Run as the owner: by `make migrate`, and by `python -m api.admin`.
+OWNERS: Final = (
+    "api/reference/queries.sql: upsert",
+    "api/reference/queries.sql: delete",
+    "api/reference/queries.sql: retire",
+    "api/reference/queries.sql: give",
+    "api/admin.sql: ",
+)
+# Their first parameter is who asks, and they answer nobody else.
+ASKED_BY_FIRST: Final = (
+    "api/accounts/queries.sql: insert_user",
+    "api/challenges/queries.sql: join",
+    "api/channels/queries.sql: ",
+    "api/community/queries.sql: ",
+    "api/feed/queries.sql: following_page",
+    "api/feed/queries.sql: profile_page",
+    "api/highfives/queries.sql: send_high_five",
+    "api/privacy/queries.sql: erase_user",
+    "api/progress/queries.sql: achieved",
+    "api/standings/queries.sql: ",
+)
 _VERBS: Final = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ")
 
 

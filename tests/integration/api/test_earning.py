@@ -112,7 +112,8 @@ def large(exercises: list[str]) -> list[dict[str, Any]]:
 
 
 def test_a_hundred_honest_workouts_fit_and_others_are_served_meanwhile(api: Running, ada: Account) -> None:
-    """Seen failing with 4,000 values for everybody. The client leaves in the middle; the same again finds all there."""
+    """Seen failing with 4,000 values for everybody. The same again finds all
+    there."""
     exercises = [one["id"] for one in ada.graphql("{ exercises { id } }")["data"]["exercises"]][:8]
     inputs = large(exercises)
     body = {"query": SYNC, "variables": {"inputs": inputs}}

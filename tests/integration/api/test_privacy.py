@@ -80,20 +80,24 @@ def test_a_password_is_tried_a_few_times(api: Running) -> None:
 async def test_an_api_that_dies_in_the_middle_leaves_a_whole_account_or_none(
     database: Database, redis_url: str, tmp_path: Path
 ) -> None:
-    """kill -9 at some moment of a deletion, over and over: what is left is everything or nothing, and what another API
-    finds undone, in PostgreSQL or in Redis, it does. Seen failing with a deletion in two transactions."""
-    env = environment(DATABASE_URL=database.url, DATABASE_OWNER_URL=database.owner_url, REDIS_URL=redis_url)
+    """kill -9 in the middle of a deletion, and as soon as anybody can see something of it: what is left is everything or
+    nothing, and what another API finds undone, in PostgreSQL or in Redis, it does. Seen failing with a deletion in two
+    transactions."""
+    env = environment(**database.urls, REDIS_URL=redis_url)
     fleet = Fleet(env, tmp_path, roles=("api",))
     running = Running(fleet.api, database, fleet.env)
     try:
         await fleet.api.start()
-        for dies_after_s in (0.05, 0.25):
+        for seen in (False, True):
             account = await asyncio.to_thread(running.account)
-            deleting = asyncio.create_task(asyncio.to_thread(_deletes, account))
-            await asyncio.sleep(dies_after_s)
-            fleet.api.kill()
-            await deleting
+            user = uuid.UUID(account.id)
             async with connection(database.owner_url) as owner:
+                deleting = asyncio.create_task(asyncio.to_thread(_deletes, account))
+                await asyncio.sleep(0.05)
+                while seen and not await owner.fetchval("SELECT true FROM erasures WHERE user_id = $1", user):
+                    await asyncio.sleep(0.001)
+                fleet.api.kill()
+                await deleting
                 tables = await in_tables(owner, account.id)
                 assert tables in (set(), {"erasures", "ended_reads"}) or {"users", "sessions"} <= tables, tables
                 await fleet.api.start()

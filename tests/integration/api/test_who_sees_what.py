@@ -8,7 +8,7 @@ told one of her values is told hers.
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx2
@@ -26,7 +26,7 @@ from api.app import FEATURES
 from api.graphql.schema import build
 from config.ids import uuid7
 from tests.integration.api.conftest import Account, Running
-from tests.integration.api.who_sees import ASKED, AUDIENCES, NAMELESS, RELATIONS, RULES, Ada, everybody
+from tests.integration.api.who_sees import ASKED, AUDIENCES, NAMED, NAMELESS, RELATIONS, RULES, Ada, everybody, nobody
 
 GRAPHQL: Final = "/api/graphql"
 SCHEMA: Final = build(FEATURES)
@@ -84,12 +84,12 @@ def leaves(kind: GraphQLObjectType, value: Mapping[str, Any], seen: Seen) -> set
     for name, of in ((name, f"{kind.name}.{name}") for name in value):
         below = get_named_type(kind.fields[name].type)
         for one in value[name] if isinstance(value[name], list) else [value[name]]:
-            if one is None:
+            if one is None or (one == 0 and one is not False) or RULES[of] is everybody:  # 0 tells nothing
                 continue
             if isinstance(below, GraphQLObjectType):
                 within = leaves(below, one, seen)
             else:
-                within = set() if RULES[of] is everybody else {f"{of} {orjson.dumps(one).decode()}"}
+                within = {f"{of} {orjson.dumps(one).decode()}"}
             seen[of] |= within
             found |= within
     return found
@@ -108,18 +108,19 @@ class Scene:
         """The answer of a root field, and its text."""
         operation, _, field = root.partition(".")
         of = object_type(root).fields[field]
-        ada = Ada(self.ada.id, self.ada.workout, self.ada.key, self.inputs["owner" if relation == "owner" else "other"])
+        ada = replace(self.ada, input=self.inputs["owner" if relation == "owner" else "other"])
         text = f"{operation.lower()} {{ {field}{ASKED[root](ada)} {selection(of.type)} }}"
         viewer = self.viewers[relation]
         headers = {"authorization": f"Bearer {viewer.token}"} if viewer else {}
         answer = self.client.post(GRAPHQL, json={"query": text}, headers=headers)
         return answer.json().get("data") or {}, answer.text
 
-    def seen(self, root: str, relation: str) -> Seen:
-        """What a root field told, by field."""
+    def seen(self, root: str, relation: str) -> tuple[Seen, str]:
+        """What a root field told, by field, and its text."""
         seen: Seen = defaultdict(set)
-        leaves(object_type(root), self.ask(root, relation)[0], seen)
-        return seen
+        data, text = self.ask(root, relation)
+        leaves(object_type(root), data, seen)
+        return seen, text
 
 
 def scene(api: Running, client: httpx2.Client, audience: str) -> Scene:
@@ -131,30 +132,39 @@ def scene(api: Running, client: httpx2.Client, audience: str) -> Scene:
     exercises = [one["id"] for one in found["data"]["exercises"]]
     inputs = {"owner": HER_INPUT % exercises[0], "other": OTHER_INPUT % exercises[1]}
     key = f"key {ids['owner']}"
-    api.sql("UPDATE users SET trial_ends_at = '2026-10-13T13:13:13Z' WHERE id = $1", ids["owner"])
+    api.sql(
+        "UPDATE users SET trial_ends_at = '2026-10-13T13:13:13Z', subscribed_until = '2026-10-17T17:17:17Z',"
+        " time_zone = 'Pacific/Chatham', archetype_id = (SELECT min(id::text)::uuid FROM archetypes) WHERE id = $1",
+        ids["owner"],
+    )
     answer = ada.graphql(
         f'mutation {{ logWorkout(idempotencyKey: "{key}", input: {inputs["owner"]}) {{ workout {{ id }} }} }}'
     )
     workout = answer["data"]["logWorkout"]["workout"]["id"]
+    hers = ada.graphql("{ challenges { id kind } }")["data"]["challenges"]
+    challenge = next(one["id"] for one in hers if one["kind"] == "COMMUNITY")
+    assert ada.graphql(f'mutation {{ joinChallenge(id: "{challenge}") {{ id }} }}')["data"]
     make_ada(api, ids["owner"], audience, workout)
+    make_earned(api, ids["owner"], uuid.UUID(api.account().id))
     for relation, other in ids.items():
         if relation != "owner":
             make_other(api, relation, other, ids["owner"], audience)
-    made = Ada(str(ids["owner"]), workout, key, inputs["owner"])
+    made = Ada(str(ids["owner"]), workout, key, inputs["owner"], challenge)
     return Scene(made, {**people, "anonymous": None}, inputs, client)
 
 
 def make_ada(api: Running, ada: uuid.UUID, audience: str, workout: str) -> None:
     """Values that nobody else has, and an event in her feed and in the community's."""
     api.sql(
-        "UPDATE users SET name = 'Ada Canary', roles = '{coach}', audience = $2, xp = 4711, level = 17 WHERE id = $1",
+        "UPDATE users SET name = 'Ada Canary', roles = '{coach}', audience = $2 WHERE id = $1",
         *(ada, audience),
     )
     account = api.sql("SELECT account_id FROM users WHERE id = $1", ada)[0]["account_id"]
     for amount in (4_711, -58):
-        reason = "purchase" if amount > 0 else "spent on a canary"
+        reason = "found by a canary" if amount > 0 else "spent on a canary"
         api.sql("SELECT post_credits($1, $2, 'welcome', $3, $4, NULL, now())", uuid7(), account, amount, reason)
-    for channel, actor in ((f"user:{ada}", {"id": str(ada), "name": "Ada Canary"}), ("community", None)):
+    her = {"id": str(ada), "name": "Ada Canary"}
+    for channel, actor in ((f"user:{ada}", her), (f"profile:{ada}", her), ("community", None)):
         event_id = uuid7()
         event = {"id": str(event_id), "v": 2, "type": "workout_completed", "created_at": "2026-11-01T07:11:00Z"}
         data = {"workout_id": workout, "total_tu": 4_711.5} if actor else {"v": 2, "total_tu": 4_000}
@@ -168,6 +178,29 @@ def make_ada(api: Running, ada: uuid.UUID, audience: str, workout: str) -> None:
             " VALUES ('musclemap', $1, $2, $3, now(), $4)",
             *(channel, offset, event_id, orjson.dumps(event | {"actor": actor, "data": data}).decode()),
         )
+        api.sql("INSERT INTO high_five_counts (rendition_id, share, high_fives) VALUES ($1, 0, 13)", event_id)
+
+
+def make_earned(api: Running, ada: uuid.UUID, rival: uuid.UUID) -> None:
+    """Figures that nobody else has, the one place on the leaderboard, and a rival, whom she follows."""
+    api.sql("UPDATE progress SET xp = 0")
+    api.sql(
+        "UPDATE progress SET xp = 4711, level = 17, streak_days = 23, streak_longest = 29,"
+        " streak_last = (now() AT TIME ZONE 'Pacific/Chatham')::date WHERE user_id = $1",
+        ada,
+    )
+    api.sql("INSERT INTO follow_counts (user_id, followers, following) VALUES ($1, 31, 37)", ada)
+    api.sql("INSERT INTO follows VALUES ($1, $2, 'following', now())", ada, rival)
+    api.sql("UPDATE user_challenges SET progress = 4711.5 WHERE user_id = $1", ada)
+    api.sql(
+        "INSERT INTO rivals (user_id, rival_id, since, my_start, their_start, my_score, their_score)"
+        " VALUES ($1, $2, '2026-10-19T19:19:19Z', 0, 0, 4711, 4712)",
+        *(ada, rival),
+    )
+    api.sql("REFRESH MATERIALIZED VIEW leaderboard")
+    api.sql(
+        "INSERT INTO job_runs (job, slot, worker, started, finished) VALUES ('leaderboards', now(), '', now(), now())"
+    )
 
 
 def make_other(api: Running, relation: str, other: uuid.UUID, ada: uuid.UUID, audience: str) -> None:
@@ -193,17 +226,19 @@ def test_each_viewer_sees_what_the_rules_say(api: Running, client: httpx2.Client
     wrong: list[str] = []
     reached: set[str] = set()
     for root in (root for root in ASKED if RULES[root] is not everybody or root in NAMELESS):
-        hers = on.seen(root, "owner")
+        hers, to_her = on.seen(root, "owner")
         reached |= {name for name, values in hers.items() if values}
         for relation in RELATIONS:
-            theirs = hers if relation == "owner" else on.seen(root, relation)
+            theirs, text = (hers, to_her) if relation == "owner" else on.seen(root, relation)
             for name, values in hers.items():
                 may = RULES[root](relation, audience) and RULES[name](relation, audience)
                 if RULES[root] is not everybody and values and may != bool(values & theirs[name]):
                     wrong.append(f"{root}: {name} to {relation}: {theirs[name]}")
-            if root in NAMELESS:
-                text = on.ask(root, relation)[1]
-                wrong += [f"{root}: {word!r} to {relation}" for word in (*CANARIES, on.ada.id) if word in text]
+            if root in NAMED and (CANARIES[0] in text) != NAMED[root](relation, audience):
+                wrong.append(f"{root}: her name to {relation}")
+            if root in NAMELESS or not RULES[root](relation, audience):
+                words = (*CANARIES, on.ada.id) if root in NAMELESS else CANARIES
+                wrong += [f"{root}: {word!r} to {relation}" for word in words if word in text]
+    unseen = {name for name, rule in RULES.items() if rule not in (everybody, nobody)} - reached - set(NAMED)
+    wrong += [f"{name}: Ada has none, so nobody can be told it" for name in sorted(unseen)]
     assert not wrong, "\n".join(wrong)
-    unseen = {name for name, rule in RULES.items() if rule is not everybody} - reached
-    assert not unseen, f"Ada has none of these, so nobody can be told them: {sorted(unseen)}"

@@ -17,7 +17,7 @@ Rule = Callable[[str, str], bool]
 
 
 def everybody(relation: str, audience: str) -> bool:
-    """Tells nothing of one person, or is meant for all."""
+    """Tells nothing of one person, or is meant for all, with what is in it."""
     return True
 
 
@@ -32,7 +32,7 @@ def only_owner(relation: str, audience: str) -> bool:
 
 
 def nobody(relation: str, audience: str) -> bool:
-    """What no answer has."""
+    """What no answer has: of what is asked here nothing may come."""
     return False
 
 
@@ -46,6 +46,11 @@ def header(relation: str, audience: str) -> bool:
     if relation == "owner" or relation == "blocked":
         return relation == "owner"
     return audience == "everyone" or (audience == "followers" and relation not in ("anonymous", "deleted"))
+
+
+def listed(relation: str, audience: str) -> bool:
+    """Named on leaderboards: to everybody but whom she blocked."""
+    return relation == "owner" or (audience == "everyone" and relation != "blocked")
 
 
 def details(relation: str, audience: str) -> bool:
@@ -63,9 +68,10 @@ class Ada:
     workout: str
     key: str  # of that workout
     input: str  # and what was sent for it, as GraphQL writes it
+    challenge: str  # that she has joined
 
 
-CHANGES: Final = ("follow", "unfollow", "acceptFollow", "declineFollow", "block", "unblock")
+CHANGES: Final = ("follow", "unfollow", "acceptFollow", "declineFollow", "block", "unblock", "addRival", "removeRival")
 
 # Root field → its arguments, aimed at Ada.
 ASKED: Final[Mapping[str, Callable[[Ada], str]]] = {
@@ -90,12 +96,26 @@ ASKED: Final[Mapping[str, Callable[[Ada], str]]] = {
     "Query.followRequests": lambda _: "(first: 2)",
     "Query.profileFeed": lambda ada: f'(userId: "{ada.id}", first: 2)',
     "Query.followingFeed": lambda _: "(first: 2)",
+    "Query.leaderboard": lambda _: "(board: XP, period: ALL_TIME)",
+    "Query.rivals": lambda _: "",
+    "Query.streak": lambda _: "",
+    "Query.challenges": lambda _: "",
+    "Query.flags": lambda _: "",
+    "Query.archetypes": lambda _: "",
+    "Query.achievements": lambda _: "",
     "Query.channelToken": lambda ada: f'(channel: "profile:{ada.id}")',
     "Query.channelTokens": lambda ada: f'(channels: ["profile:{ada.id}"])',
-    # Of nobody: they would change who the viewer is to her.
+    # Of nobody and nothing: they would change who the viewer is to her, or what anybody has.
     **{f"Mutation.{name}": lambda _: f'(userId: "{UUID(int=0)}")' for name in CHANGES},
     "Mutation.setAudience": lambda _: "(audience: NONE_SUCH)",
+    "Mutation.setTimeZone": lambda _: '(timeZone: "Nowhere/At_All")',
+    "Mutation.setArchetype": lambda _: f'(id: "{UUID(int=0)}")',
+    "Mutation.sendHighFive": lambda _: f'(eventId: "{UUID(int=0)}", idempotencyKey: "k")',
+    "Mutation.deleteMyAccount": lambda _: '(password: "none such")',
+    "Mutation.exportMyData": lambda _: "",
+    "Mutation.joinChallenge": lambda ada: f'(id: "{ada.challenge}")',
     "Mutation.logWorkout": lambda ada: f'(idempotencyKey: "{ada.key}", input: {ada.input})',
+    "Mutation.syncWorkouts": lambda ada: f'(inputs: [{{idempotencyKey: "{ada.key}", workout: {ada.input}}}])',
 }
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -124,15 +144,35 @@ RULES: Final[Mapping[str, Rule]] = {
     "Query.followingFeed": followers,
     "Query.channelToken": followers,
     "Query.channelTokens": followers,
-    **dict.fromkeys((f"Mutation.{name}" for name in (*CHANGES, "setAudience")), only_owner),
+    **dict.fromkeys((f"Mutation.{name}" for name in CHANGES), nobody),
+    "Mutation.removeRival": everybody,  # whether there was one, of the viewer's own
+    "Mutation.setAudience": nobody,
+    "Mutation.setTimeZone": nobody,
+    "Mutation.setArchetype": nobody,
+    "Mutation.sendHighFive": nobody,
+    "Mutation.deleteMyAccount": nobody,
+    "Mutation.exportMyData": only_owner,
+    "Mutation.joinChallenge": only_owner,
+    "Mutation.syncWorkouts": only_owner,
+    "Query.leaderboard": listed,
+    "Query.rivals": only_owner,
+    "Query.streak": only_owner,
+    "Query.challenges": only_owner,
+    "Query.flags": everybody,
+    "Query.archetypes": everybody,
+    "Query.achievements": everybody,
     # --- People.
     "Profile.id": whoever_gets_there,
     "Profile.name": whoever_gets_there,
-    "Profile.level": everybody,
-    "Profile.xp": everybody,
-    "Profile.streak": everybody,
-    "Profile.followers": everybody,
-    "Profile.following": everybody,
+    "Profile.level": whoever_gets_there,
+    "Profile.xp": whoever_gets_there,
+    "Profile.streak": whoever_gets_there,
+    "Profile.followers": whoever_gets_there,
+    "Profile.following": whoever_gets_there,
+    "Profile.archetype": whoever_gets_there,
+    "Profile.achievements": whoever_gets_there,
+    "EarnedAchievement.achievement": whoever_gets_there,
+    "EarnedAchievement.earnedAt": whoever_gets_there,
     "Profile.followState": everybody,
     "Profile.followsMe": everybody,
     "Profile.presence": details,
@@ -153,6 +193,44 @@ RULES: Final[Mapping[str, Rule]] = {
     "User.audience": only_owner,
     "User.xp": only_owner,
     "User.level": only_owner,
+    "User.timeZone": only_owner,
+    "User.archetype": only_owner,
+    "DataExport.createdAt": everybody,
+    "DataExport.data": only_owner,
+    # --- What is earned.
+    "Streak.current": only_owner,
+    "Streak.longest": only_owner,
+    "Streak.lastDate": only_owner,
+    "Challenge.id": everybody,  # the same for all who may join it
+    "Challenge.slug": everybody,
+    "Challenge.name": everybody,
+    "Challenge.description": everybody,
+    "Challenge.kind": everybody,
+    "Challenge.target": everybody,
+    "Challenge.progress": only_owner,
+    "Challenge.rewardXp": everybody,
+    "Challenge.startsAt": everybody,
+    "Challenge.endsAt": everybody,
+    "Challenge.state": everybody,
+    "Earned.xp": everybody,  # of the call itself
+    "Earned.level": only_owner,
+    "Earned.leveledUp": everybody,
+    "Earned.milestones": everybody,
+    # --- Standings.
+    "LeaderboardConnection.edges": whoever_gets_there,
+    "LeaderboardConnection.pageInfo": everybody,
+    "LeaderboardConnection.me": only_owner,
+    "LeaderboardConnection.refreshedAt": everybody,
+    "LeaderboardEdge.cursor": everybody,
+    "LeaderboardEdge.node": whoever_gets_there,
+    "LeaderboardEntry.rank": everybody,
+    "LeaderboardEntry.profile": whoever_gets_there,
+    "LeaderboardEntry.score": everybody,
+    "LeaderboardEntry.me": everybody,
+    "Rival.profile": only_owner,
+    "Rival.myScore": only_owner,
+    "Rival.theirScore": only_owner,
+    "Rival.since": only_owner,
     # --- Credits.
     "CreditBalance.credits": only_owner,
     "CreditBalance.version": only_owner,
@@ -169,12 +247,22 @@ RULES: Final[Mapping[str, Rule]] = {
     "Entitlements.unlimited": only_owner,
     "Entitlements.reason": only_owner,
     "Entitlements.trialEndsAt": only_owner,
+    "Entitlements.subscribedUntil": only_owner,
     "Entitlements.credits": only_owner,
     # --- Workouts.
     "LogWorkoutPayload.workout": only_owner,
     "LogWorkoutPayload.charged": only_owner,
     "LogWorkoutPayload.existing": only_owner,
     "LogWorkoutPayload.balance": only_owner,
+    "LogWorkoutPayload.earned": only_owner,
+    "SyncWorkoutResult.idempotencyKey": everybody,  # of the request
+    "SyncWorkoutResult.status": everybody,
+    "SyncWorkoutResult.workout": only_owner,
+    "SyncWorkoutResult.charged": only_owner,
+    "SyncWorkoutResult.error": everybody,
+    "SyncError.code": everybody,
+    "SyncError.message": everybody,
+    "SyncError.statusCode": everybody,
     "Workout.id": only_owner,
     "Workout.performedAt": only_owner,
     "Workout.note": only_owner,
@@ -205,6 +293,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "FeedEvent.actor": followers,
     "FeedEvent.data": whoever_gets_there,
     "FeedEvent.cursor": whoever_gets_there,
+    "FeedEvent.highFives": whoever_gets_there,
+    "FeedEvent.highFived": everybody,  # by the viewer
+    "HighFivePayload.eventId": everybody,  # of the request
+    "HighFivePayload.highFives": everybody,
+    "HighFivePayload.existing": everybody,
     "Actor.id": followers,
     "Actor.name": followers,
     # --- Counts and places of no person.
@@ -221,7 +314,20 @@ RULES: Final[Mapping[str, Rule]] = {
     "NowExercise.slug": everybody,
     "NowExercise.name": everybody,
     "NowExercise.count": everybody,
-    # --- Reference data.
+    # --- Reference data, and whose it is.
+    "Archetype.id": whoever_gets_there,
+    "Archetype.slug": whoever_gets_there,
+    "Archetype.name": whoever_gets_there,
+    "Archetype.description": whoever_gets_there,
+    "Archetype.muscles": everybody,
+    "Achievement.id": whoever_gets_there,
+    "Achievement.slug": whoever_gets_there,
+    "Achievement.name": whoever_gets_there,
+    "Achievement.description": whoever_gets_there,
+    "Achievement.metric": whoever_gets_there,
+    "Achievement.threshold": whoever_gets_there,
+    "Flag.key": everybody,
+    "Flag.enabled": everybody,
     "Exercise.id": everybody,
     "Exercise.slug": everybody,
     "Exercise.name": everybody,
@@ -240,6 +346,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "PageInfo.endCursor": whoever_gets_there,
     "PageInfo.hasNextPage": everybody,
 }
+
+# Root fields that tell of her to others alone: whom they name her to.
+NAMED: Final[Mapping[str, Rule]] = {"Query.followingFeed": lambda *who: who[0] != "owner" and followers(*who)}
 
 # Root fields whose answers never name her, to herself neither.
 NAMELESS: Final = frozenset({"Query.communityFeed"})

@@ -60,15 +60,15 @@ def test_the_weeks_take_turns() -> None:
 
 def test_what_a_workout_adds() -> None:
     """Failed with every exercise counted for a muscle that it merely uses."""
-    push, row = EXERCISES["push-up"], EXERCISES["barbell-row"]
-    done = Done((Part(push, 3, 60, 0.0), Part(row, 2, 20, 1_200.0)), {"chest": 401.25}, 900.0)
+    push, row, shrug = (EXERCISES[slug] for slug in ("push-up", "barbell-row", "barbell-shrug"))
+    done = Done((Part(push, 3, 60, 0.0), Part(row, 2, 20, 1_200.0), Part(shrug, 1, 5, 300.0)), {"chest": 401.25}, 900.0)
 
     def of(slug: str) -> float:
         return amounts([BY_SLUG[slug]], done)[0]
 
-    assert (of("show-up"), of("sets-10"), of("reps-100"), of("load-2000")) == (1, 5, 80, 1_200)
+    assert (of("show-up"), of("sets-10"), of("reps-100"), of("load-2000")) == (1, 6, 85, 1_500)
     assert (of("units-1000"), of("chest-day"), of("lats-day")) == (900, 401.25, 0)
-    assert (of("push-ups-50"), of("pull-ups-20"), of("barbell-sets"), of("mid-back-sets")) == (60, 0, 2, 2)
+    assert (of("push-ups-50"), of("pull-ups-20"), of("barbell-sets"), of("mid-back-sets")) == (60, 0, 3, 2)
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=30), st.randoms())
