@@ -242,12 +242,12 @@ async def recounted(stage: Scene, members: list[Member], watchers: list[Watcher]
 
 
 @pytest.mark.timeout(600)
-@some_or_all("size", (3, 5, 5), (20, 16, 40))
+@some_or_all("size", (3, 4, 5), (20, 16, 40))
 async def test_what_people_did_among_kills_is_there_once(
     size: tuple[int, int, int], database: Database, redis_url: str, tmp_path: Path
 ) -> None:
-    """kill -9 of worker, gateway and API in turn, 3 before 5 people (in `make chaos` 20 before 16), each of whom does
-    some things at least."""
+    """kill -9 of worker, gateway and API in turn, 3 before 4 people (in `make chaos` 20 before 16), each of whom does
+    some things at least. Seen failing with a new key for each try."""
     kills, people, at_least = size
     seed = random.randrange(10**6)
     chance = random.Random(seed)
