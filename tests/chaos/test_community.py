@@ -5,6 +5,7 @@ a recount from those alone, and the auditor looks at everything.
 """
 
 import asyncio
+import contextlib
 import random
 import uuid
 from collections import Counter
@@ -202,20 +203,19 @@ async def of_applause(books: Ledger, members: list[Member]) -> list[str]:
     return found
 
 
-async def of_watchers(books: Ledger, watchers: list[Watcher]) -> list[str]:
-    """What somebody heard otherwise than the feed has it, which each hears to its end."""
-    found = []
-    for one in watchers:
-        table = "stream_positions" if one.channel == "community" else "feed_positions"
-        rows = await books.everything.fetch(
-            query(f'SELECT event_id FROM {table} WHERE channel = $1 ORDER BY "offset"'),  # noqa: S608 - one of two
-            one.channel,
-        )
+async def of_watcher(books: Ledger, one: Watcher) -> list[str]:
+    """What somebody heard otherwise than the feed has it, to its end."""
+    table = "stream_positions" if one.channel == "community" else "feed_positions"
+    rows = await books.everything.fetch(
+        query(f'SELECT event_id FROM {table} WHERE channel = $1 ORDER BY "offset"'),  # noqa: S608 - one of two
+        one.channel,
+    )
+    with contextlib.suppress(TimeoutError):
         await one.until(len(rows), SETTLED_S)
-        heard = [happened["id"] for _, happened in one.events]
-        if heard != [str(row["event_id"]) for row in rows] or one.wrong or not {*one.recovered} <= {None, True}:
-            found.append(f"{one.channel}: heard {len(heard)} of {len(rows)}, {one.wrong}, {one.recovered}")
-    return found
+    heard = [happened["id"] for _, happened in one.events]
+    if heard == [str(row["event_id"]) for row in rows] and not one.wrong and {*one.recovered} <= {None, True}:
+        return []
+    return [f"{one.channel}: heard {len(heard)} of {len(rows)}, wrong {one.wrong}, recovered {one.recovered}"]
 
 
 async def recounted(stage: Scene, members: list[Member], watchers: list[Watcher]) -> list[str]:
@@ -225,7 +225,8 @@ async def recounted(stage: Scene, members: list[Member], watchers: list[Watcher]
         found = [str(finding) for finding in await audit(owner)]
         found += await of_members(books, members)
         found += await of_applause(books, members)
-        return found + await of_watchers(books, watchers)
+        heard = await asyncio.gather(*(of_watcher(books, one) for one in watchers))
+        return found + [fault for faults in heard for fault in faults]
 
 
 @pytest.mark.timeout(600)

@@ -16,6 +16,7 @@ from config.errors import BadInput, IdempotencyMismatch, InsufficientCredits, No
 from config.ids import uuid7
 from tests.support.asyncapi import DOCUMENT, Check, closed, judge, resolved
 from tests.support.ledger import NOW, Ledger, connection, ledger, query
+from tests.support.payments import checkout, event
 from tests.support.stores import Database
 from worker.books.audit import audit
 from worker.translate import translate
@@ -90,9 +91,8 @@ async def test_refuses_what_the_credits_do_not_cover_and_stores_nothing(books: L
     with pytest.raises(InsufficientCredits):
         await books.log(user, "k")
     assert await count(books, "workouts") == await count(books, LOGGED) == 0
-    account = await books.everything.fetchrow(query("SELECT account_id FROM users WHERE id = $1"), user)
-    buy = query("SELECT post_credits($1, $2, 'welcome', 1, 'purchase', NULL, $3)")
-    await books.everything.write(lambda tx: tx.execute(buy, uuid7(), account["account_id"], NOW))
+    bought = event("evt_1", "checkout.session.completed", NOW, checkout("cs_1", user, bought="1"))
+    assert await Entitlements(books.db, books.wake).take(bought, NOW) == "taken"
     done = await books.log(user, "k")
     assert (done.existing, done.balance.credits) == (False, 0)
     # A replay costs nothing, also when nothing is left.

@@ -61,6 +61,10 @@ PROOFS: Final = {
     "api/entitlements/queries.sql: take_subscription": "the same",
     "api/entitlements/queries.sql: take_invoice": "the same",
     "api/highfives/queries.sql: tallies": "how many, to whoever reads the event; who, to nobody",
+    "api/accounts/queries.sql: claim_mail": "what the API is to send next, whoever asked for it",
+    "api/accounts/queries.sql: mail_done": "the same",
+    "api/accounts/queries.sql: proof_kind": "what a link is for, to whoever has it",
+    "api/privacy/queries.sql: erasures": "who is gone, for the API that looks at Redis",
     "api/admin.sql: act_for": "says who asks, as each transaction of the API does",
 }
 # Who joins makes rows that are nobody's before.

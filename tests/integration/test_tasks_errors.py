@@ -67,7 +67,6 @@ WITHOUT: Final = {
     "rt/channels/bus.py": "two waits for an event, in `_first`",
     "argon2": "one hash",
     "mail": "one mail, in a thread",
-    "partitions": "asks the catalogue alone; a month that cannot be made: test_beside_a_backup.py",
     "argon2 leaving": "waits for one client",
 }
 

@@ -98,3 +98,16 @@ SELECT gen_random_uuid(), 'known', 'p' || n % 3000 || '@example.org', now(), now
 INSERT INTO ended_sessions (id, ended_at)
 SELECT gen_random_uuid(), now() - interval '1 hour' * (n % 60) FROM generate_series(1, 1200) AS n;
 ANALYZE proofs, ended_sessions, stream_positions, feed_positions, feed_channels, outbox, leases, sessions;
+-- What User 1 has of what is exported and else few have.
+INSERT INTO blocks (blocker_id, blocked_id, since)
+SELECT a.id, b.id, now() FROM users AS a, users AS b WHERE a.name = 'User 1' AND b.name = 'User 66';
+INSERT INTO user_time_zones (user_id, since, time_zone) SELECT id, '-infinity', 'UTC' FROM users WHERE name = 'User 1';
+INSERT INTO streak_runs (user_id, first, last, days)
+SELECT id, '2026-01-01', '2026-01-07', 7 FROM users WHERE name = 'User 1' ON CONFLICT DO NOTHING;
+INSERT INTO user_challenges (user_id, starts_on, challenge_id, progress, target, reward_xp, joined_at)
+SELECT u.id, '2026-01-05', c.id, 1, 5, 10, now() FROM users AS u, challenges AS c WHERE u.name = 'User 1';
+INSERT INTO earned_achievements (user_id, achievement_id, earned_at)
+SELECT u.id, a.id, now() FROM users AS u, achievements AS a WHERE u.name = 'User 1' ON CONFLICT DO NOTHING;
+INSERT INTO subscriptions (id, customer, status, until, created, rank, event_id, updated_at)
+SELECT 'sub_of_user_1', c.customer, 'active', now(), now(), 1, 'evt_1', now()
+  FROM payment_customers AS c JOIN users AS u USING (account_id) WHERE u.name = 'User 1';

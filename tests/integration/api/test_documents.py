@@ -9,7 +9,7 @@ import asyncpg
 import httpx2
 import orjson
 
-from config.limits import GRAPHQL_ANSWER_BYTES_MAX, VARIABLES_MAX
+from config.limits import GRAPHQL_ANSWER_BYTES_MAX, VARIABLES_SIGNED_IN_MAX
 from tests.integration.api.conftest import Account, Running
 from tests.support.gateway import until
 
@@ -47,9 +47,9 @@ def test_who_must_sign_in_is_told_so_before_variables_are_looked_at(api: Running
     assert (status, answer["data"]["workout"], codes(answer)) == (200, None, ["UNAUTHENTICATED"])
     assert answer["data"]["muscles"]
     account = api.account()
-    status, answer = ask(client, LOG, workout(3_000), account.token)
+    status, answer = ask(client, LOG, workout(10_000), account.token)
     assert (status, codes(answer)) == (400, ["BAD_INPUT"])
-    assert f"more than {VARIABLES_MAX} values" in answer["errors"][0]["message"]
+    assert f"more than {VARIABLES_SIGNED_IN_MAX} values" in answer["errors"][0]["message"]
 
 
 def test_reference_lists_cost_by_their_size(client: httpx2.Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from api.admin import done, parser
 from api.flags.rules import DEFAULTS
+from config.limits import EXERCISES_PER_WORKOUT_MAX
 from config.redis import connect as connect_redis
 from config.settings import Settings
 from rt.wire.bus import FLAGS_KEY
@@ -96,6 +97,7 @@ def test_challenges_that_are_switched_off_are_hidden_and_count_on(api: Running) 
     before = ann.graphql(CHALLENGES)["data"]["challenges"]
     first, second = [one["id"] for one in before if one["state"] == "OPEN"][:2]
     exercises = [one["id"] for one in ann.graphql("{ exercises { id } }")["data"]["exercises"]]
+    exercises = exercises[:EXERCISES_PER_WORKOUT_MAX]
     parts = [{"exerciseId": one, "sets": [{"reps": 5, "weightKg": 10}]} for one in exercises]
     assert ann.graphql(JOIN, id=first)["data"]["joinChallenge"]["id"] == first
     assert begun(ann) == []

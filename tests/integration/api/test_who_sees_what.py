@@ -141,12 +141,11 @@ def scene(api: Running, client: httpx2.Client, audience: str) -> Scene:
         f'mutation {{ logWorkout(idempotencyKey: "{key}", input: {inputs["owner"]}) {{ workout {{ id }} }} }}'
     )
     workout = answer["data"]["logWorkout"]["workout"]["id"]
-    to_join = [one["id"] for one in ada.graphql("{ challenges { id kind } }")["data"]["challenges"]]
-    challenge = next(
-        one for one in to_join if "data" in ada.graphql(f'mutation {{ joinChallenge(id: "{one}") {{ id }} }}')
-    )
+    hers = ada.graphql("{ challenges { id kind } }")["data"]["challenges"]
+    challenge = next(one["id"] for one in hers if one["kind"] == "COMMUNITY")
+    assert ada.graphql(f'mutation {{ joinChallenge(id: "{challenge}") {{ id }} }}')["data"]
     make_ada(api, ids["owner"], audience, workout)
-    make_earned(api, ids["owner"], ids["stranger"])
+    make_earned(api, ids["owner"], uuid.UUID(api.account().id))
     for relation, other in ids.items():
         if relation != "owner":
             make_other(api, relation, other, ids["owner"], audience)
@@ -183,7 +182,7 @@ def make_ada(api: Running, ada: uuid.UUID, audience: str, workout: str) -> None:
 
 
 def make_earned(api: Running, ada: uuid.UUID, rival: uuid.UUID) -> None:
-    """Figures that nobody else has, the one place on the leaderboard, and a rival."""
+    """Figures that nobody else has, the one place on the leaderboard, and a rival, whom she follows."""
     api.sql("UPDATE progress SET xp = 0")
     api.sql(
         "UPDATE progress SET xp = 4711, level = 17, streak_days = 23, streak_longest = 29,"
@@ -191,6 +190,7 @@ def make_earned(api: Running, ada: uuid.UUID, rival: uuid.UUID) -> None:
         ada,
     )
     api.sql("INSERT INTO follow_counts (user_id, followers, following) VALUES ($1, 31, 37)", ada)
+    api.sql("INSERT INTO follows VALUES ($1, $2, 'following', now())", ada, rival)
     api.sql("UPDATE user_challenges SET progress = 4711.5 WHERE user_id = $1", ada)
     api.sql(
         "INSERT INTO rivals (user_id, rival_id, since, my_start, their_start, my_score, their_score)"
