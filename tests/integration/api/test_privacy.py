@@ -19,6 +19,7 @@ from config.db import database as use
 from config.limits import EXPORTS_PER_DAY_MAX, GRAPHQL_ANSWER_BYTES_MAX, PASSWORD_TRIES_MAX
 from config.settings import Settings
 from tests.integration.api.conftest import PASSWORD, Account, Running
+from tests.support.gateway import until
 from tests.support.ledger import connection, ledger
 from tests.support.people import UNANSWERED
 from tests.support.processes import Fleet
@@ -27,6 +28,7 @@ from tests.support.traces import in_tables
 
 DELETE: Final = "mutation Delete($password: String!) { deleteMyAccount(password: $password) }"
 EXPORT: Final = "mutation { exportMyData { createdAt data } }"
+BEGUN: Final = "SELECT true FROM erasures WHERE user_id = $1"
 MANY_NOTES: Final = (
     "INSERT INTO workouts (id, user_id, account_id, idempotency_key, input_hash, performed_at, local_date, time_zone,"
     " note, visibility, total_tu, charged, created_at)"
@@ -94,9 +96,8 @@ async def test_an_api_that_dies_in_the_middle_leaves_a_whole_account_or_none(
             async with connection(database.owner_url) as owner:
                 deleting = asyncio.create_task(asyncio.to_thread(_deletes, account))
                 await asyncio.sleep(0.05)
-                found = "SELECT true FROM erasures WHERE user_id = $1"
-                while seen and not await owner.fetchval(found, user):  # noqa: ASYNC110 - PostgreSQL tells nobody
-                    await asyncio.sleep(0.001)
+                if seen:
+                    await until(lambda owner=owner, user=user: owner.fetchval(BEGUN, user), 60)
                 fleet.api.kill()
                 await deleting
                 tables = await in_tables(owner, account.id)
