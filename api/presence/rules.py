@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from api.reference.rules import Exercise
-from rt.presence.now import Bucket
+from rt.presence.training import Bucket
 
 
 class Stats(msgspec.Struct, frozen=True):

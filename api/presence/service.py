@@ -11,7 +11,7 @@ from config.limits import NOW_KEPT_S
 from config.redis import AWAY, RedisClient
 from rt.map import geometry
 from rt.map.read import cells, totals
-from rt.presence.now import MINUTE_S, buckets
+from rt.presence.training import MINUTE_S, buckets
 
 NOW_MINUTES_MAX: Final = NOW_KEPT_S // MINUTE_S
 

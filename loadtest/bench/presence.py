@@ -25,8 +25,8 @@ from loadtest.bench.identity import Identity
 from loadtest.bench.person import Person, arrive
 from loadtest.crowd import client_frame
 from rt.presence.local import PRESENCE_WRITE_BACK_PER_S, LocalPresence
-from rt.presence.now import NowStore
 from rt.presence.store import PresenceStore, partition_keys
+from rt.presence.training import TrainingStore
 
 PEOPLE: Final = 300
 WRITE_BACK: Final = 100_000
@@ -211,7 +211,7 @@ async def _write_back(redis: RedisClient) -> dict[str, Any]:
     """One gateway's memory of WRITE_BACK people into an empty Redis, by the flusher that serves."""
     print("presence: write-back", file=sys.stderr)
     await redis.flushall()
-    local = LocalPresence(PresenceStore(redis, "bench", PARTITIONS), NowStore(redis, PARTITIONS))
+    local = LocalPresence(PresenceStore(redis, "bench", PARTITIONS), TrainingStore(redis, PARTITIONS))
     await local.turn()
     for number in range(WRITE_BACK):
         local.join(f"c{number}", f"user-{number}", audience="everyone", settled=True, ttl_s=PRESENCE_TTL_S)

@@ -113,8 +113,8 @@ class MapView:
         """The Pub/Sub channels whose messages `on_message` wants."""
         return (MAP_CHANNEL, ONLINE_CHANNEL)
 
-    def watch(self, viewer: Viewer, resolution: int, tiles: Iterable[str], now: Callable[[bytes], None]) -> None:
-        """The viewer now looks at these tiles only, and gets each whole: `now` those that are there, others soon."""
+    def watch(self, viewer: Viewer, resolution: int, tiles: Iterable[str], tell: Callable[[bytes], None]) -> None:
+        """The viewer now looks at these tiles only, and is told each whole: those that are there now, others soon."""
         self.unwatch(viewer)
         key = (resolution, tuple(tiles))
         view = self._views.get(key) or self._begin(key)
@@ -122,7 +122,7 @@ class MapView:
         self._viewers[viewer] = view
         for tile in view.tiles:
             if tile.version is not None:
-                now(tile.whole())
+                tell(tile.whole())
         self._writers.came(viewer)
 
     def unwatch(self, viewer: Viewer) -> None:
@@ -215,7 +215,7 @@ class MapView:
                 self._want(tile)
                 continue
             self._send(tile, tile.whole())
-        self._writers.now()
+        self._writers.flush()
 
     def _change(self, tile: _Tile, new: Change) -> None:
         if tile.version is None:

@@ -126,7 +126,7 @@ class Writers:
             if one is not None:
                 one.came[viewer] = self._last
 
-    def now(self) -> None:
+    def flush(self) -> None:
         """Somebody waits for what was added: it is gathered no longer."""
         self._ripe = self._gathering is not None
         self._drain()
@@ -135,7 +135,7 @@ class Writers:
         if self._gathering is None:
             self._gathering, self._ripe = _Write(), self._gather_s <= 0
             if not self._ripe:
-                asyncio.get_running_loop().call_later(self._gather_s, self.now)
+                asyncio.get_running_loop().call_later(self._gather_s, self.flush)
         return self._gathering
 
     def _go_on(self) -> None:

@@ -30,9 +30,9 @@ from rt.map.hidden import Hidden
 from rt.map.privacy import Rule
 from rt.presence.keeper_store import ClockError, FencedError, KeeperStore
 from rt.presence.metrics import GHOST, REAP_LATE, observe
-from rt.presence.now import MINUTE_S, NowStore
 from rt.presence.recount import compare
 from rt.presence.rules import ClockGuard
+from rt.presence.training import MINUTE_S, TrainingStore
 
 __all__ = ["Keeper", "keep"]
 
@@ -74,7 +74,7 @@ class Keeper:
             "cells": 0,  # in all partitions, when the map was last loaded
         }
         self._store = KeeperStore(redis, secrets.token_hex(16), settings.presence_partitions)
-        self._now = NowStore(redis, settings.presence_partitions)
+        self._training = TrainingStore(redis, settings.presence_partitions)
         self._settings = settings
         self._monotonic = monotonic
         self._unix_s = unix_s
@@ -100,7 +100,7 @@ class Keeper:
             (settings.map_tick_s[0], lambda: self._draw(0)),
             (ONLINE_EVERY_S, self._redraw),  # in one round with the totals: gateways send both in one write
             (ONLINE_EVERY_S, self._tell_totals),
-            (NOW_EVERY_S, self._render_now),
+            (NOW_EVERY_S, self._render_training),
             (PRESENCE_RECOUNT_EVERY_S / partitions, self._recount),
         ]
         self._due_s = [0.0] * len(self._duties)
@@ -264,11 +264,11 @@ class Keeper:
         if self._map() is not None:
             await self._store.publish_totals(self.stats)
 
-    async def _render_now(self) -> None:
+    async def _render_training(self) -> None:
         """The current minute, and the last one, of which a gateway may have told late."""
         minute = self._redis_ms() // (MINUTE_S * 1_000)
         for one in (minute - 1, minute):
-            await self._now.render(one, self._settings.map_k[0])
+            await self._training.render(one, self._settings.map_k[0])
 
     async def _recount(self) -> None:
         partition = self._next_partition

@@ -16,9 +16,9 @@ from config.limits import GATEWAY_LEASE_LATE_S, GATEWAY_LEASE_RENEW_S, NOW_EVERY
 from config.process import set_within
 from config.redis import AWAY
 from rt.presence.members import Member
-from rt.presence.now import MINUTE_S, NowStore, Trainers
 from rt.presence.rules import ClockGuard, Status, too_fast
 from rt.presence.store import Place, PresenceStore, chunks
+from rt.presence.training import MINUTE_S, Trainers, TrainingStore
 from rt.wire.audience import Audience, strictest
 
 __all__ = ["LocalPresence", "LocalTotals"]
@@ -94,7 +94,7 @@ class LocalPresence:
     def __init__(
         self,
         store: PresenceStore,
-        now_store: NowStore,
+        training_store: TrainingStore,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         unix_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -107,7 +107,7 @@ class LocalPresence:
         self.keeper_stats: dict[str, float] = {}  # for this process's /metrics
         self.failures = 0  # flushes that Redis did not answer
         self._store = store
-        self._now_store = now_store
+        self._now_store = training_store
         self._trainers = Trainers()
         self._monotonic = monotonic
         self._now_s = monotonic()  # of the last tick: the hot calls read no clock
@@ -285,7 +285,7 @@ class LocalPresence:
             await self._touch()
         if self._now_s >= self._tell_now_at_s:
             self._tell_now_at_s = self._now_s + NOW_EVERY_S
-            await self._tell_now()
+            await self._tell_training()
 
     def _take_fresh(self) -> dict[str, _Local]:
         """What changed, and as much of the write-back as this gateway's share of the common pace allows."""
@@ -352,7 +352,7 @@ class LocalPresence:
             if connection in self._members:
                 self._fresh[connection] = self._members[connection]
 
-    async def _tell_now(self) -> None:
+    async def _tell_training(self) -> None:
         """After the members are written: the records decide who counts. The minute is that of Redis' clock."""
         minute = (int(self._now_s * 1_000) + self._redis_ahead_ms) // (MINUTE_S * 1_000)
         taken = self._trainers.take(minute)

@@ -24,8 +24,8 @@ from rt.feed.store import FeedStore
 from rt.map.tiles import MapView
 from rt.metrics import Board, Counters
 from rt.presence.local import LocalPresence
-from rt.presence.now import NowStore
 from rt.presence.store import PresenceStore
+from rt.presence.training import TrainingStore
 from rt.process.drain import drain
 from rt.process.lateness import Lateness
 from rt.process.pages import Pages
@@ -57,7 +57,7 @@ class Server:
         hub = Hub(self._bus, counters, asyncio.get_running_loop(), awake, settings.feed_rates)
         self._loader = Loader(hub, FeedStore(self._redis), counters)
         self._presence = LocalPresence(
-            PresenceStore(self._redis, gateway_id, partitions), NowStore(self._redis, partitions)
+            PresenceStore(self._redis, gateway_id, partitions), TrainingStore(self._redis, partitions)
         )
         self._map = MapView(self._redis, busy=hub.flusher.is_writing)
         pages = Pages(board, settings.hosts, self._write_report, lambda: self._presence.keeper_stats)

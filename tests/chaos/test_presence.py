@@ -15,8 +15,8 @@ from config.redis import RedisClient, RedisError, connect
 from loadtest.bench import presence
 from loadtest.bench.presence import PARTITIONS
 from rt.presence.local import LocalPresence
-from rt.presence.now import NowStore
 from rt.presence.store import PresenceStore
+from rt.presence.training import TrainingStore
 from tests.support.gateway import until
 from tests.support.stores import TestStores
 
@@ -74,7 +74,7 @@ async def test_a_hundred_thousand_are_written_back_in_time(own_stores: TestStore
     """
     valkey = own_stores.valkey
     redis = connect(valkey.url)
-    local = LocalPresence(PresenceStore(redis, "chaos", PARTITIONS), NowStore(redis, PARTITIONS))
+    local = LocalPresence(PresenceStore(redis, "chaos", PARTITIONS), TrainingStore(redis, PARTITIONS))
     stopping = asyncio.Event()
     await local.turn()
     cells = [latlng_to_cell(40 + number / 100, number / 50, CELL_RESOLUTION) for number in range(1_000)]

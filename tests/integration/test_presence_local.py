@@ -22,8 +22,8 @@ from rt.presence.local import (
     LocalPresence,
 )
 from rt.presence.members import Member, Transition
-from rt.presence.now import NowStore
 from rt.presence.store import GATEWAYS_KEY, Place, PresenceStore, partition_keys
+from rt.presence.training import TrainingStore
 from tests.support.gateway import until
 
 PARTITIONS = 4
@@ -65,7 +65,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def local(redis: RedisClient, clock: Clock) -> LocalPresence:
-    made = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
+    made = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), TrainingStore(redis, PARTITIONS), monotonic=clock)
     await made.turn()
     return made
 
@@ -188,7 +188,7 @@ async def test_who_moves_faster_than_a_plane_counts_only_in_the_live_bands(
 async def test_redis_goes_and_comes_back_empty(valkey: ValkeyServer, clock: Clock) -> None:
     """Killed under 1,000 people: counted from memory, all are back, those who left are not."""
     redis = connect(valkey.url)
-    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
+    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), TrainingStore(redis, PARTITIONS), monotonic=clock)
     await turn(local, clock)
     for number in range(1_000):
         join(local, number)
@@ -245,7 +245,7 @@ class Uneven(PresenceStore):
 async def test_nothing_is_under_way_when_a_failed_turn_ends(redis: RedisClient, clock: Clock) -> None:
     """Else it could write somebody who has left by then. Seen failing with a gather that raises the first error."""
     store = Uneven(redis)
-    local = LocalPresence(store, NowStore(redis, PARTITIONS), monotonic=clock)
+    local = LocalPresence(store, TrainingStore(redis, PARTITIONS), monotonic=clock)
     for number in range(PRESENCE_WRITE_MEMBERS_MAX + 1):
         join(local, number)
     turned = asyncio.ensure_future(local.turn())
@@ -262,7 +262,7 @@ async def test_nothing_is_under_way_when_a_failed_turn_ends(redis: RedisClient, 
 async def test_closes_are_bounded_while_redis_is_away(valkey: ValkeyServer, clock: Clock) -> None:
     """Of people who are in Redis: what is dropped expires there by itself. Failed without either bound."""
     redis = connect(valkey.url)
-    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
+    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), TrainingStore(redis, PARTITIONS), monotonic=clock)
     await local.turn()
     connections = [join(local, number) for number in range(2 * PRESENCE_PENDING_CLOSES_MAX + 20)]
     await turn(local, clock)
@@ -280,7 +280,7 @@ async def test_closes_are_bounded_while_redis_is_away(valkey: ValkeyServer, cloc
 
 async def test_nobody_saw_who_came_and_went_while_redis_was_away(clock: Clock) -> None:
     redis = connect(f"redis://127.0.0.1:{free_port()}/0")
-    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
+    local = LocalPresence(PresenceStore(redis, "gw", PARTITIONS), TrainingStore(redis, PARTITIONS), monotonic=clock)
     await local.turn()
     for number in range(PRESENCE_PENDING_CLOSES_MAX + 10):
         local.close(join(local, number))
@@ -334,7 +334,7 @@ class Forgetful(PresenceStore):
 
 async def test_a_made_up_place_is_taken_back_though_redis_went_away(redis: RedisClient, clock: Clock) -> None:
     """Failed while what had been compared was not compared again: the made-up place was the truth for six hours."""
-    local = LocalPresence(Forgetful(redis), NowStore(redis, PARTITIONS), monotonic=clock)
+    local = LocalPresence(Forgetful(redis), TrainingStore(redis, PARTITIONS), monotonic=clock)
     await local.turn()
     for device, cell in enumerate((CELL, FAR, CELL)):
         local.heartbeat(join(local, 1, device), cell=cell, state="online", audience="everyone", ttl_s=PRESENCE_TTL_S)
@@ -370,7 +370,7 @@ async def test_gateways_whose_clocks_are_wrong_by_minutes_agree_on_the_newest_pl
     ahead, behind = (
         LocalPresence(
             PresenceStore(redis, name, PARTITIONS),
-            NowStore(redis, PARTITIONS),
+            TrainingStore(redis, PARTITIONS),
             monotonic=clock,
             unix_ms=partial(int.__add__, real_ms, offset_ms),
         )

@@ -11,9 +11,9 @@ from config.settings import Settings
 from rt.presence.keeper import Keeper
 from rt.presence.local import PRESENCE_TICK_S, LocalPresence
 from rt.presence.members import Member
-from rt.presence.now import NowStore
 from rt.presence.rules import ClockGuard
 from rt.presence.store import PresenceStore, partition_keys
+from rt.presence.training import TrainingStore
 
 SETTINGS = Settings(presence_partitions=1)
 CELL = "871f1d489ffffff"
@@ -67,7 +67,7 @@ async def test_the_keeper_takes_nobody_before_gateways_have_heard_and_written(re
 async def test_a_gateway_writes_everybody_again(redis: RedisClient, clock: Clock) -> None:
     """Also where its lease was kept, by a keeper that slept too. What they said meanwhile is read before its first
     tick: seen failing while that was too soon after a touch that lay before, and said nothing new."""
-    local = LocalPresence(PresenceStore(redis, "gw", 1), NowStore(redis, 1), monotonic=clock)
+    local = LocalPresence(PresenceStore(redis, "gw", 1), TrainingStore(redis, 1), monotonic=clock)
     await local.turn()
     local.join("c1", "user-1", audience="everyone", settled=True, ttl_s=PRESENCE_TTL_S)
     clock.now_s += PRESENCE_TICK_S

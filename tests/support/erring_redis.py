@@ -43,7 +43,7 @@ class ErringRedis:
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
-        self._pipes: set[asyncio.Task[None]] = set()
+        self._pipes: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.error: bytes | None = None
         self.only: frozenset[bytes] = frozenset()
         self.met = 0
@@ -53,7 +53,7 @@ class ErringRedis:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["ErringRedis"]:
         """Listens on a free port, at `url`, for the length of the block."""
-        server = await asyncio.start_server(self._accept, HOST, 0)
+        server = await asyncio.start_server(self._accepted, HOST, 0)
         credentials = self._parts.netloc.rpartition("@")[0]
         port = server.sockets[0].getsockname()[1]
         self.url = self._parts._replace(netloc=f"{credentials}@{HOST}:{port}").geturl()
@@ -61,25 +61,26 @@ class ErringRedis:
             yield self
         finally:
             server.close()
-            await asyncio.sleep(0.01)  # who was accepted just now is among them
             while self._pipes:
-                for task in self._pipes:
-                    task.cancel()
-                await asyncio.gather(*self._pipes, return_exceptions=True)
+                task, writer = next(iter(self._pipes.items()))
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await _ended(writer)  # a task that is ended before it ran did not
+                self._pipes.pop(task, None)
             await server.wait_closed()
-            await asyncio.sleep(0)  # the transports that were closed end
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._pipes.add(task)
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._pipes[task] = writer
+        task.add_done_callback(lambda _: self._pipes.pop(task, None))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._join(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass
         finally:
-            self._pipes.discard(task)
-            writer.close()
+            await _ended(writer)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert self._parts.hostname
@@ -123,6 +124,12 @@ class ErringRedis:
                     return
                 if self.error not in (None, SILENCE):
                     client.write(self.error)
+
+
+async def _ended(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, asyncio.CancelledError):
+        await writer.wait_closed()
 
 
 class _Owed:

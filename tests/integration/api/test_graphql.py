@@ -311,7 +311,7 @@ def test_nothing_is_done_by_get(ada: Account) -> None:
 
 
 def test_now_training_is_a_series_of_minutes(client: httpx2.Client) -> None:
-    """The figures come from the gateways (test_presence_now.py); here that GraphQL asks for them and bounds them."""
+    """The figures come from the gateways (test_presence_training.py); here that GraphQL asks and bounds them."""
     query = "query($n: Int) { nowTraining(minutes: $n) { minute training exercises { slug name count } } }"
     answer = client.post(GRAPHQL, json={"query": query.replace("($n: Int)", "").replace("(minutes: $n)", "")}).json()
     series = answer["data"]["nowTraining"]

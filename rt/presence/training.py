@@ -102,7 +102,7 @@ def _names_key(minute: int) -> str:
     return f"now:names:{{{minute}}}"
 
 
-class NowStore:
+class TrainingStore:
     """The raw people of a minute in Redis. Every method may raise RedisError, OSError or TimeoutError."""
 
     def __init__(self, redis: RedisClient, partitions: int) -> None:

@@ -9,8 +9,8 @@ from config.redis import RedisClient, connect
 from config.settings import Settings
 from rt.presence.keeper import Keeper
 from rt.presence.local import LocalPresence
-from rt.presence.now import MINUTE_S, Doing, NowStore, buckets, published_key
 from rt.presence.store import PresenceStore
+from rt.presence.training import MINUTE_S, Doing, TrainingStore, buckets, published_key
 from rt.wire.audience import Audience
 
 PARTITIONS = 4
@@ -46,7 +46,7 @@ async def test_people_are_counted_once_by_minute_and_few_of_a_kind_are_not_shown
     """Seven squat on two gateways, two of them on both; four do planks; three of them are not public, young or idle."""
     clock = Clock()
     first, second = (
-        LocalPresence(PresenceStore(redis, name, PARTITIONS), NowStore(redis, PARTITIONS), monotonic=clock)
+        LocalPresence(PresenceStore(redis, name, PARTITIONS), TrainingStore(redis, PARTITIONS), monotonic=clock)
         for name in ("gw-a", "gw-b")
     )
     keeper = Keeper(redis, Settings(presence_partitions=PARTITIONS), monotonic=clock)
@@ -76,7 +76,7 @@ async def test_people_are_counted_once_by_minute_and_few_of_a_kind_are_not_shown
 
 async def test_only_the_record_of_presence_says_who_counts(redis: RedisClient) -> None:
     """Seen failing with everybody counted whom a record knows."""
-    store, now = PresenceStore(redis, "gw", PARTITIONS), NowStore(redis, PARTITIONS)
+    store, now = PresenceStore(redis, "gw", PARTITIONS), TrainingStore(redis, PARTITIONS)
     local = LocalPresence(store, now, monotonic=Clock())
     train(local, 1, "squat")
     train(local, 2, "squat", audience="nobody")

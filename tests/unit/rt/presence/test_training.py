@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt.presence.now import NOW_PEOPLE_PER_TICK_MAX, Doing, Trainers, shown
+from rt.presence.training import NOW_PEOPLE_PER_TICK_MAX, Doing, Trainers, shown
 
 
 def test_each_minute_begins_with_everybody_and_tells_each_once() -> None:
