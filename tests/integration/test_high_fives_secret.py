@@ -148,6 +148,7 @@ class rolled_back:  # noqa: N801 - read as a phrase
         await self._transaction.rollback()
 
 
+@pytest.mark.alone
 async def test_it_takes_the_same_time(people: Community) -> None:
     """Medians over interleaved rounds, as a check of what is counted above: wide, for machines are not quiet. Seen
     failing with a sleep for those of whom the owner does not hear."""
