@@ -173,7 +173,10 @@ async def of_members(books: Ledger, members: list[Member]) -> list[str]:
 async def of_dashboard(books: Ledger, one: Member, members: list[Member], model: dict[str, Any]) -> list[str]:
     """What somebody was told: each thing once."""
     rows = await books.everything.fetch(
-        query("SELECT body ->> 'type' AS type, body -> 'data' AS data FROM feed_positions WHERE channel = $1"),
+        query(
+            "SELECT body ->> 'type' AS type, body -> 'data' AS data, body #>> '{actor,id}' AS actor"
+            " FROM feed_positions WHERE channel = $1"
+        ),
         f"user:{one.id}",
     )
     told = Counter(row["type"] for row in rows)
@@ -184,8 +187,9 @@ async def of_dashboard(books: Ledger, one: Member, members: list[Member], model:
         "challenge_completed": model["completed"],
     }
     found = [f"{told[kind]} {kind}, not {count}" for kind, count in expected.items() if told[kind] != count]
-    once = Counter(row["data"] for row in rows if row["type"] in ("level_up", "milestone_achieved", "high_five"))
-    return found + [f"told {count} times: {data}" for data, count in once.items() if count > 1]
+    single = ("level_up", "milestone_achieved", "high_five")
+    once = Counter((row["actor"], row["data"]) for row in rows if row["type"] in single)
+    return found + [f"told {count} times: {what}" for what, count in once.items() if count > 1]
 
 
 async def of_applause(books: Ledger, members: list[Member]) -> list[str]:
@@ -204,18 +208,26 @@ async def of_applause(books: Ledger, members: list[Member]) -> list[str]:
 
 
 async def of_watcher(books: Ledger, one: Watcher) -> list[str]:
-    """What somebody heard otherwise than the feed has it, to its end."""
+    """What somebody heard otherwise than the feed has it, to its end. Of a person's own the last 50 can be recovered:
+    where more was missed there is a hole, which is told."""
     table = "stream_positions" if one.channel == "community" else "feed_positions"
     rows = await books.everything.fetch(
-        query(f'SELECT event_id FROM {table} WHERE channel = $1 ORDER BY "offset"'),  # noqa: S608 - one of two
+        query(f'SELECT "offset", event_id FROM {table} WHERE channel = $1'),  # noqa: S608 - one of two
         one.channel,
     )
+    there = {row["offset"]: str(row["event_id"]) for row in rows}
+
+    async def offset() -> int:
+        return one.offset
+
     with contextlib.suppress(TimeoutError):
-        await one.until(len(rows), SETTLED_S)
-    heard = [happened["id"] for _, happened in one.events]
-    if heard == [str(row["event_id"]) for row in rows] and not one.wrong and {*one.recovered} <= {None, True}:
+        await eventually(offset, lambda reached: reached >= max(there, default=0), SETTLED_S)
+    heard = {offset: happened["id"] for offset, happened in one.events}
+    told = one.channel != "community" and False in one.recovered
+    same = heard.items() <= there.items() if told else heard == there
+    if same and len(heard) == len(one.events) and one.offset == max(there, default=0) and not one.wrong:
         return []
-    return [f"{one.channel}: heard {len(heard)} of {len(rows)}, wrong {one.wrong}, recovered {one.recovered}"]
+    return [f"{one.channel}: heard {len(one.events)} of {len(rows)}, wrong {one.wrong}, recovered {one.recovered}"]
 
 
 async def recounted(stage: Scene, members: list[Member], watchers: list[Watcher]) -> list[str]:
@@ -230,12 +242,12 @@ async def recounted(stage: Scene, members: list[Member], watchers: list[Watcher]
 
 
 @pytest.mark.timeout(600)
-@some_or_all("size", (3, 5, 5), (20, 16, 40))
+@some_or_all("size", (3, 4, 5), (20, 16, 40))
 async def test_what_people_did_among_kills_is_there_once(
     size: tuple[int, int, int], database: Database, redis_url: str, tmp_path: Path
 ) -> None:
-    """kill -9 of worker, gateway and API in turn, 3 before 5 people (in `make chaos` 20 before 16), each of whom does
-    some things at least."""
+    """kill -9 of worker, gateway and API in turn, 3 before 4 people (in `make chaos` 20 before 16), each of whom does
+    some things at least. Seen failing with a new key for each try."""
     kills, people, at_least = size
     seed = random.randrange(10**6)
     chance = random.Random(seed)

@@ -111,7 +111,7 @@ async def test_no_workout_waits_for_a_month_that_is_made_beside_a_backup(
 async def failed_rounds(worker: Fleet) -> float:
     async with httpx2.AsyncClient() as http:
         text = (await http.get(worker.worker.http("/metrics"))).text
-    return sum(float(value) for value in re.findall(r'background_failures_total\{task="partitions"\} (\S+)', text))
+    return sum(float(value) for value in re.findall(r'job_failures_total\{name="partitions"\} (\S+)', text))
 
 
 async def numbered(owner: asyncpg.Connection) -> int:

@@ -140,7 +140,9 @@ class World:
                     break
 
     async def ends(self) -> list[Any]:
-        """Of each user: balance, end of the entitlement, the books by reason, and what each source wants."""
+        """Of each user: balance, end of the entitlement, the books by reason, and what each source wants. Purchases and
+        refunds are one sum: where a session's credits are told anew after they were spent, and there is no room for
+        all that is to be taken back, which of the two waits depends on what came first."""
         found = []
         for user in self.users:
             row = await self.books.everything.fetchrow(_END, user)
@@ -160,8 +162,9 @@ _END = query(
 )
 _WANTS = query("SELECT c.* FROM users AS u JOIN credit_claims AS c USING (account_id) WHERE u.id = $1")
 _BOOKS = query(
-    "SELECT t.reason, sum(e.amount)::bigint AS booked FROM users AS u JOIN ledger_entries AS e USING (account_id)"
-    " JOIN ledger_transactions AS t ON t.id = e.transaction_id WHERE u.id = $1 GROUP BY t.reason"
+    "SELECT CASE WHEN t.reason IN ('purchase', 'refund') THEN 'bought' ELSE t.reason END AS reason,"
+    " sum(e.amount)::bigint AS booked FROM users AS u JOIN ledger_entries AS e USING (account_id)"
+    " JOIN ledger_transactions AS t ON t.id = e.transaction_id WHERE u.id = $1 GROUP BY 1"
 )
 
 

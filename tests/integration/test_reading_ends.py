@@ -97,8 +97,8 @@ class Reader:
 
 
 async def test_what_ends_and_what_does_not(cluster: Cluster) -> None:
-    """Unfollow, block and a stricter audience, on both gateways, within 2 s. Seen failing without the message to the
-    gateways (their poll takes 5 s), and with tokens of a follower who is back that were refused."""
+    """Unfollow, block and a stricter audience, on both gateways, within 2 s. Seen failing with tokens of a follower who
+    is back that were refused."""
     ann, bob, cat = await cluster.person(), await cluster.person(), await cluster.person()
     first, second = cluster.gateways
     exercise = (await exercise_ids(cluster.fleet.api.http("").rstrip("/"), cluster.client))[0]

@@ -112,5 +112,7 @@ def test_challenges_that_are_switched_off_are_hidden_and_count_on(api: Running) 
     finally:
         admin(api, "flags", "rollback", "challenges")
     within(lambda: len(ann.graphql(CHALLENGES)["data"]["challenges"]) == len(before))
+    states = {one["id"]: one["state"] for one in ann.graphql(CHALLENGES)["data"]["challenges"]}
+    assert (states[first] != "OPEN", states[second]) == (True, "OPEN")
     assert begun(ann)
     assert ann.graphql(JOIN, id=second)["data"]["joinChallenge"]["id"] == second

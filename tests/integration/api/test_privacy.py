@@ -19,6 +19,7 @@ from config.db import database as use
 from config.limits import EXPORTS_PER_DAY_MAX, GRAPHQL_ANSWER_BYTES_MAX, PASSWORD_TRIES_MAX
 from config.settings import Settings
 from tests.integration.api.conftest import PASSWORD, Account, Running
+from tests.support.gateway import until
 from tests.support.ledger import connection, ledger
 from tests.support.people import UNANSWERED
 from tests.support.processes import Fleet
@@ -27,6 +28,7 @@ from tests.support.traces import in_tables
 
 DELETE: Final = "mutation Delete($password: String!) { deleteMyAccount(password: $password) }"
 EXPORT: Final = "mutation { exportMyData { createdAt data } }"
+BEGUN: Final = "SELECT true FROM erasures WHERE user_id = $1"
 MANY_NOTES: Final = (
     "INSERT INTO workouts (id, user_id, account_id, idempotency_key, input_hash, performed_at, local_date, time_zone,"
     " note, visibility, total_tu, charged, created_at)"
@@ -80,9 +82,9 @@ def test_a_password_is_tried_a_few_times(api: Running) -> None:
 async def test_an_api_that_dies_in_the_middle_leaves_a_whole_account_or_none(
     database: Database, redis_url: str, tmp_path: Path
 ) -> None:
-    """kill -9 in the middle of a deletion, and as soon as anybody can see something of it: what is left is everything or
-    nothing, and what another API finds undone, in PostgreSQL or in Redis, it does. Seen failing with a deletion in two
-    transactions."""
+    """kill -9 in the middle of a deletion, and as soon as anybody can see something of it: what is left is everything
+    or nothing, and what another API finds undone, in PostgreSQL or in Redis, it does. Seen failing with a deletion in
+    two transactions."""
     env = environment(**database.urls, REDIS_URL=redis_url)
     fleet = Fleet(env, tmp_path, roles=("api",))
     running = Running(fleet.api, database, fleet.env)
@@ -94,8 +96,8 @@ async def test_an_api_that_dies_in_the_middle_leaves_a_whole_account_or_none(
             async with connection(database.owner_url) as owner:
                 deleting = asyncio.create_task(asyncio.to_thread(_deletes, account))
                 await asyncio.sleep(0.05)
-                while seen and not await owner.fetchval("SELECT true FROM erasures WHERE user_id = $1", user):
-                    await asyncio.sleep(0.001)
+                if seen:
+                    await until(lambda owner=owner, user=user: owner.fetchval(BEGUN, user), 60)
                 fleet.api.kill()
                 await deleting
                 tables = await in_tables(owner, account.id)
