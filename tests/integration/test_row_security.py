@@ -246,8 +246,8 @@ async def asking(
 async def test_no_statement_sees_or_changes_what_is_anothers(years: MadeDatabase, asking: asyncpg.Connection) -> None:
     """Each statement of the API, with the parameters by which its plans are judged: what it says about her to another
     user, and to nobody, it says about somebody who never was, and no row changes; to herself it says or does more. Seen
-    failing with the policy of `workouts` left out (three statements), with one of `users` that is true, with
-    `log_workout` as it was (it logged her workout for another), and with a statement without parameters."""
+    failing without the policy of `workouts`, with one of `users` that is true, with `rivals_of` and `leaderboard_page`
+    that believed whom they were told, and with an export that found no subscription of its own."""
     seen, blind = [], []
     async with connection(years.superuser_url) as superuser:
         of = await parameters(superuser)

@@ -220,8 +220,8 @@ def make_other(api: Running, relation: str, other: uuid.UUID, ada: uuid.UUID, au
 
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_each_viewer_sees_what_the_rules_say(api: Running, client: httpx2.Client, audience: str) -> None:
-    """And none of her words where she has no name. Seen failing with `workout` that asks for no owner (strangers saw
-    all of Workout), with `me` of whoever's workout it is, and with an actor in the community's feed."""
+    """And none of her words where she has no name. Seen failing with a profile's header for whom she blocked, with a
+    merged feed for those who only ask to follow, and with a leaderboard that looks at no audience."""
     on = scene(api, client, audience)
     wrong: list[str] = []
     reached: set[str] = set()
