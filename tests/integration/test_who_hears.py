@@ -5,7 +5,6 @@ pages. What must be heard is a rule of three lines here; what is heard besides i
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -194,10 +193,8 @@ async def test_everybody_hears_what_is_for_them_and_nothing_else(
     `level_up` untold on profiles, with `actor` left in the community's, and with a field of a milestone that the
     schema does not know."""
     async with stage(database, redis_url, tmp_path) as made, connection(database.superuser_url) as app:
-        began = time.time_ns() // 1_000_000  # ids of one millisecond, by which feeds are merged, have no order
-        ids = [await record(app, made.owner, *event, began + n) for n, event in enumerate(RECORDED)]
-        last = began + len(RECORDED)
-        await record(app, made.owner, "workout_completed", ("PUBLIC_ANON", "PUBLIC_PROFILE"), LAST, last)
+        ids = [await record(app, made.owner, kind, visibility, data) for kind, visibility, data in RECORDED]
+        await record(app, made.owner, "workout_completed", ("PUBLIC_ANON", "PUBLIC_PROFILE"), LAST)
         async with asyncio.timeout(HEARS_S):
             await made.listen()
         pages: dict[tuple[str, str], Any] = {}

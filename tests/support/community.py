@@ -56,11 +56,9 @@ EVENTS: Final[Mapping[str, Sequence[tuple[Sequence[str], dict[str, Any]]]]] = {
 _APPEND = "SELECT append_event($1, now(), 'musclemap', $2, 1, u.account_id, u.id, u.name, $3, $4) FROM users AS u"
 
 
-async def record(
-    app: Any, user: UUID, kind: str, visibility: Sequence[str], data: Mapping[str, Any], ms: int | None = None
-) -> UUID:
-    """One event of `user` in the transaction at hand; its id. `ms`: its millisecond, where the order of ids matters."""
-    event_id = uuid7(ms)
+async def record(app: Any, user: UUID, kind: str, visibility: Sequence[str], data: Mapping[str, Any]) -> UUID:
+    """One event of `user` in the transaction at hand; its id."""
+    event_id = uuid7()
     await app.execute(f"{_APPEND} WHERE u.id = $5", event_id, kind, list(visibility), orjson.dumps(data).decode(), user)
     return event_id
 
