@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -25,6 +25,7 @@ __all__ = [
     "Script",
     "connect",
     "fault",
+    "heard",
     "load_script",
     "reason_of",
 ]
@@ -238,6 +239,19 @@ async def fault(redis: RedisClient) -> str | None:
     except (OSError, TimeoutError):
         return REASONS[0]
     return None
+
+
+async def heard(redis: RedisClient, channel: str, quiet_s: float) -> AsyncIterator[bytes]:
+    """What is published on a channel, until Redis fails: raises one of AWAY. After `quiet_s` without a message it is
+    asked whether it is still the right one: a server that has become unfit says so, and is left."""
+    async with redis.pubsub() as bus:
+        await bus.subscribe(channel)
+        while True:
+            message = await bus.get_message(ignore_subscribe_messages=True, timeout=quiet_s)
+            if message is None:
+                await bus.ping()
+            else:
+                yield message["data"]
 
 
 _PROBE: Final = "musclemap:probe"

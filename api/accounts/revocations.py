@@ -23,7 +23,7 @@ from config.db.postgres import ERRORS
 from config.errors import RetryLater
 from config.limits import ENDED_KEPT_S, REVOCATION_LATE_S, REVOCATIONS_EVERY_S, REVOCATIONS_KEPT_S, REVOCATIONS_MAX
 from config.metrics import FAILURES
-from config.redis import AWAY, RedisClient, load_script
+from config.redis import AWAY, RedisClient, heard, load_script
 from rt.auth.revoked import Revocation, Revoked, member_of, of_member, of_message
 from rt.auth.tokens import Access
 from rt.wire.bus import CONTROL_CHANNEL, ENDED_KEY, REVOKED_KEY, REVOKED_THROUGH
@@ -94,15 +94,9 @@ class Revocations:
         """Hears what other APIs tell the gateways, for as long as the process lives; what is lost `run` reads."""
         while True:
             try:
-                async with self._redis.pubsub() as bus:
-                    await bus.subscribe(CONTROL_CHANNEL)
-                    while True:
-                        message = await bus.get_message(ignore_subscribe_messages=True, timeout=REVOCATIONS_EVERY_S)
-                        if message is None:
-                            await bus.ping()  # a server that has become unfit says so, and is left
-                            continue
-                        for one in of_message(message["data"], self._clock()):
-                            self._revoked.add(one)
+                async for message in heard(self._redis, CONTROL_CHANNEL, REVOCATIONS_EVERY_S):
+                    for one in of_message(message, self._clock()):
+                        self._revoked.add(one)
             except AWAY as error:
                 log.debug("revocations_not_heard", error=type(error).__name__)
             await asyncio.sleep(REVOCATIONS_EVERY_S)

@@ -22,7 +22,7 @@ from config.errors import RetryLater
 from config.limits import FLAGS_EVERY_S
 from config.metrics import FAILURES
 from config.process import set_within
-from config.redis import AWAY, RedisClient
+from config.redis import AWAY, RedisClient, heard
 from rt.wire.bus import CONTROL_CHANNEL, FLAGS_KEY
 from rt.wire.flags import CHANGED, encode_flags
 
@@ -75,14 +75,9 @@ class Flags:
         """Hears at once that one has changed, for as long as the process lives; what is lost `run` reads."""
         while True:
             try:
-                async with self._redis.pubsub() as bus:
-                    await bus.subscribe(CONTROL_CHANNEL)
-                    while True:
-                        message = await bus.get_message(ignore_subscribe_messages=True, timeout=FLAGS_EVERY_S)
-                        if message is None:
-                            await bus.ping()  # a server that has become unfit says so, and is left
-                        elif message["data"] == CHANGED:
-                            self._due.set()
+                async for message in heard(self._redis, CONTROL_CHANNEL, FLAGS_EVERY_S):
+                    if message == CHANGED:
+                        self._due.set()
             except AWAY as error:
                 log.debug("flags_not_heard", error=type(error).__name__)
             await asyncio.sleep(FLAGS_EVERY_S)
