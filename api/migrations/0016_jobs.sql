@@ -246,11 +246,3 @@ CREATE FUNCTION part_rivals(p_one uuid, p_other uuid) RETURNS void LANGUAGE sql 
    WHERE (user_id = p_one AND rival_id = p_other) OR (user_id = p_other AND rival_id = p_one)
 $$;
 REVOKE ALL ON FUNCTION part_rivals(uuid, uuid) FROM PUBLIC;
-
--- What leaderboards and rivals keep of a person: part of a deletion. The next refresh takes the rest, which nobody is
--- shown any more.
-CREATE FUNCTION forget_standing(p_user uuid) RETURNS void LANGUAGE sql AS $$
-  DELETE FROM public.rivals WHERE user_id = p_user OR rival_id = p_user;
-  DELETE FROM public.leaderboard_snapshots WHERE user_id = p_user;
-$$;
-REVOKE ALL ON FUNCTION forget_standing(uuid) FROM PUBLIC;

@@ -178,7 +178,6 @@ async def test_names_are_told_to_whom_they_may_be(world: World) -> None:
     await world.owner.execute("UPDATE users SET audience = 'everyone' WHERE id = $1", hidden)
     assert await named(viewer) == [viewer, open_, hidden]
     # A person who is gone keeps no name until the next refresh, and no rank after it.
-    await world.owner.execute("SELECT forget_standing($1)", open_)
     await world.owner.execute("DELETE FROM users WHERE id = $1", open_)
     assert await named(viewer) == [viewer, hidden]
     await world.refresh()
@@ -214,9 +213,6 @@ async def test_a_rival_is_somebody_who_may_be_seen(world: World) -> None:
     assert await world.of(me).rivals(me, NOW) == []
     assert await world.of(me).remove_rival(me, followers) is True
     assert await world.of(me).remove_rival(me, followers) is False
-    await world.of(open_).add_rival(open_, me, NOW)
-    await world.owner.execute("SELECT forget_standing($1)", me)
-    assert await world.owner.fetchval("SELECT count(*) FROM rivals") == 0
 
 
 async def test_ten_rivals_are_enough(world: World) -> None:
