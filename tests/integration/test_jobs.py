@@ -1,7 +1,7 @@
 """Jobs by one worker: what each does, and that a slot is done once, goes on where it was left, and is retried."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from tests.support.athletes import athletes, somebody
 from tests.support.ledger import connection, ledger, query
 from tests.support.relay import eventually
 from tests.support.stores import Database
-from worker.jobs import runner
+from worker.jobs import runner, store
 from worker.jobs.every import JOBS
 from worker.jobs.job import Batch, Job, Turn
 from worker.jobs.leaderboards import monday
@@ -267,11 +267,23 @@ async def test_after_a_night_each_job_runs_once(
         list(JOBS),
     )
     new = "SELECT job, count(*) FROM job_runs WHERE worker <> 'then' AND finished IS NOT NULL GROUP BY job"
+    looks: list[Any] = []
+    look = store.look
+
+    async def counted(tx: Transaction, jobs: Mapping[str, Job]) -> Any:
+        looks.append(jobs)
+        return await look(tx, jobs)
+
+    async def looked() -> int:
+        return len(looks)
+
+    monkeypatch.setattr(store, "look", counted)
     async with ledger(database) as books:
         running = asyncio.create_task(Runner(books.worker, settings, JOBS).run())
         try:
             await eventually(lambda: owner.fetch(new), lambda rows: len(rows) == len(JOBS))
-            await asyncio.sleep(0.3)  # for whoever would go on
+            wanted = len(looks) + 5  # for whoever would go on
+            await eventually(looked, lambda count: count >= wanted)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
