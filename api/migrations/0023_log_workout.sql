@@ -142,9 +142,11 @@ CREATE OR REPLACE FUNCTION challenge_data(p_challenges uuid[]) RETURNS json[] LA
     FROM public.challenges AS c WHERE c.id = ANY (p_challenges)
 $$;
 
--- The n-th id that follows from a fresh one: with its time, and the same again when all is repeated.
+-- The n-th id behind a fresh one, of the same time: feeds that go by ids tell the cause first. The same again when all is
+-- repeated.
 CREATE OR REPLACE FUNCTION nth_id(p_id uuid, p_n integer) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT (left(p_id::text, 24) || left(md5(p_id || ' ' || p_n), 12))::uuid
+  SELECT (left(p_id::text, 24)
+          || lpad(to_hex((('x' || right(p_id::text, 12))::bit(48)::bigint + 1 + p_n) & 281474976710655), 12, '0'))::uuid
 $$;
 
 -- Events of what was earned; p_public: what caused it was for followers too. Else they are the owner's alone.

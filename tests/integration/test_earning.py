@@ -182,6 +182,18 @@ async def test_what_a_workout_causes_is_never_more_visible(books: Ledger) -> Non
         assert all(json.loads(row["data"])["v"] == 1 for row in caused)
 
 
+async def test_what_a_workout_causes_comes_behind_it(books: Ledger) -> None:
+    """By the ids, as merged feeds are read, and in the order in which it was recorded. Seen failing with ids of the same
+    time and any tail."""
+    for _ in range(10):
+        user = await books.user(credit=0, trial_days=30)
+        await books.workouts_of(user).log(user, workout(books, END, reps=3_000), "k", END)
+        told = query("SELECT event ->> 'id' AS id FROM outbox WHERE event #>> '{user,id}' = $1 ORDER BY outbox.id")
+        recorded = [row["id"] for row in await books.everything.fetch(told, str(user))]
+        assert len(recorded) > 1
+        assert recorded == sorted(recorded)
+
+
 async def test_many_at_once_earn_once(books: Ledger, database: Database) -> None:
     """One user, two processes, each key three times: milestones, levels and rewards once each. Seen failing with
     a challenge completed anew by each workout that reaches its target."""
