@@ -139,7 +139,8 @@ SET search_path TO pg_catalog, pg_temp AS $$
 $$;
 
 -- Brings the books to what an account's claims want, as far as there is room: what comes in first, so that it pays what
--- is owed. Each step is a ledger transaction with a key of its own; what a person is given is an event for them alone.
+-- is owed; then what was given and is no longer due; then refunds. Where the second finds no room, refunds give theirs
+-- back, so that what waits does not depend on which word came first. Each step is a ledger transaction with a key of its own; what a person is given is an event for them alone.
 CREATE OR REPLACE FUNCTION settle_credits(p_account uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp SET enable_seqscan TO off AS $$
 DECLARE
@@ -157,8 +158,16 @@ BEGIN
      WHERE account_id = p_account AND wanted <> booked
        AND CASE WHEN wanted > booked THEN v_credits < v_most ELSE v_credits > 0 END
      ORDER BY wanted < booked, reason, source LIMIT 1;
-    EXIT WHEN NOT FOUND;
     v_moved := least(greatest(v_claim.wanted - v_claim.booked, -v_credits), v_most - v_credits);
+    IF NOT FOUND THEN
+      SELECT max(booked - wanted) INTO v_moved FROM credit_claims
+       WHERE account_id = p_account AND reason <> 'refund' AND wanted < booked;
+      EXIT WHEN v_moved IS NULL;
+      SELECT * INTO v_claim FROM credit_claims
+       WHERE account_id = p_account AND reason = 'refund' AND booked < 0 ORDER BY source DESC LIMIT 1;
+      EXIT WHEN NOT FOUND;
+      v_moved := least(v_moved, -v_claim.booked);
+    END IF;
     v_transaction := uuid7_at(p_now);
     UPDATE credit_claims SET booked = booked + v_moved, steps = steps + 1, updated_at = p_now
      WHERE account_id = p_account AND reason = v_claim.reason AND source = v_claim.source;

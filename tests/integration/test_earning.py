@@ -183,12 +183,12 @@ async def test_what_a_workout_causes_is_never_more_visible(books: Ledger) -> Non
 
 
 async def test_what_a_workout_causes_comes_behind_it(books: Ledger) -> None:
-    """By the ids, as merged feeds are read, and in the order in which it was recorded. Seen failing with ids of the same
-    time and any tail."""
+    """By the ids, as merged feeds are read, and in the order in which it was recorded. Seen failing with ids of the
+    same time and any tail."""
     for _ in range(10):
         user = await books.user(credit=0, trial_days=30)
         await books.workouts_of(user).log(user, workout(books, END, reps=3_000), "k", END)
-        told = query("SELECT event ->> 'id' AS id FROM outbox WHERE event #>> '{user,id}' = $1 ORDER BY outbox.id")
+        told = query("SELECT event_id AS id FROM outbox WHERE event #>> '{user,id}' = $1 ORDER BY outbox.id")
         recorded = [row["id"] for row in await books.everything.fetch(told, str(user))]
         assert len(recorded) > 1
         assert recorded == sorted(recorded)

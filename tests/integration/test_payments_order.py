@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -140,9 +140,7 @@ class World:
                     break
 
     async def ends(self) -> list[Any]:
-        """Of each user: balance, end of the entitlement, the books by reason, and what each source wants. Purchases and
-        refunds are one sum: where a session's credits are told anew after they were spent, and there is no room for
-        all that is to be taken back, which of the two waits depends on what came first."""
+        """Of each user: balance, end of the entitlement, the books by reason, and what each source wants."""
         found = []
         for user in self.users:
             row = await self.books.everything.fetchrow(_END, user)
@@ -162,9 +160,8 @@ _END = query(
 )
 _WANTS = query("SELECT c.* FROM users AS u JOIN credit_claims AS c USING (account_id) WHERE u.id = $1")
 _BOOKS = query(
-    "SELECT CASE WHEN t.reason IN ('purchase', 'refund') THEN 'bought' ELSE t.reason END AS reason,"
-    " sum(e.amount)::bigint AS booked FROM users AS u JOIN ledger_entries AS e USING (account_id)"
-    " JOIN ledger_transactions AS t ON t.id = e.transaction_id WHERE u.id = $1 GROUP BY 1"
+    "SELECT t.reason, sum(e.amount)::bigint AS booked FROM users AS u JOIN ledger_entries AS e USING (account_id)"
+    " JOIN ledger_transactions AS t ON t.id = e.transaction_id WHERE u.id = $1 GROUP BY t.reason"
 )
 
 
@@ -253,13 +250,35 @@ def run_orders(told: Told, books: Ledger, runner: asyncio.Runner) -> None:
     runner.run(work())
 
 
+# A session whose credits are told anew after they were spent: no room for all that is to be taken back.
+TOLD_ANEW: Final = Told(
+    first=[
+        Said("invoice", 1, 1, None, 16, 0),
+        Said("checkout", 0, 0, 1, 0, 0),
+        Said("refund", 1, 0, None, 999, 0),
+        Said("checkout", 3, 0, 0, 130, 2),
+        Said("refund", 3, 0, None, 500, 0),
+        Said("refund", 0, 0, None, 0, 0),
+    ],
+    second=[
+        Said("refund", 3, 0, None, 1000, 0),
+        Said("checkout", 3, 0, 0, 100, 2),
+        Said("invoice", 3, 0, None, 19, 0),
+        Said("checkout", 1, 0, 0, 40, 1),
+    ],
+    other_first=[2, 3, 1, 4, 0, 5],
+    other_second=[2, 1, 3, 2, 0],
+)
+
+
 def test_no_order_and_no_repetition_makes_a_difference(database: Database, runner: asyncio.Runner) -> None:
     """40 sets of events in two orders each, one with repetitions; people spend credits in between, so that some refunds
     find nothing to take. Seen failing with: the newest event as it comes; a refund that is forgotten before its
-    purchase; a customer whose subscription came first; credits of a session added up."""
+    purchase; a customer whose subscription came first; credits of a session added up; refunds that keep their room."""
     context = ledger(database)
     books = runner.run(context.__aenter__())
     try:
+        run_orders.hypothesis.inner_test(TOLD_ANEW, books, runner)  # type: ignore[attr-defined]
         run_orders(books=books, runner=runner)
 
         async def audited() -> list[Any]:
