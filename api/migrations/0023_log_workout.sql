@@ -327,10 +327,12 @@ $$;
 -- the same three without it.
 CREATE OR REPLACE FUNCTION assign_daily_challenges(
   p_now timestamptz, p_since timestamptz, p_after uuid, p_batch integer, OUT assigned bigint, OUT last uuid
-) LANGUAGE sql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+) LANGUAGE sql SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp
+-- By the keys, for a batch of users: what a table has grown by since it was looked at would be read whole for each.
+SET enable_seqscan TO off SET enable_bitmapscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off AS $$
   WITH pool AS MATERIALIZED (
-    SELECT id, target, reward_xp, row_number() OVER (ORDER BY id) AS place, count(*) OVER ()::integer AS size
-      FROM challenges WHERE kind = 'DAILY' AND NOT retired
+    SELECT id, target, reward_xp, row_number() OVER (ORDER BY id) AS place FROM challenges
+     WHERE kind = 'DAILY' AND NOT retired
   ), people AS MATERIALIZED (
     SELECT p.user_id, (p_now AT TIME ZONE u.time_zone)::date AS today, p.updated_at >= p_since AS trains
       FROM progress AS p JOIN users AS u ON u.id = p.user_id
@@ -342,8 +344,9 @@ CREATE OR REPLACE FUNCTION assign_daily_challenges(
   ), made AS (
     INSERT INTO user_challenges (user_id, starts_on, challenge_id, progress, target, reward_xp)
     SELECT p.user_id, p.today, c.id, 0, c.target, c.reward_xp
-      FROM people AS p JOIN pool AS c ON c.place = ANY (daily_places(p.user_id, p.today, c.size))
-     WHERE p.trains
+      FROM (SELECT user_id, today, unnest(daily_places(user_id, today, (SELECT count(*) FROM pool)::integer)) AS place
+              FROM people WHERE trains) AS p
+      JOIN pool AS c USING (place)
      ORDER BY p.user_id, c.id
     ON CONFLICT DO NOTHING
     RETURNING 1

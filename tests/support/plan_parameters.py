@@ -26,7 +26,7 @@ from config.limits import (
     REVOCATIONS_MAX,
 )
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
-from worker.jobs.challenges import ACTIVE_DAYS
+from worker.jobs.challenges import ACTIVE_DAYS, CHALLENGED_AT_ONCE
 from worker.jobs.every import JOBS
 from worker.jobs.leaderboards import monday
 from worker.jobs.rivals import RIVALS_LOOKED_AT
@@ -354,7 +354,7 @@ def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
         file + "note_failure": [(*run, "me", "57014")],
         file + "try_again": [(*run, 5.0)],
         file + "end_streaks": [(nobody, STREAKS_LOOKED_AT), (user, STREAKS_LOOKED_AT)],
-        file + "assign_challenges": [(ACTIVE_DAYS, nobody, 200), (ACTIVE_DAYS, user, 200)],
+        file + "assign_challenges": [(ACTIVE_DAYS, who, CHALLENGED_AT_ONCE) for who in (nobody, user)],
         file + "score_rivals": [(nobody, nobody, RIVALS_LOOKED_AT), (user, user, RIVALS_LOOKED_AT)],
         file + "refresh_leaderboards": [()],
         file + "forget_week": [(NOW.date(),)],
