@@ -10,7 +10,7 @@ from config.db.database import Transaction
 from config.db.queries import load_queries
 from worker.jobs.job import Batch, Turn
 
-CHALLENGED_AT_ONCE: Final = 500  # users a batch: some 0.1 s
+CHALLENGED_AT_ONCE: Final = 200  # users a batch: some 50 ms
 ACTIVE_DAYS: Final = 30  # since the last workout
 
 _QUERIES: Final = load_queries(__file__)
