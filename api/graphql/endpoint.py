@@ -14,9 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.graphql import limits, variables
+from api.graphql import variables
 from api.graphql.context import Context, Makers, Services
-from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
 from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
 from config import metrics
 from config.db.database import Database
@@ -28,6 +27,8 @@ from config.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from config.graphql import limits
+from config.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
 from config.limits import (
     GRAPHQL_ANSWER_BYTES_MAX,
     GRAPHQL_ERROR_CHARS_MAX,
@@ -71,7 +72,9 @@ class GraphQLEndpoint:
         self._db = db
         self._makers = makers
         self._authenticate = authenticate
-        self._documents = Documents(schema, introspection=introspection)
+        self._documents = Documents(
+            schema, introspection=introspection, hit=metrics.GRAPHQL_CACHE_HITS.labels("documents").inc
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

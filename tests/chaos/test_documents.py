@@ -16,10 +16,10 @@ from graphql.execution.values import get_variable_values
 
 from api.app import FEATURES
 from api.graphql import variables
-from api.graphql.documents import Documents, InvalidDocumentError
-from api.graphql.merging import Merging
 from api.graphql.schema import build
 from config.errors import BadInput
+from config.graphql.documents import Documents, InvalidDocumentError
+from config.graphql.merging import Merging
 from config.limits import GRAPHQL_ERRORS_MAX, GRAPHQL_SELECTIONS_MAX, VARIABLES_MAX
 from tests.unit.api.graphql import nasty
 from tests.unit.api.graphql.test_documents import bombs, workout

@@ -12,11 +12,11 @@ from graphql import build_schema, get_introspection_query
 from hypothesis import given, settings
 
 from api.app import FEATURES
-from api.graphql.documents import Documents, InvalidDocumentError
-from api.graphql.limits import COST_MAX
 from api.graphql.schema import build
 from api.web import page
 from config.errors import BadInput
+from config.graphql.documents import Documents, InvalidDocumentError
+from config.graphql.limits import COST_MAX
 from config.limits import GRAPHQL_DOCUMENT_BYTES_MAX, GRAPHQL_LINES_MAX, GRAPHQL_TOKENS_MAX
 from tests.unit.api.graphql import nasty
 

@@ -6,6 +6,7 @@ can be merged (merging.py), then the library's rules, whose work the ones before
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from graphql import (
@@ -22,22 +23,32 @@ from graphql import (
     validate,
 )
 
-from api.graphql import limits
-from api.graphql.merging import Merging
-from api.graphql.shape import Shape, read
-from config import metrics
 from config.errors import BadInput
+from config.graphql import limits
+from config.graphql.merging import Merging
+from config.graphql.shape import Shape, read
 from config.limits import GRAPHQL_DOCUMENT_BYTES_MAX, GRAPHQL_DOCUMENT_ERRORS_MAX, GRAPHQL_LINES_MAX, GRAPHQL_TOKENS_MAX
 
 GRAPHQL_DOCUMENTS_KEPT: Final = 1_000  # parsed and validated, in one process ...
 GRAPHQL_DOCUMENTS_BYTES_MAX: Final = 64 * 1024 * 1024  # ... and in memory: 50 to 400 KB each
 
-_HITS: Final = metrics.GRAPHQL_CACHE_HITS.labels("documents")
 _COMMENTS_MAX: Final = 200
 # A document in memory: what tracemalloc says of one token with the nodes that it makes, and of the text.
 _BYTES_PER_TOKEN: Final = 800
 _BYTES_PER_CHARACTER: Final = 4
 RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)  # merging.py
+
+
+class Served(NamedTuple):
+    """Which operations are served where these documents come in, and what whoever brings another one is told."""
+
+    operations: frozenset[OperationType]
+    otherwise: str
+
+
+HTTP: Final = Served(
+    frozenset({OperationType.QUERY, OperationType.MUTATION}), "Subscriptions are served over WebSocket"
+)
 
 
 class Root(NamedTuple):
@@ -84,7 +95,7 @@ class Documents:
     """The documents that were accepted, the longest unused dropped first; bounded in number and in memory.
 
     The tier is part of the key since its limits decided. Refused documents are not kept: they are bounded in size,
-    and a client that repeats one pays for it alone.
+    and a client that repeats one pays for it alone. `hit` is called for each that was kept.
     """
 
     def __init__(
@@ -92,6 +103,8 @@ class Documents:
         schema: GraphQLSchema,
         *,
         introspection: bool,
+        served: Served = HTTP,
+        hit: Callable[[], object] = lambda: None,
         kept_max: int = GRAPHQL_DOCUMENTS_KEPT,
         bytes_max: int = GRAPHQL_DOCUMENTS_BYTES_MAX,
     ) -> None:
@@ -99,12 +112,18 @@ class Documents:
         self._schema = schema
         self._shape = read(schema)
         self._introspection = introspection
+        self._served = served
+        self._hit = hit
         self._kept_max = kept_max
         self._bytes_max = bytes_max
         self._kept: OrderedDict[tuple[bytes, str], Prepared] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def knows(self, text: str, tier: str) -> bool:
+        """Whether to prepare this one costs next to nothing."""
+        return _key(text.encode(), tier) in self._kept
 
     def prepare(self, text: str, tier: str) -> Prepared:
         """The document for `tier`. Raises BadInput beyond a limit, InvalidDocumentError where it is not valid."""
@@ -113,11 +132,11 @@ class Documents:
             raise BadInput(f"A document may have at most {GRAPHQL_DOCUMENT_BYTES_MAX} bytes")
         if text.count("\n") + text.count("\r") > GRAPHQL_LINES_MAX:
             raise BadInput(f"A document may have at most {GRAPHQL_LINES_MAX} lines")
-        key = (hashlib.sha256(encoded).digest(), tier)
+        key = _key(encoded, tier)
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
-            _HITS.inc()
+            self._hit()
             return kept
         try:
             prepared = self._make(text, tier)
@@ -134,6 +153,13 @@ class Documents:
             document = parse(text, max_lexical_tokens=GRAPHQL_TOKENS_MAX, max_comments=_COMMENTS_MAX)
         except GraphQLSyntaxError as error:
             raise InvalidDocumentError([error]) from None
+        operations = {
+            definition.name.value if definition.name else "": definition
+            for definition in document.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        }
+        if any(operation.operation not in self._served.operations for operation in operations.values()):
+            raise BadInput(self._served.otherwise)
         measure = limits.check(document, tier, self._shape, introspection=self._introspection)
         merging = Merging(document)
         conflict = merging.conflict()
@@ -145,15 +171,12 @@ class Documents:
             for found in errors:
                 found.message = found.message.partition(" Did you mean ")[0]  # one rule hints all the same
             raise InvalidDocumentError(errors)
-        operations = {
-            definition.name.value if definition.name else "": definition
-            for definition in document.definitions
-            if isinstance(definition, OperationDefinitionNode)
-        }
-        if any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values()):
-            raise BadInput("Subscriptions are served over WebSocket")
         signed_in = {name: _signed_in(operation, merging, self._shape) for name, operation in operations.items()}
         return Prepared(document, operations, signed_in, measure.cost, _size(document, text))
+
+
+def _key(encoded: bytes, tier: str) -> tuple[bytes, str]:
+    return hashlib.sha256(encoded).digest(), tier
 
 
 def _signed_in(operation: OperationDefinitionNode, merging: Merging, shape: Shape) -> tuple[Root, ...]:
