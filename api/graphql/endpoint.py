@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.graphql import variables
 from api.graphql.context import Context, Makers, Services
 from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
 from config import metrics
@@ -27,7 +26,7 @@ from config.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from config.graphql import limits
+from config.graphql import limits, variables
 from config.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
 from config.limits import (
     GRAPHQL_ANSWER_BYTES_MAX,

@@ -30,6 +30,7 @@ from rt.clients.effects import (
     Beat,
     Close,
     Depart,
+    Effect,
     Effects,
     Expel,
     Join,
@@ -44,7 +45,7 @@ from rt.clients.facts import Facts
 from rt.wire import outbound
 from rt.wire.audience import Audience, strictest
 from rt.wire.channels import Channel, ChannelKind, parse
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import PING
 from rt.wire.inbound import (
     AnyMessage,
@@ -153,7 +154,7 @@ class Session(Allowance):
         """A fragment counts like a message. NOTHING: it is kept; else its message is ignored."""
         return NOTHING if self.may_speak(now) else self._limited(None, now)
 
-    def close(self, closing: Closing) -> Effects:
+    def close(self, closing: Closing | GraphqlClosing) -> Effects:
         """Ends the session, whatever it was doing."""
         if self.state is SessionState.CLOSING:
             return NOTHING
@@ -169,7 +170,7 @@ class Session(Allowance):
         ended = tuple(name for name, grant in (self._grants or {}).items() if grant.expires_at <= unix)
         for wire in ended:
             self._forget(wire)
-        effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
+        effects: Effects = tuple(self._expelled(wire, "token_expired") for wire in ended)
         silent_s = awake - self.heard_at
         ping_s, close_s = _SILENCE_S[self.background]
         if unix >= self.expires_unix:
@@ -200,7 +201,10 @@ class Session(Allowance):
         if grant is None or not facts.revoked.voids(grant):
             return NOTHING
         self._forget(wire)
-        return (Expel(wire, outbound.unsubscribed(None, wire, "not_allowed")),)
+        return (self._expelled(wire, "not_allowed"),)
+
+    def _expelled(self, wire: str, reason: outbound.Reason) -> Effect:
+        return Expel(wire, outbound.unsubscribed(None, wire, reason))
 
     def on_audience(self, facts: Facts) -> Effects:
         """The user has chosen another audience, here or elsewhere."""
@@ -377,9 +381,8 @@ class Session(Allowance):
             return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
         if facts.revoked.covers(access):
             return self.close(Closing.REVOKED)
-        chosen = strictest(
-            facts.revoked.audience_of(self.access), access.presence_audience
-        )  # an old one widens nothing
+        known = facts.revoked.audience_of(self.access)  # an old one widens nothing
+        chosen = strictest(known, access.presence_audience)
         self.access = structs.replace(access, presence_audience=chosen)
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
         answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))

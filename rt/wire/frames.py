@@ -40,3 +40,9 @@ def split_frames(data: bytes) -> Iterator[bytes]:
             end = at + 10 + int.from_bytes(data[at + 2 : at + 10], "big")
         yield data[at:end]
         at = end
+
+
+def payload_of(frame: bytes) -> bytes:
+    """What is in one frame, as `text_frame` made it."""
+    size = frame[1]
+    return frame[2 if size < 126 else 4 if size == 126 else 10 :]

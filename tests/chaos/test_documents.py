@@ -15,7 +15,7 @@ from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
 from api.app import FEATURES
-from api.graphql import variables
+from config.graphql import variables
 from api.graphql.schema import build
 from config.errors import BadInput
 from config.graphql.documents import Documents, InvalidDocumentError
