@@ -15,9 +15,9 @@ from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
 from api.app import FEATURES
-from config.graphql import variables
 from api.graphql.schema import build
 from config.errors import BadInput
+from config.graphql import variables
 from config.graphql.documents import Documents, InvalidDocumentError
 from config.graphql.merging import Merging
 from config.limits import GRAPHQL_ERRORS_MAX, GRAPHQL_SELECTIONS_MAX, VARIABLES_MAX
