@@ -9,10 +9,12 @@ import time
 from typing import Final
 
 import uvloop
+from msgspec import Raw
 
 from config import base64url
 from config.settings import Settings
 from rt.auth.tokens import ACCESS_TYPE, Keys, TokenInvalid, verify_access
+from rt.graphql.subscriptions import Subscriptions
 from rt.metrics import Board
 from rt.process.server import Server
 
@@ -24,8 +26,9 @@ _KEY: Final = (
 
 
 def warm_up(settings: Settings) -> None:
-    """Checks a token, builds a gateway and lets it look at Redis, for a second at most."""
+    """Checks a token, reads a document, builds a gateway and lets it look at Redis, for a second at most."""
     _refuse()
+    Subscriptions().want("subscription { communityFeed { id } }", None, Raw(b"null"), "anonymous", signed_in=False)
     uvloop.run(_look(settings))
 
 
