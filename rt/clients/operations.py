@@ -8,11 +8,11 @@ import msgspec
 from rt.clients.effects import Effects, Follow, Look
 from rt.clients.session import Session
 from rt.feed.positions import Position
-from rt.graphql.projection import FeedProjection, MapProjection, gap
+from rt.graphql.projection import FeedProjection, MapProjection, Told, gap
 from rt.map.geometry import View
 from rt.map.writers import MapFrame
 from rt.wire.frames import payload_of, split_frames
-from rt.wire.graphql import next_frame, next_head
+from rt.wire.graphql import next_tail
 
 __all__ = ["Feed", "Looker", "Owner"]
 
@@ -83,11 +83,11 @@ class Feed:
     `place`: how far the client was told. `key`: what makes its projection the same as others'.
     """
 
-    __slots__ = ("_head", "_owner", "channel", "id", "key", "place", "projection")
+    __slots__ = ("_owner", "_tail", "channel", "id", "key", "place", "projection")
 
     def __init__(self, owner: Owner, follow: Follow, key: Hashable, projection: FeedProjection) -> None:
         self._owner = owner
-        self._head = next_head(follow.operation)
+        self._tail = next_tail(follow.operation)
         self.id = follow.operation
         self.channel = follow.channel
         self.key = key
@@ -112,7 +112,7 @@ class Feed:
         told = None if place is None else self.projection.told(data, place.epoch)
         if place is not None and told is not None:
             self.place = Position(place.epoch, told.last)
-            self._tell(told.payloads)
+            self._owner.write_next(told.frames(self._tail))
             self._owner.settled(self)
             return
         for frame in split_frames(data):
@@ -133,15 +133,12 @@ class Feed:
     def _subscribed(self, answer: _Subscribed) -> None:
         since, self.place = self.place, Position(answer.epoch, answer.offset)
         if answer.recovered is False and since is not None:
-            self._tell((gap(since, self.place),))
+            payloads = [gap(since, self.place)]
         else:
             one = self.projection.one
-            self._tell([one(answer.epoch, missed.offset, bytes(missed.event)) for missed in answer.events])
-
-    def _tell(self, payloads: Sequence[bytes]) -> None:
+            payloads = [one(answer.epoch, missed.offset, bytes(missed.event)) for missed in answer.events]
         if payloads:
-            head = self._head
-            self._owner.write_next(b"".join([next_frame(head, payload) for payload in payloads]))
+            self._owner.write_next(Told(payloads, answer.offset).frames(self._tail))
 
 
 class Looker:
@@ -177,4 +174,4 @@ class Looker:
             return
         if payload is not self._told:
             self._told = payload
-            self._owner.write_next(next_frame(next_head(self.id), payload))
+            self._owner.write_next(Told((payload,), 0).frames(next_tail(self.id)))

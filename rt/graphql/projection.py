@@ -4,7 +4,7 @@ A flush hands the same bytes to each reader of the channel. The first one with a
 the others find those. What is told to somebody who comes back is kept by offset for the next one who was away.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -17,6 +17,7 @@ from rt.graphql.kinds import MapTold, event_told, event_writer, map_writer
 from rt.graphql.selection import Field
 from rt.map.geometry import Bounds, View, inside
 from rt.wire.frames import payload_of, split_frames
+from rt.wire.graphql import next_begun
 from rt.wire.map import cells_of
 
 __all__ = ["FeedProjection", "MapProjection", "Projections", "Told", "gap", "place_of"]
@@ -50,11 +51,23 @@ _digest: Final = msgspec.json.Decoder(_Digest)
 _DIGEST: Final = b'{"type":"digest"'
 
 
-class Told(NamedTuple):
+class Told:
     """Payloads, oldest first, and the offset that a client has with the last."""
 
-    payloads: tuple[bytes, ...]
-    last: int
+    __slots__ = ("_begun", "last", "payloads")
+
+    def __init__(self, payloads: Iterable[bytes], last: int) -> None:
+        self.payloads = tuple(payloads)
+        self.last = last
+        self._begun: dict[int, tuple[bytes, ...]] = {}  # by the bytes of a tail
+
+    def frames(self, tail: bytes) -> bytes:
+        """The frames for an operation with this tail: what stands before it is made once for all that are as long."""
+        begun = self._begun.get(len(tail))
+        if begun is None:
+            parts = [next_begun(payload, len(tail)) for payload in self.payloads]
+            begun = self._begun[len(tail)] = (*parts, b"") if parts else ()
+        return tail.join(begun)
 
 
 class Budget:
@@ -96,7 +109,7 @@ class FeedProjection:
                 last = self._add_digest(payloads, payload)
             else:
                 return None
-        self._data, self._told = data, Told(tuple(payloads), last)
+        self._data, self._told = data, Told(payloads, last)
         return self._told
 
     def one(self, epoch: str, offset: int, body: bytes) -> bytes:

@@ -12,7 +12,7 @@ import orjson
 from msgspec import Meta, Raw
 
 from config.limits import MESSAGE_ID_CHARS_MAX, TOKEN_CHARS_MAX
-from rt.wire.frames import text_frame
+from rt.wire.frames import frame_head, text_frame
 from rt.wire.inbound import MALFORMED, Malformed, Since
 
 GRAPHQL_SUBPROTOCOL: Final = "graphql-transport-ws"
@@ -118,14 +118,15 @@ def pong(payload: Raw) -> bytes:
     return _PONG if bytes(payload) == b"null" else text_frame(b'{"type":"pong","payload":%b}' % bytes(payload))
 
 
-def next_head(operation: str) -> bytes:
-    """What stands before the payload in each `next` of an operation; behind it stands `}`."""
-    return b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation)
+def next_tail(operation: str) -> bytes:
+    """What each `next` of an operation ends with: its id, behind what all who selected the same are told."""
+    return b',"id":%b}' % orjson.dumps(operation)
 
 
-def next_frame(head: bytes, payload: bytes) -> bytes:
-    """One result; the payload is shared, the head is the operation's."""
-    return text_frame(b"%b%b}" % (head, payload))
+def next_begun(payload: bytes, tail_bytes: int) -> bytes:
+    """A `next` up to its tail, for all operations whose tail is so long: most ids are UUIDs."""
+    begun = b'{"type":"next","payload":%b' % payload
+    return frame_head(len(begun) + tail_bytes) + begun
 
 
 def error(operation: str, errors: list[Mapping[str, Any]]) -> bytes:

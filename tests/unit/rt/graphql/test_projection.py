@@ -8,12 +8,13 @@ from config.limits import FRAME_BYTES_MAX
 from rt.channels.digest import digest
 from rt.feed.positions import Position
 from rt.graphql import projection
-from rt.graphql.projection import Budget, FeedProjection, MapProjection, Projections, gap
+from rt.graphql.projection import Budget, FeedProjection, MapProjection, Projections, Told, gap
 from rt.graphql.selection import Field
 from rt.map.geometry import bounds, view
 from rt.wire import outbound
 from rt.wire.bus import event_frame
-from rt.wire.frames import text_frame
+from rt.wire.frames import payload_of, split_frames, text_frame
+from rt.wire.graphql import next_tail
 from rt.wire.map import change
 
 FIELD = Field("feed", "communityFeed", (Field("id", "id"), Field("data", "data")))
@@ -51,6 +52,16 @@ def test_events_are_written_once_for_all_who_hear_the_same_bytes() -> None:
     other = feed.told(data, "f")
     assert other is not None
     assert payloads(other)[0]["extensions"]["position"] == {"epoch": "f", "offset": 7}
+
+
+def test_frames_are_begun_once_for_all_whose_ids_are_as_long() -> None:
+    """And each is one whole frame with its own id, whatever is in it."""
+    told = Told([b'{"data":1}', b'{"data":"%b"}' % (b"x" * 70_000)], 2)
+    for operation in ("1", "2", 'a"\u00fc', "0199a1c2-7d00-7000-8000-00000000abcd"):
+        one, two = (orjson.loads(payload_of(part)) for part in split_frames(told.frames(next_tail(operation))))
+        assert one == {"type": "next", "payload": {"data": 1}, "id": operation}
+        assert (two["id"], len(two["payload"]["data"])) == (operation, 70_000)
+    assert Told([], 0).frames(next_tail("1")) == b""
 
 
 def test_a_digest_is_its_sample_and_says_what_it_stands_for() -> None:

@@ -54,7 +54,7 @@ bodies = st.fixed_dictionaries(
         "type": texts,
         "created_at": texts,
         "actor": st.none() | st.fixed_dictionaries({"id": texts, "name": texts}),
-        "data": values,
+        "data": st.dictionaries(texts, values, max_size=3),
     }
 )
 
