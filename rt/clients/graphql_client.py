@@ -151,6 +151,8 @@ class GraphqlClient(Client):
 
     def _recover(self, feed: Feed) -> None:
         if self._operations.get(feed.id) is feed:
+            if self._recovering is feed:  # its answer ended in a gap
+                self._recovering = None
             self._line[feed] = None
             self._next_in_line()
 

@@ -5,7 +5,7 @@ comes when that is spent is told to come again. Those that are known cost a look
 """
 
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, thread_time
 from typing import Any, Final, NamedTuple
 
 from graphql import FragmentDefinitionNode, GraphQLError, OperationType, build_schema
@@ -48,7 +48,7 @@ class Subscriptions:
         self._schema = build_schema(_SDL.read_text("utf-8"), no_location=False)
         self._documents = Documents(self._schema, introspection=False, served=_SERVED, bytes_max=DOCUMENTS_BYTES_MAX)
         self._left_s = DOCUMENTS_BURST_S
-        self._looked_at = perf_counter()
+        self._looked_at = monotonic()
 
     def knows(self, query: str, tier: str) -> bool:
         """Whether this document costs only a look."""
@@ -57,9 +57,9 @@ class Subscriptions:
     def want(self, query: str, operation_name: str | None, raw: Raw, tier: str, *, signed_in: bool) -> Wanted:
         """What the document wants. Raises ApiError: it is wrong, or RateLimited where too many new ones came."""
         known = self._documents.knows(query, tier)
-        began = perf_counter()
-        self._left_s = refilled(self._left_s, began - self._looked_at, DOCUMENTS_SHARE, DOCUMENTS_BURST_S)
-        self._looked_at = began
+        now, began = monotonic(), thread_time()
+        self._left_s = refilled(self._left_s, now - self._looked_at, DOCUMENTS_SHARE, DOCUMENTS_BURST_S)
+        self._looked_at = now
         if not known and self._left_s <= 0.0:
             raise RateLimited("Too many documents that nobody has brought before")
         try:
@@ -68,7 +68,7 @@ class Subscriptions:
             raise _refusal(invalid.errors) from None
         finally:
             if not known:
-                self._left_s -= perf_counter() - began
+                self._left_s -= thread_time() - began
 
     def _want(self, prepared: Prepared, operation_name: str | None, raw: Raw, *, signed_in: bool) -> Wanted:
         operation = prepared.operation(operation_name or None)
