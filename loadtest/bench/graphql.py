@@ -12,7 +12,7 @@ from config.redis import connect
 from loadtest.bench import fanout, host, report
 from loadtest.bench.fanout import SUBPROTOCOL, Load, Server
 
-LOADS: Final = (Load(1_000, 1_500, 100), Load(1_000, 10_000, 1_000))
+LOADS: Final = (Load(1_000, 1_500, 100), Load(1_000, 5_000, 500))
 SELECTIONS: Final = 10
 ENVIRONMENT: Final = {"RT_PROCESSES": "1", "RT_DRAIN_S": "1", "LOG_LEVEL": "warning", "FEED_RATE": ""}
 _FIELDS: Final = "id type createdAt actor { id name } data cursor"
