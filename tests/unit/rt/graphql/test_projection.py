@@ -106,6 +106,8 @@ def test_what_is_kept_for_those_who_come_back_is_bounded(monkeypatch: Any) -> No
     one, two = (FeedProjection("community", FIELD, budget) for _ in range(2))
     for offset in range(1, 31):
         assert one.one("e", offset, body(offset)) == one.one("e", offset, body(offset))
+    assert len(one._kept) == 10
+    for offset in range(1, 31):
         two.one("e", offset, body(offset))
     assert 0 < budget.used <= 1_500
     one.one("f", 1, body(1))  # of another epoch: nothing of before holds
