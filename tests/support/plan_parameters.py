@@ -358,6 +358,7 @@ def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
         file + "score_rivals": [(nobody, nobody, RIVALS_LOOKED_AT), (user, user, RIVALS_LOOKED_AT)],
         file + "refresh_leaderboards": [()],
         file + "forget_week": [(NOW.date(),)],
+        file + "by_hashes": [()],
         file + "keep_week": [(monday(NOW),)],
         file + "bound_wait": [("2000",)],
         file + "make_month": [("activity_events", months) for months in (0, 40)],
