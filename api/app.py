@@ -67,6 +67,8 @@ from config.db.postgres import ERRORS
 from config.errors import ApiError
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
 from config.process import Lifetime
+from config.rates.gate import Gate
+from config.rates.limiter import Limiter
 from config.redis import AWAY
 from config.serving import operations
 from config.serving.answers import GRAPHQL_PATH
@@ -117,6 +119,8 @@ class Api:
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
         self._mailer = Mailer(self._db, settings)
+        self._limiter = Limiter(self._redis)
+        gate = Gate(self._limiter, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
         graphql = GraphQLEndpoint(
@@ -124,11 +128,14 @@ class Api:
             self._db,
             self._makers(settings),
             authenticate,
+            gate,
             introspection=settings.environment != "production",
         )
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
-            *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
+            *account_routes.routes(
+                self._accounts(settings, self._db), proofs, self._signer, authenticate, gate, settings
+            ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
@@ -141,6 +148,7 @@ class Api:
         lifetime.spawn("postgres_connect", postgres.connect(self._pool))
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
+        lifetime.spawn("limits", self._limiter.run())
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("flags", self._flags.run())
         lifetime.spawn("flags_heard", self._flags.listen())

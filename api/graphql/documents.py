@@ -23,6 +23,7 @@ from graphql import (
 )
 
 from api.graphql import limits
+from api.graphql.limits import Measure
 from api.graphql.merging import Merging
 from api.graphql.shape import Shape, read
 from config import metrics
@@ -51,15 +52,22 @@ class Root(NamedTuple):
 class Prepared(NamedTuple):
     """A document that may be executed, and its operations by name ("" for one without).
 
-    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in. `size`: bytes of it
-    in memory.
+    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in. `mutations`: how many
+    root fields each operation changes something by, aliases counted. `measure`: of the largest operation. `size`: bytes
+    of it in memory.
     """
 
     document: DocumentNode
     operations: dict[str, OperationDefinitionNode]
     signed_in: dict[str, tuple[Root, ...]]
-    cost: int
+    mutations: dict[str, int]
+    measure: Measure
     size: int
+
+    @property
+    def cost(self) -> int:
+        """Of the largest operation."""
+        return self.measure.cost
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run. Raises BadInput where the name is needed or unknown."""
@@ -153,7 +161,11 @@ class Documents:
         if any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values()):
             raise BadInput("Subscriptions are served over WebSocket")
         signed_in = {name: _signed_in(operation, merging, self._shape) for name, operation in operations.items()}
-        return Prepared(document, operations, signed_in, measure.cost, _size(document, text))
+        mutations = {
+            name: len(merging.fields([one.selection_set])) if one.operation is OperationType.MUTATION else 0
+            for name, one in operations.items()
+        }
+        return Prepared(document, operations, signed_in, mutations, measure, _size(document, text))
 
 
 def _signed_in(operation: OperationDefinitionNode, merging: Merging, shape: Shape) -> tuple[Root, ...]:

@@ -10,7 +10,7 @@ Selections (fields, spreads and inline fragments) bound the work of this server 
 work of answering it, together with `fields_max`, which the executor counts while it answers: what lists really hold.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from graphql import (
@@ -94,6 +94,15 @@ def check(document: DocumentNode, tier: str, shape: Shape, *, introspection: boo
             f" {GRAPHQL_SELECTIONS_MAX} are allowed"
         )
     return largest
+
+
+def check_batch(measures: Sequence[Measure], tier: str) -> None:
+    """Raises BadInput where the operations of one request together are beyond what one may have."""
+    cost, aliases = sum(one.cost for one in measures), sum(one.aliases for one in measures)
+    if cost > COST_MAX[tier]:
+        raise BadInput(f"The operations cost {cost} together; {COST_MAX[tier]} are allowed")
+    if aliases > GRAPHQL_ALIASES_MAX:
+        raise BadInput(f"The operations have {aliases} aliases together; {GRAPHQL_ALIASES_MAX} are allowed")
 
 
 def _largest(measures: Iterable[Measure]) -> Measure:

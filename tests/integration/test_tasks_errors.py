@@ -24,6 +24,7 @@ import api.flags.service
 import api.privacy.erasures
 import config.db.postgres
 import config.metrics
+import config.rates.limiter
 import config.redis
 import worker.audit
 import worker.jobs.runner
@@ -33,6 +34,7 @@ from api.app import Api
 from config import redis
 from config.db import postgres
 from config.process import Lifetime
+from config.rates.rules import Claim, Limit
 from config.settings import Settings
 from rt.feed.positions import Position
 from rt.feed.store import FeedStore
@@ -110,7 +112,13 @@ async def of_api(running: Running) -> None:
     made = Api(running.settings)
     running.apis.append(made)
     made.start(running.lifetime)
-    running.poke = made._wake.soon
+    limit = Limit("requests", 1_000_000, 60)
+
+    def poke() -> None:
+        made._wake.soon()
+        made._limiter._ask(["limits:{nobody}:requests"], [Claim(limit)])
+
+    running.poke = poke
 
 
 async def of_worker(running: Running) -> None:
@@ -180,6 +188,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "reference": Task(of_api, victims=[()]),
     "publish": Task(of_api, redis=True),
     "relay_wake": Task(of_api, redis=True),
+    "limits": Task(of_api, redis=True),
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
     "flags": Task(of_api, redis=True, victims=[()]),
@@ -215,6 +224,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         api.flags.service: ("FLAGS_EVERY_S",),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
+        config.rates.limiter: ("LIMITS_PAUSE_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
         worker.jobs.runner: ("JOBS_LOOK_S",),
