@@ -1,23 +1,35 @@
-"""POST /api/graphql: reads the request, prepares the document, executes it, and answers in GraphQL's shape, always."""
+"""/api/graphql: reads the request, prepares the document, answers from what is kept or executes it, in GraphQL's shape,
+always."""
 
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from math import ceil
 from types import CoroutineType
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, NamedTuple, TypeGuard
 from uuid import UUID
 
-import msgspec
 import structlog
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.graphql import limits, variables
+from api.graphql import incoming, limits, variables
+from api.graphql.answers import Answer, Answers, Question
 from api.graphql.context import Context, Makers, Services
 from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
+from api.graphql.drops import Drops
 from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
+from api.graphql.incoming import Asked
+from api.graphql.persisted import Persisted
 from config import metrics
 from config.db.database import Database
 from config.errors import (
@@ -26,7 +38,6 @@ from config.errors import (
     BadInput,
     MethodNotAllowed,
     Unauthenticated,
-    UnsupportedMediaType,
 )
 from config.limits import (
     GRAPHQL_ANSWER_BYTES_MAX,
@@ -35,9 +46,10 @@ from config.limits import (
     VARIABLES_MAX,
     VARIABLES_SIGNED_IN_MAX,
 )
-from config.serving.answers import error_fields, error_response, is_json, json_response
+from config.serving.answers import error_fields, error_response, json_response
 from config.serving.http import unexpected
 from rt.auth.tokens import Access
+from rt.wire.drops import Drop
 
 log = structlog.get_logger()
 
@@ -50,27 +62,32 @@ _SECONDS: Final = {
 }
 
 
-class _Body(msgspec.Struct):
-    """GraphQL over HTTP, the request."""
+class Caches(NamedTuple):
+    """What this process keeps beside its documents."""
 
-    query: str
-    variables: msgspec.Raw = msgspec.Raw(b"null")
-    operationName: str | None = None  # noqa: N815 - the word on the wire
-
-
-_decoder = msgspec.json.Decoder(_Body)
+    answers: Answers
+    drops: Drops
+    persisted: Persisted
 
 
 class GraphQLEndpoint:
     """The ASGI application of the path. Errors of fields are HTTP 200; a refused request has its own status."""
 
     def __init__(
-        self, schema: GraphQLSchema, db: Database, makers: Makers, authenticate: Authenticate, *, introspection: bool
+        self,
+        schema: GraphQLSchema,
+        db: Database,
+        makers: Makers,
+        authenticate: Authenticate,
+        caches: Caches,
+        *,
+        introspection: bool,
     ) -> None:
         self._schema = schema
         self._db = db
         self._makers = makers
         self._authenticate = authenticate
+        self._caches = caches
         self._documents = Documents(schema, introspection=introspection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,46 +100,97 @@ class GraphQLEndpoint:
         except ApiError as refusal:
             response = error_response(scope, refusal)
             if refusal.status == 405:
-                response.headers["allow"] = "POST"
+                response.headers["allow"] = "POST" if request.method == "GET" else "GET, POST"
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        if request.method != "POST":
-            raise MethodNotAllowed("GraphQL is asked by POST")
-        if not is_json(request.headers.get("content-type")):
-            raise UnsupportedMediaType("Content-Type must be application/json")
+        if request.method == "GET":
+            asked = incoming.of_address(request.headers, request.query_params)
+        elif request.method == "POST":
+            asked = incoming.of_body(request.headers, await request.body())
+        else:
+            raise MethodNotAllowed("GraphQL is asked by GET and POST")
         viewer = self._authenticate(request.headers.get("authorization"))
-        body = _read(await request.body())
+        named = asked.extensions.persistedQuery if asked.extensions else None
+        text = await self._caches.persisted.text(
+            asked.query, named.sha256Hash if named else None, named.version if named else 0
+        )
         tier = viewer.tier if viewer else "anonymous"
-        prepared = self._documents.prepare(body.query, tier)
-        operation = prepared.operation(body.operationName or None)
+        prepared = self._documents.prepare(text, tier)
+        operation = prepared.operation(asked.operationName or None)
+        is_query = operation.operation is OperationType.QUERY
+        if request.method == "GET" and not is_query:
+            raise MethodNotAllowed("A mutation is asked by POST")
         metrics.GRAPHQL_COMPLEXITY.observe(prepared.cost)
-        roots = prepared.signed_in[operation.name.value if operation.name else ""]
+        name = operation.name.value if operation.name else ""
+        roots = prepared.signed_in[name]
         if viewer is None and roots:  # before anything is done for them
             return _respond(_please_sign_in(roots), request.state.request_id)
-        values = variables.read(body.variables, VARIABLES_SIGNED_IN_MAX if viewer else VARIABLES_MAX)
-        services = Services(self._makers, self._db.for_request(UUID(viewer.user) if viewer else None))
+        policy = prepared.policies[name]
+        done: _Outcome | None = None
+
+        async def make() -> bytes | None:
+            nonlocal done
+            done = await self._run(prepared, asked, operation, viewer, request.state.request_id)
+            return bytes(done.response.body) if done.clean else None
+
         started = time.perf_counter()
-        meter = Meter(limits.fields_max(tier))
-        try:
-            result = await self._execute(prepared, body, values, Context(services, viewer, datetime.now(UTC)), meter)
-        except AnswerTooLarge as refusal:
-            result = _too_large(refusal)
+        answer = None
+        if policy.life_s:
+            own = viewer.user if viewer and policy.own else None
+            question = Question(prepared.digest, name, bytes(asked.variables), tier, own)
+            answer = await self._caches.answers.answer(question, policy, make)
+        else:
+            await make()
         _SECONDS[operation.operation].observe(time.perf_counter() - started)
-        response = _respond(result, request.state.request_id)
+        if named is not None and (answer is not None or (done is not None and done.ran)):
+            self._caches.persisted.register(text, named.sha256Hash, values=not is_query)
+        if answer is None:
+            assert done is not None  # noqa: S101 - what was not kept was made
+            return done.response
+        shown = request.method == "GET" and viewer is None and not policy.own
+        return _kept(answer, for_everybody=shown)
+
+    async def _run(
+        self,
+        prepared: Prepared,
+        asked: Asked,
+        operation: OperationDefinitionNode,
+        viewer: Access | None,
+        request_id: str,
+    ) -> "_Outcome":
+        values = variables.read(asked.variables, VARIABLES_SIGNED_IN_MAX if viewer else VARIABLES_MAX)
+        services = Services(self._makers, self._db.for_request(UUID(viewer.user) if viewer else None))
+        meter = Meter(limits.fields_max(viewer.tier if viewer else "anonymous"))
+        context = Context(services, viewer, datetime.now(UTC))
+        fits = True
+        try:
+            result = await self._execute(prepared, asked.operationName, values, context, meter)
+        except AnswerTooLarge as refusal:
+            result, fits = _too_large(refusal), False
+        finally:
+            if viewer is not None and operation.operation is OperationType.MUTATION:
+                policy = prepared.policies[operation.name.value if operation.name else ""]
+                self._caches.drops.soon(Drop(frozenset(policy.drops), policy.named(values) | {viewer.user}))
+        response = _respond(result, request_id)
         if len(response.body) - meter.ready > GRAPHQL_ANSWER_BYTES_MAX:
-            response = _respond(_too_large(too_many_bytes()), request.state.request_id)
-        return response
+            response, fits = _respond(_too_large(too_many_bytes()), request_id), False
+        return _Outcome(response, fits and not result.errors, fits and response.status_code == 200)
 
     async def _execute(
-        self, prepared: Prepared, body: _Body, values: dict[str, Any] | None, context: Context, meter: Meter
+        self,
+        prepared: Prepared,
+        operation_name: str | None,
+        values: dict[str, Any] | None,
+        context: Context,
+        meter: Meter,
     ) -> ExecutionResult:
         result = execute(
             self._schema,
             prepared.document,
             context_value=context,
             variable_values=values,
-            operation_name=body.operationName or None,
+            operation_name=operation_name or None,
             max_coercion_errors=GRAPHQL_ERRORS_MAX,
             executor_class=MeteredExecutor,
             hide_suggestions=True,
@@ -130,6 +198,14 @@ class GraphQLEndpoint:
             meter=meter,
         )
         return result if isinstance(result, ExecutionResult) else await result
+
+
+class _Outcome(NamedTuple):
+    """What came of executing: whether there is no error in it, and whether it was executed at all and fits."""
+
+    response: Response
+    clean: bool
+    ran: bool
 
 
 def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
@@ -145,6 +221,15 @@ def _respond(result: ExecutionResult, request_id: str) -> Response:
     if result.data is None and all(error.path is None and not _is_ours(error) for error in errors):
         return json_response({"errors": [_refusal(error) for error in errors]}, 400)
     return json_response({"errors": [_field_error(error, request_id) for error in errors], "data": result.data})
+
+
+def _kept(answer: Answer, *, for_everybody: bool) -> Response:
+    """An answer without errors. What everybody gets alike any cache on the way may keep as long as we do: by what is
+    accepted, and apart from whoever signs in, since a token that is not good is refused."""
+    headers = {"cache-control": "no-store"}
+    if for_everybody:
+        headers = {"cache-control": f"public, max-age={ceil(answer.life_s)}", "vary": "Accept, Authorization"}
+    return Response(answer.body, 200, headers, media_type="application/json")
 
 
 def _is_ours(error: GraphQLError) -> bool:
@@ -183,12 +268,3 @@ def _field_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
         log.error("graphql_field_failed", path=error.path, code=shown.code, exc_info=cause)
     metrics.GRAPHQL_ERRORS.labels(shown.code).inc()
     return {**error.formatted, "message": shown.message, "extensions": error_fields(shown, request_id)}
-
-
-def _read(raw: bytes) -> _Body:
-    try:
-        return _decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise BadInput(f"The request is not GraphQL's: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadInput("The body is not JSON") from None
