@@ -38,8 +38,11 @@ from api.feed.service import Feeds
 from api.flags import schema as flags_schema
 from api.flags.rules import CHALLENGES
 from api.flags.service import Flags
+from api.graphql.answers import Answers
 from api.graphql.context import Makers
-from api.graphql.endpoint import GraphQLEndpoint
+from api.graphql.drops import Drops
+from api.graphql.endpoint import Caches, GraphQLEndpoint
+from api.graphql.persisted import Persisted
 from api.graphql.schema import build
 from api.highfives import schema as highfives_schema
 from api.highfives.service import HighFives
@@ -122,12 +125,16 @@ class Api:
         self._limiter = Limiter(self._redis)
         gate = Gate(self._limiter, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
+        self._answers = Answers()
+        self._drops = Drops(self._redis, self._answers)
+        self._persisted = Persisted(self._redis)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
         graphql = GraphQLEndpoint(
             build(FEATURES),
             self._db,
             self._makers(settings),
             authenticate,
+            Caches(self._answers, self._drops, self._persisted),
             gate,
             introspection=settings.environment != "production",
         )
@@ -152,6 +159,9 @@ class Api:
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("flags", self._flags.run())
         lifetime.spawn("flags_heard", self._flags.listen())
+        lifetime.spawn("drops", self._drops.run())
+        lifetime.spawn("drops_heard", self._drops.listen())
+        lifetime.spawn("persisted", self._persisted.run())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())

@@ -10,7 +10,7 @@ Selections (fields, spreads and inline fragments) bound the work of this server 
 work of answering it, together with `fields_max`, which the executor counts while it answers: what lists really hold.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from graphql import (
@@ -96,9 +96,8 @@ def check(document: DocumentNode, tier: str, shape: Shape, *, introspection: boo
     return largest
 
 
-def check_batch(measures: Sequence[Measure], tier: str) -> None:
+def check_batch(cost: int, aliases: int, tier: str) -> None:
     """Raises BadInput where the operations of one request together are beyond what one may have."""
-    cost, aliases = sum(one.cost for one in measures), sum(one.aliases for one in measures)
     if cost > COST_MAX[tier]:
         raise BadInput(f"The operations cost {cost} together; {COST_MAX[tier]} are allowed")
     if aliases > GRAPHQL_ALIASES_MAX:
