@@ -6,7 +6,7 @@ Where Redis does not answer within LIMITS_WAIT_S the process counts by itself, a
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -79,11 +79,10 @@ class Limiter:
                 await self._due.wait()
                 self._due.clear()
                 while self._asked:
-                    part = [self._asked.popleft() for _ in range(min(len(self._asked), SCRIPTS_PER_TRIP))]
-                    _tell(part, await self._trip([call for call, _ in part]))
-        finally:  # who still waits counts alone
+                    await self._trip([self._asked.popleft() for _ in range(min(len(self._asked), SCRIPTS_PER_TRIP))])
+        finally:
             self._runs = False
-            _tell(list(self._asked), None)
+            _tell(self._asked, None)
             self._asked.clear()
 
     def _ask(self, keys: list[str], claims: Sequence[Claim]) -> Asked:
@@ -98,15 +97,16 @@ class Limiter:
         self._due.set()
         return answer
 
-    async def _trip(self, calls: list[Call]) -> list[list[int]] | None:
-        if time.monotonic() < self._alone_until:
-            return None
+    async def _trip(self, part: Sequence[tuple[Call, Asked]]) -> None:
+        answers = None
         try:
-            async with asyncio.timeout(LIMITS_WAIT_S):
-                return await _TAKE.many(self._redis, calls)
+            if time.monotonic() >= self._alone_until:
+                async with asyncio.timeout(LIMITS_WAIT_S):
+                    answers = await _TAKE.many(self._redis, [call for call, _ in part])
         except AWAY as error:
             self._is_away(error)
-            return None
+        finally:  # also where this ends: nobody waits for an answer that cannot come
+            _tell(part, answers)
 
     def _is_away(self, error: BaseException) -> None:
         self._alone_until = time.monotonic() + LIMITS_PAUSE_S
@@ -114,7 +114,7 @@ class Limiter:
         log.debug("limits_not_in_redis", error=type(error).__name__)
 
 
-def _tell(part: Sequence[tuple[Call, Asked]], answers: Sequence[list[int]] | None) -> None:
+def _tell(part: Iterable[tuple[Call, Asked]], answers: Sequence[list[int]] | None) -> None:
     for n, (_, asked) in enumerate(part):
         if not asked.done():  # else its caller has left
             asked.set_result(None if answers is None else answers[n])
