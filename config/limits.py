@@ -220,8 +220,8 @@ ERASURE_SETTLE_S: Final = 60  # sockets and their grace, a relay that was paused
 PUBLISH_TO_REDIS_S: Final = 5  # keys and vocabulary written again, so that a wiped Redis has them soon
 RETRY_AFTER_S: Final = 1  # what a 503 asks for
 BATCH_MAX: Final = 10  # operations of one request
-LIMITS_WAIT_S: Final = 0.25  # for Redis to count a request; then the process counts by itself ...
-LIMITS_PAUSE_S: Final = 1  # ... and asks again after this
+LIMITS_WAIT_S: Final = 1  # for Redis to count a request; then the process counts by itself ...
+LIMITS_PAUSE_S: Final = 5  # ... and asks again after this
 
 # --- migrations
 DDL_LOCK_S: Final = 2  # a file waits for its locks this long in all, and whoever comes after it waits with it; then ...

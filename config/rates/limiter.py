@@ -1,6 +1,7 @@
 """Counts in Redis, for all processes together: one call of take.lua a request, and those that wait go in one trip.
 
-Where Redis does not answer within LIMITS_WAIT_S the process counts by itself, and asks again after LIMITS_PAUSE_S.
+Where Redis does not answer within LIMITS_WAIT_S the process counts by itself, on top of what it has let through before,
+and asks again after LIMITS_PAUSE_S. What it counts alone Redis never hears of.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import structlog
 from config.limits import LIMITS_PAUSE_S, LIMITS_WAIT_S
 from config.metrics import FAILURES
 from config.rates.counters import Counters
-from config.rates.rules import SLOTS, Claim, Standing, Verdict
+from config.rates.rules import SLOTS, Claim, Standing, Verdict, slot_at
 from config.redis import AWAY, SCRIPTS_PER_TRIP, Call, RedisClient, load_script
 
 log = structlog.get_logger()
@@ -29,12 +30,12 @@ Asked = asyncio.Future[list[int] | None]
 
 
 class Taken(NamedTuple):
-    """Where something was taken from one limit."""
+    """Where something was taken from one limit: the slots of Redis (None = it has not heard of it) and of here."""
 
     key: str
-    slot: int
+    slot: int | None
+    own: int
     amount: int
-    in_redis: bool
 
 
 class Limiter:
@@ -53,17 +54,22 @@ class Limiter:
         digest = blake2b(subject.encode(), digest_size=_DIGEST_BYTES).hexdigest()
         keys = [f"limits:{{{digest}}}:{claim.limit.name}" for claim in claims]
         answer = await self._ask(keys, claims)
-        if answer is None:
-            verdict = self._own.take(keys, claims, int(time.monotonic() * 1000))
-        else:
-            verdict = _verdict(answer, claims)
-        taken = zip(keys, verdict.slots, claims, strict=True) if verdict.taken else ()
-        return verdict, tuple(Taken(key, slot, claim.amount, answer is not None) for key, slot, claim in taken)
+        now_ms = int(time.monotonic() * 1000)
+        verdict = self._own.take(keys, claims, now_ms) if answer is None else _verdict(answer, claims)
+        if not verdict.taken:
+            return verdict, ()
+        if answer is not None:
+            self._own.note(keys, claims, now_ms)
+        places = zip(keys, verdict.slots, claims, strict=True)
+        return verdict, tuple(
+            Taken(key, slot if answer is not None else None, slot_at(claim.limit, now_ms), claim.amount)
+            for key, slot, claim in places
+        )
 
     async def give_back(self, taken: Taken) -> None:
         """What was taken shall not count. Never fails: a window forgets it anyway."""
-        if not taken.in_redis:
-            self._own.give_back(taken.key, taken.slot, taken.amount)
+        self._own.give_back(taken.key, taken.own, taken.amount)
+        if taken.slot is None:
             return
         try:
             async with asyncio.timeout(LIMITS_WAIT_S):

@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -134,8 +133,13 @@ def test_each_alias_of_a_mutation_counts(api: Running, stranger: From) -> None:
     """So that ten passwords in one document are ten tries. Seen failing with mutations counted by operation."""
     client, ada = stranger(), api.account()
     guesses = " ".join(f'g{n}: deleteMyAccount(password: "guess {n}")' for n in range(10))
+    codes = []
     for n in range(9):
-        assert left(ask(client, {"query": f"mutation {{ {guesses} }}"}, ada)) == (100, 90 - 10 * n)
+        answer = ask(client, {"query": f"mutation {{ {guesses} }}"}, ada)
+        assert left(answer) == (100, 90 - 10 * n)
+        codes += [error["extensions"]["code"] for error in answer.json()["errors"]]
+    assert codes.count("FORBIDDEN") == 5  # passwords that were looked at
+    assert set(codes) == {"FORBIDDEN", "RATE_LIMITED"}
     assert left(ask(client, [{"query": f"mutation {{ {guesses} }}"}], ada)) == (100, 0)
     refused(ask(client, {"query": 'mutation { deleteMyAccount(password: "x") }'}, ada), 100)
     assert left(ask(client, QUERY, ada)) == (1000, 989)
@@ -144,17 +148,15 @@ def test_each_alias_of_a_mutation_counts(api: Running, stranger: From) -> None:
 
 
 def test_an_address_signs_in_ten_times_a_minute(api: Running, stranger: From) -> None:
-    """Seen failing with the sign-in counted behind its hash."""
+    """Whatever comes of it; and an account is tried five times, also one that is none. Seen failing with unknown
+    accounts left out, and with those that the account's limit refuses not counted for the address."""
     client = stranger()
-
-    def sign_in(n: int) -> int:
-        body = {"email": f"nobody{n}@example.com", "password": "wrong horse"}
-        return client.post(f"{AUTH}/login", json=body).status_code
-
-    with ThreadPoolExecutor(8) as threads:
-        told = sorted(threads.map(sign_in, range(24)))
-    assert told.count(401) == 10, told
-    assert set(told) <= {401, 429}
+    unknown = {"email": f"{uuid.uuid4().hex}@example.com", "password": "wrong horse"}
+    answers = [client.post(f"{AUTH}/login", json=unknown) for _ in range(10)]
+    assert [left(answer) for answer in answers[:5]] == [(10, n) for n in (9, 8, 7, 6, 5)]
+    assert [answer.status_code for answer in answers[:5]] == [401] * 5
+    for answer in answers[5:]:
+        refused(answer, 5)
     ada = api.account()
     refused(client.post(f"{AUTH}/login", json={"email": ada.email, "password": PASSWORD}), 10)
     assert left(ask(client, QUERY)) == (60, 49)
@@ -167,16 +169,13 @@ def test_an_account_takes_five_wrong_passwords_a_minute(api: Running, stranger: 
     ada = api.account()
     right = {"email": ada.email, "password": PASSWORD}
     wrong = right | {"password": "wrong horse"}
-    for _ in range(3):
-        assert stranger().post(f"{AUTH}/login", json=right).status_code == 200
+    assert stranger().post(f"{AUTH}/login", json=right).status_code == 200
     spelt = (ada.email.upper(), f" {ada.email}")
     for email in (*spelt, *spelt, ada.email):
         answer = stranger().post(f"{AUTH}/login", json=wrong | {"email": email})
         assert (answer.status_code, left(answer)) == (401, (10, 9))
-    shown = [refused(stranger().post(f"{AUTH}/login", json=body), 5) for body in (wrong, right)]
-    unknown = {"email": f"{uuid.uuid4().hex}@example.com", "password": "x"}
-    assert [stranger().post(f"{AUTH}/login", json=unknown).status_code for _ in range(5)] == [401] * 5
-    assert refused(stranger().post(f"{AUTH}/login", json=unknown), 5) == shown[0] == shown[1]
+    for body in (wrong, right):
+        refused(stranger().post(f"{AUTH}/login", json=body), 5)
 
 
 def test_an_address_signs_up_five_times_an_hour(stranger: From) -> None:
