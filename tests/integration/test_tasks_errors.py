@@ -209,7 +209,7 @@ _HOUSE: Final = ("RELAY_LOOK_S", "RELAY_MARK_S")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers of some milliseconds, so that each error is met soon."""
     short = {
-        api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
+        api.app: ("REFERENCE_RETRY_S", "REFERENCE_LOOK_S", "PUBLISH_TO_REDIS_S"),
         api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
         api.flags.service: ("FLAGS_EVERY_S",),
