@@ -96,8 +96,8 @@ async def pair(redis_url: str, world: World) -> AsyncIterator[tuple[Process, Pro
 
 
 async def test_a_change_is_heard_by_all_within_a_second(redis_url: str) -> None:
-    """Seen failing with drops that wait for DROPS_EVERY_S (of 20 changes some come late), and without `soon`'s own drop,
-    for the process itself."""
+    """Seen failing without `listen`, without what `soon` drops here, and with the first of two
+    drops of one turn lost."""
     world = World()
     async with processes(redis_url, redis_url, redis_url, world=world) as made:
         for _ in range(20):
