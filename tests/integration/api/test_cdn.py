@@ -4,7 +4,6 @@ import os
 import pwd
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import httpx2
