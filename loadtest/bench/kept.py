@@ -110,7 +110,9 @@ async def _events(asker: Asker) -> None:
         await asker.ask("/api/graphql", {"query": _LOG, "variables": {"input": workout, "key": str(uuid.uuid4())}})
     page = {"query": f"{{ communityFeed(first: {EVENTS}) {{ edges {{ cursor }} }} }}"}
     async with asyncio.timeout(ANSWER_S):
-        while len((await asker.ask("/api/graphql", page))["data"]["communityFeed"]["edges"]) < EVENTS:
+        while True:
+            if len((await asker.ask("/api/graphql", page))["data"]["communityFeed"]["edges"]) >= EVENTS:
+                return
             await asyncio.sleep(0.1)
 
 
