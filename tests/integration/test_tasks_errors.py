@@ -21,6 +21,8 @@ import api.accounts.mailer
 import api.accounts.revocations
 import api.app
 import api.flags.service
+import api.graphql.drops
+import api.graphql.persisted
 import api.privacy.erasures
 import config.db.postgres
 import config.metrics
@@ -110,7 +112,12 @@ async def of_api(running: Running) -> None:
     made = Api(running.settings)
     running.apis.append(made)
     made.start(running.lifetime)
-    running.poke = made._wake.soon
+
+    def poke() -> None:
+        made._wake.soon()
+        made._persisted.register("{ a }", "a" * 64, values=False)
+
+    running.poke = poke
 
 
 async def of_worker(running: Running) -> None:
@@ -184,6 +191,9 @@ TASKS: Final[Mapping[str, Task]] = {
     "revocations_heard": Task(of_api, redis=True),
     "flags": Task(of_api, redis=True, victims=[()]),
     "flags_heard": Task(of_api, redis=True),
+    "drops": Task(of_api, redis=True),
+    "drops_heard": Task(of_api, redis=True),
+    "persisted": Task(of_api, redis=True),
     "mails": Task(of_api, victims=[()], before=asked),
     "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
@@ -213,6 +223,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
         api.flags.service: ("FLAGS_EVERY_S",),
+        api.graphql.drops: ("DROPS_EVERY_S", "DROPS_RETRY_S"),
+        api.graphql.persisted: ("PERSISTED_AGAIN_S", "PERSISTED_RETRY_S"),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
