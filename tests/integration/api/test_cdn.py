@@ -28,7 +28,7 @@ http {{
     location / {{
       proxy_pass http://{host}:{api};
       proxy_cache kept;
-      add_header x-kept $upstream_cache_status;
+      add_header x-kept $upstream_cache_status always;
     }}
   }}
 }}

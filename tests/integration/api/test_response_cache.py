@@ -128,7 +128,7 @@ def test_what_another_process_changes_is_dropped_within_a_second(api: Running) -
     olds = [one.graphql(BALANCE)["data"] for one in (ada, bob)]
     for one in (ada, bob):
         account = api.sql("SELECT account_id FROM users WHERE id = $1", one.id)[0][0]
-        api.sql("UPDATE credit_balances SET balance = balance + 1 WHERE account_id = $1", account)
+        api.sql("UPDATE credit_balances SET credits = credits + 1 WHERE account_id = $1", account)
     assert [one.graphql(BALANCE)["data"] for one in (ada, bob)] == olds  # nobody has said it
     tell(api, Drop(users=frozenset({ada.id})))
     assert until(lambda: ada.graphql(BALANCE)["data"] != olds[0], 5) < 1
@@ -221,8 +221,7 @@ def ranked(api: Running, *people: Account) -> None:
     """They are on the leaderboards."""
     for n, one in enumerate(people):
         api.sql(
-            "INSERT INTO progress (user_id, xp, volume, streak_days, streak_last, updated_at)"
-            " VALUES ($1, $2, 10, 1, current_date, now()) ON CONFLICT (user_id) DO UPDATE SET xp = excluded.xp",
+            "UPDATE progress SET xp = $2, volume = 10, streak_days = 1, streak_last = current_date WHERE user_id = $1",
             *(one.id, 100 + n),
         )
     api.sql(
