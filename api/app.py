@@ -78,6 +78,7 @@ from config.serving.answers import GRAPHQL_PATH
 from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
 from config.settings import Settings
 from rt.wire.bus import JWKS_KEY
+from rt.wire.drops import EVERYTHING
 
 log = structlog.get_logger()
 
@@ -99,7 +100,7 @@ FEATURES: Final = (
     standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
-REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
+REFERENCE_LOOK_S: Final = 0.5  # a migration may bring new exercises while this process serves
 CLOSE_S: Final = 1.5
 _GZIP_LEVEL: Final = 5
 
@@ -207,11 +208,12 @@ class Api:
     async def _keep_reference(self) -> None:
         while True:
             try:
-                await self._reference.load(self._pool)
+                if await self._reference.load(self._pool):
+                    self._answers.drop(EVERYTHING)  # each process sees by itself
             except ERRORS as error:
                 metrics.FAILURES.labels("reference").inc()
                 log.debug("reference_not_loaded", error=type(error).__name__)
-            await asyncio.sleep(REFERENCE_RELOAD_S if self._reference.loaded else REFERENCE_RETRY_S)
+            await asyncio.sleep(REFERENCE_LOOK_S)
 
     async def _keep_published(self) -> None:
         """Keeps in Redis what the gateways read there: public keys and the vocabulary of exercises."""

@@ -35,7 +35,7 @@ _HASH_CHARS: Final = 64
 _HITS: Final = metrics.GRAPHQL_CACHE_HITS.labels("persisted")
 _REDIS_S: Final = 0.5  # whoever waits for a slow Redis sends the text instead
 _WRITTEN_AT_ONCE: Final = 50  # 800 KB
-_RETRY_S: Final = 1.0
+PERSISTED_RETRY_S: Final = 1.0
 _KEEP: Final = load_script(__file__, "persisted")
 
 
@@ -104,7 +104,7 @@ class Persisted:
                 except AWAY as error:
                     metrics.FAILURES.labels("persisted").inc()
                     log.debug("documents_not_in_redis", error=type(error).__name__)
-                    await asyncio.sleep(_RETRY_S)
+                    await asyncio.sleep(PERSISTED_RETRY_S)
                 else:
                     for named in some:
                         del self._waiting[named]

@@ -64,10 +64,7 @@ NO_POLICIES: Final[Mapping[str, Policy]] = {}
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _CORS_METHODS: Final = "GET, POST"
-_CORS_HEADERS: Final = (
-    *("authorization", "content-type", "x-request-id"),
-    *("apollo-require-preflight", "x-apollo-operation-name"),  # one of them goes with a GET of GraphQL
-)
+_CORS_HEADERS: Final = ("authorization", "content-type", "x-request-id")
 _EXPOSED: Final = "x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, ratelimit-policy"
 
 

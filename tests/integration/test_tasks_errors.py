@@ -21,6 +21,8 @@ import api.accounts.mailer
 import api.accounts.revocations
 import api.app
 import api.flags.service
+import api.graphql.drops
+import api.graphql.persisted
 import api.privacy.erasures
 import config.db.postgres
 import config.metrics
@@ -117,6 +119,7 @@ async def of_api(running: Running) -> None:
     def poke() -> None:
         made._wake.soon()
         made._limiter._ask(["limits:{nobody}:requests"], [Claim(limit)])
+        made._persisted.register("{ a }", "a" * 64, values=False)
 
     running.poke = poke
 
@@ -193,6 +196,9 @@ TASKS: Final[Mapping[str, Task]] = {
     "revocations_heard": Task(of_api, redis=True),
     "flags": Task(of_api, redis=True, victims=[()]),
     "flags_heard": Task(of_api, redis=True),
+    "drops": Task(of_api, redis=True),
+    "drops_heard": Task(of_api, redis=True),
+    "persisted": Task(of_api, redis=True),
     "mails": Task(of_api, victims=[()], before=asked),
     "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
@@ -218,10 +224,12 @@ _HOUSE: Final = ("RELAY_LOOK_S", "RELAY_MARK_S")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers of some milliseconds, so that each error is met soon."""
     short = {
-        api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
+        api.app: ("REFERENCE_RETRY_S", "REFERENCE_LOOK_S", "PUBLISH_TO_REDIS_S"),
         api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
         api.flags.service: ("FLAGS_EVERY_S",),
+        api.graphql.drops: ("DROPS_EVERY_S", "DROPS_RETRY_S"),
+        api.graphql.persisted: ("PERSISTED_AGAIN_S", "PERSISTED_RETRY_S"),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
         config.rates.limiter: ("LIMITS_PAUSE_S",),
