@@ -148,8 +148,8 @@ def test_each_alias_of_a_mutation_counts(api: Running, stranger: From) -> None:
 
 
 def test_an_address_signs_in_ten_times_a_minute(api: Running, stranger: From) -> None:
-    """Whatever comes of it; and an account is tried five times, also one that is none. Seen failing with unknown
-    accounts left out, and with those that the account's limit refuses not counted for the address."""
+    """Whatever comes of it; and an account is tried five times, also one that is none. Seen failing with failed
+    ones forgiven."""
     client = stranger()
     unknown = {"email": f"{uuid.uuid4().hex}@example.com", "password": "wrong horse"}
     answers = [client.post(f"{AUTH}/login", json=unknown) for _ in range(10)]

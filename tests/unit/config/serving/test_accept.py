@@ -31,7 +31,7 @@ RESPONSE = "application/graphql-response+json"
     ],
 )
 def test_the_form_is_what_is_named_with_the_highest_quality(accept: str | None, form: Form) -> None:
-    """Seen failing with `in` for the comparison of types, and with qualities left out."""
+    """Seen failing with qualities left out."""
     assert form_of(accept) == form
 
 
@@ -54,5 +54,5 @@ def test_the_form_is_what_is_named_with_the_highest_quality(accept: str | None, 
     ],
 )
 def test_json_is_a_type_and_not_a_word(content_type: str | None, is_one: bool) -> None:
-    """Failed before for charsets: a body in UTF-16 was read as UTF-8."""
+    """Failed before for charsets: a body in UTF-16 was read as UTF-8. Seen failing with `in` for the comparison."""
     assert is_json(content_type) is is_one
