@@ -27,6 +27,7 @@ from loadtest.bench import (
     hold,
     host,
     jobs,
+    kept,
     latency,
     ledger,
     peers,
@@ -106,6 +107,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "bus": bus.run,
     "connect": connect.run,
     "presence": presence.run,
+    "kept": kept.run,
 }
 # Only when named: minutes, and most of the memory of a small machine.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {

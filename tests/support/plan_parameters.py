@@ -243,6 +243,7 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
         file + "upsert_challenges": [(nothing,) * 10],
         file + "retire_challenges": [([uuid7()],)],
         file + "give_achievements": [()],
+        file + "edition": [()],
         **{
             file + f"all_{name}": [()]
             for name in ("muscles", "equipment", "exercises", "activations", "archetypes", "achievements", "challenges")
