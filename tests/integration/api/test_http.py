@@ -63,7 +63,7 @@ def raw(api: Running, request: str) -> str:
         ("GET", "/nothing/here", 404),
         ("GET", LOGIN, 405),
         ("POST", LOGIN, 415),
-        ("GET", GRAPHQL, 405),
+        ("GET", GRAPHQL, 400),
         ("POST", GRAPHQL, 415),
         ("OPTIONS", GRAPHQL, 405),
     ],
