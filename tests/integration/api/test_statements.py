@@ -1,7 +1,7 @@
 """How many statements a document runs: what it selects decides, and not how long its lists are."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.api.conftest import Account, Running
 from tests.integration.api.test_high_fives import happen
+from tests.integration.api.test_response_cache import no_more_ranks
 
 # What runs beside the requests.
 _BESIDE: Final = ("api.", "reference.", "flags.", "accounts.claim_mail", "accounts.sessions_ended_since")
@@ -71,7 +72,7 @@ def statements(api: Running) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def ada(served: Running) -> Account:
+def ada(served: Running) -> Iterator[Account]:
     """Somebody with LONG of everything."""
     ada = served.account()
     happen(served, *[ada.id] * LONG)
@@ -98,7 +99,8 @@ def ada(served: Running) -> Account:
     press = ada.graphql('{ exercises(search: "push-up") { id } }')["data"]["exercises"][0]["id"]
     for n in range(LONG):
         log(ada, press, n)
-    return ada
+    yield ada
+    no_more_ranks(served)
 
 
 def log(who: Account, press: str, n: int) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from api.graphql.answers import Answers, Question
 from api.graphql.hints import Policy
+from config.limits import ANSWER_WAIT_S
 from rt.wire.drops import EVERYTHING, Drop
 
 MINUTE = Policy(60, own=False, types=frozenset({"Exercise"}))
@@ -111,7 +112,8 @@ async def test_one_who_cannot_finish_keeps_nobody_waiting(leaver: str) -> None:
     else:
         kept.made.fails = True
     kept.made.gate.set()
-    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+    async with asyncio.timeout(ANSWER_WAIT_S - 2):
+        outcomes = await asyncio.gather(first, second, return_exceptions=True)
     assert kept.made.count == 2
     if leaver == "leaves":
         assert outcomes[1] == b"2"
@@ -176,7 +178,7 @@ async def test_what_is_begun_deaf_or_before_is_not_kept() -> None:
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 40), st.booleans(), st.integers(0, 3_000)), max_size=60))
 async def test_memory_is_bounded_and_each_half_is_its_own(asked: list[tuple[int, bool, int]]) -> None:
-    """Seen failing with a size that was not given back when an answer is replaced."""
+    """Seen failing with a size that was not given back when an answer is removed."""
     kept = Kept(bytes_max=20_000)
     await kept.ask(question(99))
     for n, own, size in asked:
