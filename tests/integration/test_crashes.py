@@ -20,8 +20,9 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 # A function of the database that fails as PostgreSQL does where a value does not fit: it quotes the row.
 BROKEN = """
-CREATE OR REPLACE FUNCTION leaderboard_page(p_viewer uuid, p_board text, p_period text, p_after integer, p_limit integer)
-RETURNS {returns} LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+CREATE OR REPLACE FUNCTION leaderboard_page(
+  p_viewer uuid, p_board text, p_period text, p_after integer, p_limit integer
+) RETURNS {returns} LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 BEGIN
   RAISE 'the row of %', current_setting('musclemap.user_id')
     USING ERRCODE = '22023', DETAIL = 'Key (email)=(ann-in-detail)';
