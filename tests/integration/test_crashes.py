@@ -31,7 +31,7 @@ END $$
 
 LEADERBOARD = """
 query Planted($first: Int!, $planted: String!) {
-  leaderboard(board: XP, period: WEEK, first: $first) { edges { rank } }
+  leaderboard(board: XP, period: WEEK, first: $first) { edges { node { rank } } }
   __type(name: $planted) { name }
 }
 """

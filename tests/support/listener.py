@@ -1,6 +1,7 @@
 """A small HTTP server in a thread of the test's own: it keeps what is posted to it, unpacked."""
 
 import gzip
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,8 +31,11 @@ def listening() -> Iterator[Listener]:
         def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers["content-length"]))
-            if headers.get("content-encoding") == "gzip":
-                body = gzip.decompress(body)
+            match headers.get("content-encoding"):
+                case "gzip":
+                    body = gzip.decompress(body)
+                case "br":  # of a library that has found the package
+                    body = importlib.import_module("brotli").decompress(body)
             made.posts.append((self.path, headers, body))
             self.send_response(200)
             self.send_header("content-length", "2")

@@ -12,18 +12,7 @@ from tests.support.stores import TestStores
 COPY_S: Final = 60
 
 
-class Standby(PostgresServer):
-    """It answers as soon as it takes readers, in recovery."""
-
-    def _answers(self) -> bool:
-        try:
-            lines = (self._cluster / "postmaster.pid").read_text().splitlines()
-        except OSError:
-            return False
-        return len(lines) >= 8 and lines[7].strip() == "standby" and lines[0] == str(self.pid)
-
-
-def standby_of(stores: TestStores) -> Standby:
+def standby_of(stores: TestStores) -> PostgresServer:
     """A standby that runs, follows the PostgreSQL of `stores`, and has its passwords."""
     account, primary = unprivileged(), stores.postgres
     folder = primary.folder.parent / "standby"
@@ -31,13 +20,13 @@ def standby_of(stores: TestStores) -> Standby:
     own(folder, account)
     address = primary.url(SUPERUSER, "postgres")
     subprocess.run(
-        [str(program), "-d", address, "-D", str(folder / "cluster"), "-R", "-c", "fast", "-X", "stream"],
+        [str(program), "-d", address, "-D", str(folder / "cluster"), "-R", "-c", "fast", "-X", "stream", "--no-sync"],
         check=True,
         timeout=COPY_S,
         cwd=folder,
         user=None if account is None else account.uid,
         group=None if account is None else account.gid,
     )
-    made = Standby(folder, port=free_port(), passwords=primary._passwords, account=account)
+    made = PostgresServer(folder, port=free_port(), passwords=primary._passwords, account=account, durable=False)
     made.start()
     return made
