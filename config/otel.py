@@ -4,18 +4,22 @@ Spans have names of ours, numbers and routes: nothing that a client said, and no
 """
 
 import contextlib
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+log = structlog.get_logger()
 
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _HEADER: Final = "traceparent"
@@ -23,6 +27,7 @@ _EXPORT_S: Final = 1.0  # one request to the collector; at the end of the proces
 _QUEUE: Final = 1_024  # spans that wait; then they are dropped
 _BATCH: Final = 512
 _EVERY_MS: Final = 1_000.0
+_SAID_EVERY_S: Final = 60.0
 
 
 class Span:
@@ -60,7 +65,8 @@ class Tracer:
         self._provider = TracerProvider(
             sampler=sampler, resource=Resource.create({"service.name": f"musclemap-{role}"}), shutdown_on_exit=False
         )
-        exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_S)
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it says each try of a collector that is away
+        exporter = _Exporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_S)
         self._provider.add_span_processor(
             BatchSpanProcessor(
                 exporter, max_queue_size=_QUEUE, max_export_batch_size=_BATCH, schedule_delay_millis=_EVERY_MS
@@ -86,6 +92,20 @@ class Tracer:
     def stop(self) -> None:
         """See config/tracing.py."""
         self._provider.shutdown()
+
+
+class _Exporter(OTLPSpanExporter):
+    """Says once a minute that the collector takes nothing."""
+
+    _said_at = -_SAID_EVERY_S
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """What it could not send is lost."""
+        result = super().export(spans)
+        if result is SpanExportResult.FAILURE and time.monotonic() - self._said_at >= _SAID_EVERY_S:
+            self._said_at = time.monotonic()
+            log.warning("traces_not_sent")
+        return result
 
 
 def _context(parent: str | None) -> Context | None:

@@ -189,7 +189,7 @@ async def test_what_is_taken_from_others_they_see_no_more(pair: Pair, books: Led
 
 
 async def test_nothing_is_older_than_the_bound(pair: Pair, books: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen failing with a lag that compares positions alone: while nothing is written they are equal for ever."""
+    """Seen failing with a lag that is never asked for."""
     monkeypatch.setattr(config.db.replica, "REPLICA_LAG_S_MAX", 0.5)
     ann, bob = await books.user(), await books.user()
     async with side(pair, books) as one:
@@ -235,7 +235,7 @@ async def test_a_write_that_cannot_be_noted_is_answered_when_nobody_can_miss_it(
 
 
 async def test_a_replica_that_is_killed_is_missed_by_nobody(pair: Pair, books: Ledger) -> None:
-    """Seen failing without ERRORS in `asked`: the read was RETRY_LATER."""
+    """Seen failing without ERRORS in `asked`: the read failed."""
     ann, bob = await books.user(), await books.user()
     async with side(pair, books) as one:
         pair.standby.kill()

@@ -105,8 +105,7 @@ async def test_one_trace_from_the_mutation_to_the_sockets(database: Database, re
 
 @pytest.mark.timeout(120)
 async def test_nobody_makes_us_trace(database: Database, redis_url: str, tmp_path: Path) -> None:
-    """Whoever sends a sampled `traceparent` has a say in nothing; and a collector that is away holds nobody up. Seen
-    failing with a sampler that trusts any parent."""
+    """Whoever sends a sampled `traceparent` has a say in nothing. Seen failing with `trusting=True`."""
     with listening() as collector:
         env = environment(**database.urls, REDIS_URL=redis_url)
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": "0"}
