@@ -190,7 +190,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "mails": Task(of_api, victims=[()], before=asked),
     "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
-    "replica": Task(of_api, redis=True, victims=[()]),
+    "replica": Task(of_api, redis=True),
     "redis metrics": Task(of_worker, redis=True),
     "relay listen": Task(of_worker, redis=True),
     "relay measure": Task(of_worker, victims=[()], before=recorded),
@@ -241,7 +241,7 @@ async def alone(
     name: str, database: Database, database_url: str, redis_url: str, feeds: FeedStore, folder: Path
 ) -> AsyncIterator[Running]:
     """The task, running over the stores of these addresses."""
-    replica = database_url if name == "replica" else ""  # the same server: it looks, and finds no standby
+    replica = database_url if name == "replica" else ""  # it looks at this server, which is no standby; no table is asked
     settings = Settings(
         database_url=SecretStr(database_url),
         database_replica_url=SecretStr(replica),
