@@ -241,7 +241,7 @@ async def alone(
     name: str, database: Database, database_url: str, redis_url: str, feeds: FeedStore, folder: Path
 ) -> AsyncIterator[Running]:
     """The task, running over the stores of these addresses."""
-    replica = database_url if name == "replica" else ""  # it looks at this server, which is no standby; no table is asked
+    replica = database_url if name == "replica" else ""  # the same server, which is no standby
     settings = Settings(
         database_url=SecretStr(database_url),
         database_replica_url=SecretStr(replica),
