@@ -39,7 +39,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowStatements:
 async def test_a_slow_statement_is_told_once_with_its_plan_and_without_its_values(
     books: Ledger, slow: SlowStatements
 ) -> None:
-    """Each one counts. Seen failing with EXPLAIN of the statement with its arguments in the text, and without the bound
+    """Each one counts. Seen failing with the plan of a statement with values, and without the bound
     on how often a line is written."""
     user = await books.user()
     address = await books.everything.fetchrow(query("SELECT email FROM users WHERE id = $1"), user)
