@@ -113,11 +113,13 @@ RELAY_LEASE_S: Final = 4  # a second relay takes over within 5 s
 RELAY_PAGE: Final = 500  # channels or positions read at once while catching up
 RELAY_REFILLS: Final = 100  # channels refilled between two batches: about 20 ms
 RELAY_RETRY_S: Final = 0.2  # between tries while a store is away
+TRACES_PER_BATCH_MAX: Final = 8  # that travel on with one message of the bus
 RELAY_DEPTH_MAX: Final = 10_000  # the outbox is counted no further
 AUDIT_LATE_S: Final = 600  # from the time in an id to the commit of its row, at most: retries and clocks apart
 AUDIT_WINDOWS_RECOUNTED: Final = 3  # the newest, by each audit; an audit of everything counts all again
 
 # --- transactions, repeated whole with full jitter
+REPLICA_LAG_S_MAX: Final = 2.0  # a replica that is further behind is not asked
 TRANSACTION_TRIES: Final = 10
 CONNECTION_WAIT_S: Final = 5  # for a connection of the pool, then RETRY_LATER
 ANONYMOUS_READS_WAITING_MAX: Final = 200  # statements that wait for their half of the pool, then RETRY_LATER
@@ -125,7 +127,8 @@ REQUEST_STATEMENTS_WAITING_MAX: Final = 100  # of one request, while another one
 REQUEST_TURN_S: Final = 30  # ... and how long each waits for its turn, as long as a statement may take
 LANE_WAITING_MAX: Final = 100  # writes of one user that wait for each other in one process, then RETRY_LATER
 LANE_WAIT_S: Final = 5
-SLOW_QUERY_S: Final = 0.1  # logged above this
+SLOW_SAID_EVERY_S: Final = 10  # a slow statement is logged this often, by its name; each one counts, ...
+SLOW_PLAN_EVERY_S: Final = 600  # ... and its plan this often
 RELAY_WAKE_S: Final = 0.5  # the wake-up of the relay may take this long; it polls anyway
 
 # --- HTTP and GraphQL

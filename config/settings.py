@@ -68,6 +68,11 @@ class Settings(RateSettings):
         SecretStr(""),
         description="PostgreSQL for the role that owns the tables: for `make migrate`, backup and restore alone",
     )
+    database_replica_url: SecretStr = Field(
+        SecretStr(""),
+        description="A standby of DATABASE_URL's server for the API's role, for feeds, leaderboards and profiles;"
+        " the same in all APIs",
+    )
     database_pool_min: int = Field(2, ge=1, le=100, description="Connections that a process keeps open")
     database_pool_max: int = Field(20, ge=1, le=200, description="Connections that a process opens at most")
     database_statement_cache: int | None = Field(
@@ -75,6 +80,9 @@ class Settings(RateSettings):
         ge=0,
         le=10_000,
         description="Prepared statements per connection; empty: 256, and 0 where a pooler such as PgBouncer answers",
+    )
+    slow_statement_ms: int = Field(
+        100, ge=1, le=30_000, description="A statement that takes longer is counted and logged with its plan"
     )
     postgres_bin: str = Field("", description="Folder of pg_dump, pg_restore and psql; empty: those on the PATH")
     backup_dir: Path = Field(Path("/var/backups/musclemap"), description="Where config/deploy/backup keeps its dumps")
@@ -166,6 +174,12 @@ class Settings(RateSettings):
     keep_sessions_days: int = Field(
         2, ge=2, le=36_500, description="Days that a session is kept after its end, with its refresh tokens"
     )
+
+    otel_exporter_otlp_endpoint: str = Field(
+        "", description="Base address of an OTLP/HTTP collector of traces; empty: nothing is traced"
+    )
+    otel_traces_sampler_arg: float = Field(0.01, ge=0, le=1, description="Share of requests that are traced")
+    sentry_dsn: SecretStr = Field(SecretStr(""), description="Address of a Sentry that hears of errors; empty: none")
 
     connections_max: int = Field(
         50_000, ge=1, description="Open sockets of one gateway process; fewer where it may open fewer files"

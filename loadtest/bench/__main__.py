@@ -34,6 +34,7 @@ from loadtest.bench import (
     presence,
     report,
     rows,
+    tracing,
 )
 from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
@@ -108,6 +109,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "connect": connect.run,
     "presence": presence.run,
     "kept": kept.run,
+    "tracing": tracing.run,
 }
 # Only when named: minutes, and most of the memory of a small machine.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {

@@ -25,6 +25,7 @@ import api.graphql.drops
 import api.graphql.persisted
 import api.privacy.erasures
 import config.db.postgres
+import config.db.replica
 import config.metrics
 import config.rates.limiter
 import config.redis
@@ -64,6 +65,8 @@ WITHOUT: Final = {
     "hurry": "waits for a signal",
     "postgres_connect": "ends when the first connections are there; test_postgres_pool.py",
     "postgres connect": "the same",
+    "replica_connect": "the same",
+    "slow_statements": "asks only about what was slow; test_slow_statements.py",
     "api": "the process",
     "worker": "the process",
     "rt": "the process",
@@ -202,6 +205,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "mails": Task(of_api, victims=[()], before=asked),
     "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
+    "replica": Task(of_api, redis=True),
     "redis metrics": Task(of_worker, redis=True),
     "relay listen": Task(of_worker, redis=True),
     "relay measure": Task(of_worker, victims=[()], before=recorded),
@@ -231,6 +235,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         api.graphql.drops: ("DROPS_EVERY_S", "DROPS_RETRY_S"),
         api.graphql.persisted: ("PERSISTED_AGAIN_S", "PERSISTED_RETRY_S"),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
+        config.db.replica: ("REPLICA_LOOK_S",),
         config.metrics: ("REDIS_LOOK_S",),
         config.rates.limiter: ("LIMITS_PAUSE_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
@@ -254,14 +259,20 @@ async def alone(
     name: str, database: Database, database_url: str, redis_url: str, feeds: FeedStore, folder: Path
 ) -> AsyncIterator[Running]:
     """The task, running over the stores of these addresses."""
-    settings = Settings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), data_dir=folder)
+    replica = database_url if name == "replica" else ""  # the same server, which is no standby
+    settings = Settings(
+        database_url=SecretStr(database_url),
+        database_replica_url=SecretStr(replica),
+        redis_url=SecretStr(redis_url),
+        data_dir=folder,
+    )
     async with AsyncExitStack() as stack:
         pool = postgres.make_pool(settings)
         stack.push_async_callback(postgres.close, pool, 1)
         client = await stack.enter_async_context(redis.connect(redis_url))
         owner = await asyncpg.connect(database.superuser_url)
         stack.push_async_callback(owner.close)
-        lifetime = Alone(name, "postgres connect", "postgres_connect")
+        lifetime = Alone(name, "postgres connect", "postgres_connect", "replica_connect")
         running = Running(pool, client, settings, lifetime, owner, feeds)
         stack.push_async_callback(lifetime.cancel_tasks)
         before = TASKS[name].before
