@@ -22,6 +22,8 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.apps import routes as apps_routes
+from api.apps.service import OtherApps
 from api.challenges import schema as challenges_schema
 from api.challenges.service import Challenges
 from api.channels import schema as channels_schema
@@ -116,6 +118,7 @@ class Api:
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
+        self._apps = OtherApps(self._db, self._redis, self._wake)
         self._mailer = Mailer(self._db, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
@@ -130,6 +133,7 @@ class Api:
             Route(GRAPHQL_PATH, graphql),
             *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
+            *apps_routes.routes(self._apps),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
         ]
@@ -144,6 +148,7 @@ class Api:
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("flags", self._flags.run())
         lifetime.spawn("flags_heard", self._flags.listen())
+        lifetime.spawn("apps", self._apps.run())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())
