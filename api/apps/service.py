@@ -55,7 +55,7 @@ class OtherApps:
         return results_of(batch, outcome.fresh)
 
     async def history(self, namespace: str, key_hash: bytes, name: str, place: str | None) -> dict[str, Any]:
-        """What was published on a channel after a place, as far as the app wants it kept. Raises Forbidden, BadInput."""
+        """What was published on a channel after a place, as far as it is kept. Raises Forbidden and BadInput."""
         await self._app(namespace, key_hash)
         channel, since = channel_of(namespace, name), since_of(place)
         after = since.offset if since is not None else 0

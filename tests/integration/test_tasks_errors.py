@@ -20,6 +20,7 @@ from pydantic import SecretStr
 import api.accounts.mailer
 import api.accounts.revocations
 import api.app
+import api.apps.service
 import api.flags.service
 import api.privacy.erasures
 import config.db.postgres
@@ -183,6 +184,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
     "flags": Task(of_api, redis=True, victims=[()]),
+    "apps": Task(of_api, redis=True, victims=[()]),
     "flags_heard": Task(of_api, redis=True),
     "mails": Task(of_api, victims=[()], before=asked),
     "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
@@ -213,6 +215,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
         api.flags.service: ("FLAGS_EVERY_S",),
+        api.apps.service: ("APPS_EVERY_S",),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
