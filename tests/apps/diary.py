@@ -1,5 +1,7 @@
-"""A nutrition diary: meals are logged over HTTP, and every device of a person sees them and the day's totals. A channel is
-one person's alone: the backend gives its owner a token for it."""
+"""A nutrition diary: meals are logged over HTTP, and every device of a person sees them and the day's totals.
+
+A channel is one person's alone: the backend gives its owner a token for it.
+"""
 
 from typing import Any
 

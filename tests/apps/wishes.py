@@ -1,5 +1,7 @@
-"""A shared wish list: a wish is taken by one person, and all who look at the list see it at once, and who else looks. Every
-user of the app may read every list."""
+"""A shared wish list: a wish is taken by one person, and all who look at the list see it at once, and who else looks.
+
+Every user of the app may read every list.
+"""
 
 from typing import Any
 
