@@ -19,8 +19,8 @@ async def cut(app: Backend, port: int, part: float, *events: dict[str, object]) 
     """Sends a part of a request and goes, without a look at the answer."""
     body = json.dumps({"events": events}).encode()
     head = (
-        f"POST /api/v1/apps/{app.namespace}/events HTTP/1.1\r\nHost: {HOST}:{port}\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {app.key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST /api/v1/apps/{app.namespace}/events HTTP/1.1\r\nHost: {HOST}:{port}\r\n"
+        f"Content-Type: application/json\r\nAuthorization: Bearer {app.key}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     _, writer = await asyncio.open_connection(HOST, port)
     writer.write(head.encode() + body[: int(len(body) * part)])
