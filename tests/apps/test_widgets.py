@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from api.apps.__main__ import AppsError
 from tests.support.app_server import AppServer
@@ -18,7 +19,7 @@ PAGE = "https://gym.example"
 async def opened(server: AppServer, origin: str) -> int:
     """The status of a handshake from a page of this origin."""
     try:
-        async with connect(server.fleet.ws_url, proxy=None, origin=origin):
+        async with connect(server.fleet.ws_url, proxy=None, origin=None if origin is None else Origin(origin)):
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code
@@ -26,7 +27,7 @@ async def opened(server: AppServer, origin: str) -> int:
 
 async def said(server: AppServer, token: str | None, origin: str | None) -> int | str | None:
     """What `connect` brings: its answer, or the code of the close."""
-    async with connect(server.fleet.ws_url, proxy=None, origin=origin) as socket:
+    async with connect(server.fleet.ws_url, proxy=None, origin=None if origin is None else Origin(origin)) as socket:
         talk = Talk(socket)
         await talk.say("connect", id="q", **({} if token is None else {"token": token}))
         try:

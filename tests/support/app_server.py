@@ -63,7 +63,7 @@ class AppServer:
             answers.append(await talk.ask("subscribe", channel=channel, **fields))
             if answers[-1]["type"] != "subscribed":
                 await asyncio.sleep(0.5)  # each refusal is an error, of which 20 a minute are allowed
-            return answers[-1]["type"] == "subscribed"
+            return bool(answers[-1]["type"] == "subscribed")
 
         await until(joined, 10)
         return answers[-1]

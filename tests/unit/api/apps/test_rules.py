@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 28, 1, 2, 3, tzinfo=UTC)
 APP = App("poll", False, False, False, [], 1000, None, 100, 64, 0)
 GOOD: dict[str, Any] = {"channel": "votes", "id": "1", "type": "vote", "data": {"n": 1}}
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=("Cs",))),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
