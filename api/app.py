@@ -22,6 +22,8 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.apps import routes as apps_routes
+from api.apps.service import OtherApps
 from api.challenges import schema as challenges_schema
 from api.challenges.service import Challenges
 from api.channels import schema as channels_schema
@@ -129,6 +131,7 @@ class Api:
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
+        self._apps = OtherApps(self._db, self._redis, self._wake)
         self._mailer = Mailer(self._db, settings)
         self._limiter = Limiter(self._redis)
         gate = Gate(self._limiter, settings)
@@ -152,6 +155,7 @@ class Api:
                 self._accounts(settings, self._db), proofs, self._signer, authenticate, gate, settings
             ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
+            *apps_routes.routes(self._apps),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
         ]
@@ -175,6 +179,7 @@ class Api:
         lifetime.spawn("drops", self._drops.run())
         lifetime.spawn("drops_heard", self._drops.listen())
         lifetime.spawn("persisted", self._persisted.run())
+        lifetime.spawn("apps", self._apps.run())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())

@@ -226,6 +226,30 @@ BATCH_MAX: Final = 10  # operations of one request
 LIMITS_WAIT_S: Final = 1  # for Redis to count a request; then the process counts by itself ...
 LIMITS_PAUSE_S: Final = 5  # ... and asks again after this
 
+# --- other apps
+APPS_MAX: Final = 100  # namespaces of an installation: each gateway knows all of them
+APP_KEYS_MAX: Final = 10  # of a JWKS: one replaces another
+APP_CHANNELS_MAX: Final = 100_000  # of a namespace, for ever: a number is never given twice
+APP_EVENTS_PER_REQUEST_MAX: Final = 100
+APP_EVENT_ID_CHARS_MAX: Final = 64
+APP_EVENT_TYPE_CHARS_MAX: Final = 64
+APP_EVENT_IDS_DAYS: Final = 7  # an event that is sent again within this is published once
+APP_RATE: Final = (1, 100_000)  # events a second, from, to
+APP_EVENT_BYTES: Final = (2, 32 * 1024)  # of `data` of one
+APP_HISTORY: Final = (1, 10_000)  # events
+APP_PAGE_MAX: Final = 1_000  # events of a history in one answer, ...
+APP_PAGE_BYTES_MAX: Final = 1024 * 1024  # ... and their bytes, about
+APP_SERVER_KEY_CHARS_MAX: Final = 128
+APP_SOCKETS_MAX: Final = 20_000  # of one app's users in one gateway process
+APP_STREAM_S: Final = 900  # Redis keeps a channel of an app this long after its last event; PostgreSQL has it longer
+APPS_EVERY_S: Final = 2  # Redis is compared with PostgreSQL this often
+APP_PRESENT_S: Final = 90  # a member counts this long after its gateway wrote it, ...
+APP_PRESENT_AGAIN_S: Final = 30  # ... which it does this often
+APP_PRESENT_SHOWN_MAX: Final = 1_000
+WIDGET_TOKENS_MAX: Final = 1_000  # of an installation, that are good
+WIDGET_TOKEN_DAYS: Final = 400
+WIDGET_SOCKETS_MAX: Final = 5_000  # of one widget token in one gateway process
+
 # --- migrations
 DDL_LOCK_S: Final = 2  # a file waits for its locks this long in all, and whoever comes after it waits with it; then ...
 DDL_TRIES_S: Final = 600  # ... and tries again, for so long

@@ -268,7 +268,7 @@ class Settings(RateSettings):
     def _whole(self) -> "Settings":
         if self.database_pool_min > self.database_pool_max:
             raise ValueError("DATABASE_POOL_MIN is greater than DATABASE_POOL_MAX")
-        if not all(_is_origin(word) for word in self.allowed_origins):
+        if not all(is_origin(word) for word in self.allowed_origins):
             raise ValueError(
                 "ALLOWED_ORIGINS must be origins as browsers send them: scheme://host or scheme://host:port, in lower"
                 " case, without path and default port; no * and no null"
@@ -355,7 +355,7 @@ def _is_sender(word: str) -> bool:
         return False
 
 
-def _is_origin(word: str) -> bool:
+def is_origin(word: str) -> bool:
     """Whether a browser could send it as Origin (RFC 6454, 6.2)."""
     if _ORIGIN.fullmatch(word) is None:
         return False

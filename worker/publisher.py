@@ -201,14 +201,14 @@ class Publisher:
             self._replaced = False
 
     async def _scan(self) -> AsyncIterator[list[Channel]]:
-        """Personal channels that this Redis has: one that took over may have them older than they were."""
+        """Channels of people and apps that this Redis has: one that took over may have them older than they were."""
         cursor = -1
         while cursor:
             cursor, keys = await self._redis.scan(max(cursor, 0), match=META_PATTERN, count=RELAY_PAGE)
             found = [of_meta_key(key.decode("utf-8", "replace")) for key in keys]
-            lists = [channel for channel in found if channel is not None and not channel.is_stream]
-            for at in range(0, max(1, len(lists)), RELAY_REFILLS):  # a page without any lets batches pass too
-                yield lists[at : at + RELAY_REFILLS]
+            others = [channel for channel in found if channel is not None and channel != COMMUNITY]
+            for at in range(0, max(1, len(others)), RELAY_REFILLS):  # a page without any lets batches pass too
+                yield others[at : at + RELAY_REFILLS]
 
     async def _answer_requests(self) -> None:
         names = await self._redis.rpop(REFILL_LIST, RELAY_REFILLS)

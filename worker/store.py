@@ -164,8 +164,9 @@ class RelayStore:
             )
             for key, row in zip(keys, firsts, strict=True)
         ]
-        # The community's times are cut to the minute; the owner hears every event, at its own time.
-        times = (r.event_at.timestamp() for r in renditions if r.channel.kind is ChannelKind.USER)
+        # The community's times are cut to the minute; owners and apps hear every event at its own time.
+        timed = (ChannelKind.USER, ChannelKind.APP)
+        times = (r.event_at.timestamp() for r in renditions if r.channel.kind in timed)
         return Numbered(len(rows), appends, min(times, default=0.0))
 
     async def mark_published(self, published: Mapping[Channel, int]) -> None:

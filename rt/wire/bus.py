@@ -1,7 +1,7 @@
 """What is published for one channel, and what every gateway reads. Pure.
 
 Two payloads share the channel of a profile: the relay's batch of events, and the presence of its owner. `decode_batch`
-answers None for the second, `decode_presence` for the first.
+answers None for the second, `decode_presence` for the first; on a channel of another app it is `decode_member`.
 
 A batch is `{epoch} {first} {count}\\n` followed by `count` whole server frames, one per event, offsets ascending
 and dense from `first`. The gateway writes the frames as they are: it parses nothing per event. A batch of no events is
@@ -27,6 +27,11 @@ MAP_CHANNEL: Final = "presence:map"  # changes of tiles, a line each (rt/wire/ma
 ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, every ONLINE_EVERY_S
 # List of channels (`namespace:name`) that a gateway or the API misses in Redis; the relay takes and refills them.
 REFILL_LIST: Final = "relay:refill"
+# Other apps and widget tokens (rt/auth/apps.py): the text, and a digest of it; kept fresh by the API. APPS_CHANGED goes
+# out on CONTROL_CHANNEL behind them.
+APPS_KEY: Final = "apps"
+APPS_DIGEST_KEY: Final = "apps:digest"
+APPS_CHANGED: Final = b'{"t":"apps_changed"}'
 # String: the epoch of the installation, kept fresh by the relay.
 EPOCH_KEY: Final = "feed:epoch"
 # String: in which version the community's events lie in its history; kept by the relay.
@@ -123,4 +128,19 @@ def decode_presence(payload: bytes) -> bytes | None:
     seen = iso_z(datetime.fromtimestamp(int(parts[3]) / 1000, UTC), "milliseconds")
     return text_frame(
         b'{"type":"presence","user":"%b","state":"%b","last_seen":"%b"}' % (parts[1], parts[2], seen.encode())
+    )
+
+
+def decode_member(channel: str, payload: bytes) -> bytes | None:
+    """The ready `presence` frame for everybody on a channel of another app, or None where the payload is none.
+
+    It is `member {user} {state}`, written by rt/presence/room.lua; `state` is `online` or `offline`.
+    """
+    parts = payload.split(b" ")
+    if len(parts) != 3 or parts[0] != b"member" or parts[2] not in (b"online", b"offline"):
+        return None
+    if not parts[1].translate(None, b"-_:").isalnum():
+        return None
+    return text_frame(
+        b'{"type":"presence","channel":"%b","user":"%b","state":"%b"}' % (channel.encode(), parts[1], parts[2])
     )

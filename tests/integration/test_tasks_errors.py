@@ -20,6 +20,7 @@ from pydantic import SecretStr
 import api.accounts.mailer
 import api.accounts.revocations
 import api.app
+import api.apps.service
 import api.flags.service
 import api.graphql.drops
 import api.graphql.persisted
@@ -198,6 +199,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
     "flags": Task(of_api, redis=True, victims=[()]),
+    "apps": Task(of_api, redis=True, victims=[()]),
     "flags_heard": Task(of_api, redis=True),
     "drops": Task(of_api, redis=True),
     "drops_heard": Task(of_api, redis=True),
@@ -234,6 +236,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         api.flags.service: ("FLAGS_EVERY_S",),
         api.graphql.drops: ("DROPS_EVERY_S", "DROPS_RETRY_S"),
         api.graphql.persisted: ("PERSISTED_AGAIN_S", "PERSISTED_RETRY_S"),
+        api.apps.service: ("APPS_EVERY_S",),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.db.replica: ("REPLICA_LOOK_S",),
         config.metrics: ("REDIS_LOOK_S",),
