@@ -12,7 +12,9 @@ from config.limits import (
     CLOSE_WAIT_S,
     CONNECT_DEADLINE_S,
 )
+from rt.auth.apps import namespace_of
 from rt.auth.tokens import Access
+from rt.clients import rights
 from rt.clients.effects import (
     AwaitKey,
     Beat,
@@ -35,6 +37,7 @@ from rt.map.geometry import bounds, view
 from rt.sockets.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
 from rt.sockets.wheel import NOWHERE
 from rt.wire import outbound
+from rt.wire.channels import Channel, parse
 from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.inbound import decode
 
@@ -82,12 +85,13 @@ class Client(Outflow):
         gateway.clients.discard(self)
         gateway.wheel.drop(self, self._slot)
         self.yield_to(heir)
-        heir.succeed(group, self._due)
+        heir.succeed(group, self._origin, self._due)
         return heir
 
-    def succeed(self, group: str, due: float) -> None:
-        """Speaks on the open socket that another has yielded, of this group of addresses and with this deadline."""
-        self.phase, self._group = OPEN, group
+    def succeed(self, group: str, origin: str, due: float) -> None:
+        """Speaks on the open socket that another has yielded: of this group of addresses, of a page of this origin, and
+        with this deadline."""
+        self.phase, self._group, self._origin = OPEN, group, origin
         self._gateway.clients.add(self)
         self._wake_at(due)
         self._begin()
@@ -100,7 +104,7 @@ class Client(Outflow):
         self.session = self._make_session(secrets.token_urlsafe(16), now)
 
     def _make_session(self, session_id: str, now: float) -> Session:
-        return Session(session_id, now, self._gateway.awake.now())
+        return Session(session_id, now, self._gateway.awake.now(), self._origin)
 
     def closing(self) -> None:
         """Half-closed: presence and channels end now, the socket a little later."""
@@ -194,17 +198,19 @@ class Client(Outflow):
                 case Join():
                     self.wake_before_deadline()
                     gateway.hub.join(self, effect.id, effect.channel, effect.since)
+                    self.enter_rooms()
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
+                    self._leave_room(effect.channel)
                 case Watch():
                     self._watch(effect)
                 case AwaitKey():
                     gateway.admission.await_key(self, effect.message)
                 case Depart():
-                    if self.session is not None and self.session.access is not None:
-                        gateway.presence.leave(self.session.id)
+                    self._depart()
                 case Expel():
                     gateway.hub.drop(self, effect.wire)
+                    self._leave_room(parse(effect.wire))
                     self.send(effect.frame)
                 case WakeAt():
                     self._wake_at(effect.due)
@@ -219,8 +225,9 @@ class Client(Outflow):
         gateway.counters.welcomes += 1
         gateway.identified += 1
         gateway.lobby.name(self)
-        if session.access is not None:
-            gateway.count_user(session.access.user, 1)
+        for name, _ in rights.shares(session.access, session.widget, gateway.facts):
+            gateway.count_user(name, 1)
+        if session.access is not None and not namespace_of(session.access.user):
             self._appear(session, session.access, now)
         self.send(welcome)
         self._wake_at(session.first_look_at(gateway.awake.now(), gateway.chance()))
@@ -253,6 +260,31 @@ class Client(Outflow):
         seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
         self.watch_map(outbound.viewport(message.id, seen.resolution, seen.tiles), seen.resolution, seen.tiles)
 
+    # --- the rooms of its app
+
+    def enter_rooms(self) -> None:
+        """Which channels of its app know of it: all that it reads, or none, as the app says."""
+        session, gateway = self.session, self._gateway
+        if session is None or session.access is None or not session.was_welcomed:
+            return
+        for channel in rights.rooms_of(session.access, session.subscriptions):
+            app = gateway.facts.apps.by_namespace.get(channel.namespace)
+            if app is not None and app.presence:
+                gateway.rooms.enter(channel, session.id, session.access.user)
+            else:
+                gateway.rooms.leave(channel, session.id)
+
+    def _leave_room(self, channel: Channel | None) -> None:
+        if self.session is not None and channel is not None:
+            self._gateway.rooms.leave(channel, self.session.id)
+
+    def _depart(self) -> None:
+        session = self.session
+        if session is not None and session.access is not None:
+            self._gateway.presence.leave(session.id)
+            for channel in rights.rooms_of(session.access, session.subscriptions):
+                self._gateway.rooms.leave(channel, session.id)
+
     def _end_session(self) -> None:
         session, self.session = self.session, None
         self.nothing_due()
@@ -263,13 +295,16 @@ class Client(Outflow):
         self._leave_all(session)
         if session.was_welcomed:
             gateway.identified -= 1
+            for name, _ in rights.shares(session.access, session.widget, gateway.facts):
+                gateway.count_user(name, -1)
             if session.access is not None:
-                gateway.count_user(session.access.user, -1)
                 gateway.presence.close(session.id)
 
     def _leave_all(self, session: Session) -> None:
         for wire in session.subscriptions:
             self._gateway.hub.drop(self, wire)
+        for channel in rights.rooms_of(session.access, session.subscriptions):
+            self._gateway.rooms.close(channel, session.id)
         self._gateway.map.unwatch(self)
 
     # --- what all are told

@@ -47,13 +47,16 @@ class GraphqlClient(Client):
     # --- what differs from the other protocol
 
     def _make_session(self, session_id: str, now: float) -> Session:
-        return GraphqlSession(session_id, now, self._gateway.awake.now(), self._documents)
+        return GraphqlSession(session_id, now, self._gateway.awake.now(), self._origin, self._documents)
 
     def _decode(self, payload: bytes | bytearray) -> Any:
         return graphql.decode(payload)
 
     def _appear(self, session: Session, access: Access, now: float) -> None:
         """Nobody is present by a socket that has no heartbeat."""
+
+    def enter_rooms(self) -> None:
+        """No operation is on a channel of an app."""
 
     def tell_degraded(self, degraded: bool) -> None:
         """There is no word for it."""

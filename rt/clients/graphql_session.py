@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from config.errors import ApiError, BadInput, Forbidden, RateLimited, RetryLater, Unauthenticated
 from config.limits import MESSAGES_PER_S, SUBSCRIPTIONS_PER_CONNECTION_MAX
+from rt.clients import rights
 from rt.clients.effects import NOTHING, Effect, Effects, Finish, Follow, Look, Release, Send, Throttle
 from rt.clients.facts import Facts
 from rt.clients.session import Session, SessionState
@@ -35,8 +36,8 @@ class GraphqlSession(Session):
 
     __slots__ = ("_documents",)
 
-    def __init__(self, session_id: str, now: float, heard_at: float, documents: Subscriptions) -> None:
-        super().__init__(session_id, now, heard_at)
+    def __init__(self, session_id: str, now: float, heard_at: float, origin: str, documents: Subscriptions) -> None:
+        super().__init__(session_id, now, heard_at, origin)
         self._documents = documents
 
     def step(self, message: Any, facts: Facts, now: float) -> Effects:
@@ -75,6 +76,11 @@ class GraphqlSession(Session):
         for operation in ended:
             self._forget(operation)
         return tuple(self._expelled(operation, "not_allowed") for operation in ended)
+
+    def on_apps(self, facts: Facts) -> Effects:
+        """An app, or a widget token, is not what it was; no operation is on a channel of an app."""
+        ended = self.state is SessionState.IDENTIFIED and rights.is_ended(self.access, self.widget, facts)
+        return self.close(Closing.REVOKED) if ended else NOTHING
 
     def on_audience(self, facts: Facts) -> Effects:
         """Nobody is present by this socket."""
@@ -147,7 +153,7 @@ class GraphqlSession(Session):
             except ValueError as error:
                 raise BadInput(str(error)) from None
         channel = self._channel(wanted)
-        grant = None if channel is None else self._may_read(channel, extensions.token, facts, unix)
+        grant = rights.may_read(self.access, self.widget, channel, extensions.token, facts, unix)
         if channel is None or grant is None:
             raise Forbidden
         if grant.expires_at:

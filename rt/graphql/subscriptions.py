@@ -74,10 +74,11 @@ class Subscriptions:
         operation = prepared.operation(operation_name or None)
         if not signed_in and prepared.signed_in[operation.name.value if operation.name else ""]:
             raise Unauthenticated
+        given, _ = variables.read(raw, SUBSCRIPTION_VARIABLES_MAX)
         values = get_variable_values(
             self._schema,
             operation.variable_definitions or (),
-            variables.read(raw, SUBSCRIPTION_VARIABLES_MAX) or {},
+            given or {},
             max_errors=GRAPHQL_ERRORS_MAX,
             hide_suggestions=True,
         )

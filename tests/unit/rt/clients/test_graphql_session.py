@@ -29,7 +29,7 @@ def tell(session: GraphqlSession, message: dict[str, Any] | bytes, facts: Facts 
 
 
 def session(user: str | None = "u1", facts: Facts = FACTS, **claims: Any) -> GraphqlSession:
-    made = GraphqlSession("s1", 50.0, 0.0, DOCUMENTS)
+    made = GraphqlSession("s1", 50.0, 0.0, "", DOCUMENTS)
     payload = None if user is None else {"authorization": f"Bearer {MINT.access(user, **claims)}"}
     effects = tell(made, {"type": "connection_init", "payload": payload}, facts)
     assert [type(effect) for effect in effects] == [Welcome]
@@ -91,14 +91,14 @@ def test_what_breaks_the_protocol_ends_the_socket(message: Any, closing: Any) ->
 
 @pytest.mark.parametrize("message", [subscribe("1"), {"type": "start", "id": "1", "payload": {"query": COMMUNITY}}])
 def test_nothing_is_subscribed_to_before_the_acknowledgement(message: dict[str, Any]) -> None:
-    made = GraphqlSession("s1", 50.0, 0.0, DOCUMENTS)
+    made = GraphqlSession("s1", 50.0, 0.0, "", DOCUMENTS)
     (effect,) = tell(made, message)
     assert effect in (Close(GraphqlClosing.UNAUTHORIZED), Close(Closing.BAD_MESSAGE))
     assert made.subscriptions == ()
 
 
 def test_silence_before_the_init_ends_the_socket() -> None:
-    made = GraphqlSession("s1", 50.0, 0.0, DOCUMENTS)
+    made = GraphqlSession("s1", 50.0, 0.0, "", DOCUMENTS)
     assert tell(made, {"type": "ping", "payload": {"x": 1}}) == (
         Send(text_frame(b'{"type":"pong","payload":{"x":1}}')),
     )
@@ -115,19 +115,19 @@ def test_silence_before_the_init_ends_the_socket() -> None:
     ],
 )
 def test_a_token_that_is_not_good_is_refused(authorization: str, closing: Closing) -> None:
-    made = GraphqlSession("s1", 50.0, 0.0, DOCUMENTS)
+    made = GraphqlSession("s1", 50.0, 0.0, "", DOCUMENTS)
     effects = tell(made, {"type": "connection_init", "payload": {"authorization": authorization}})
     assert effects == (Close(closing),)
 
 
 def test_a_token_of_a_new_key_waits_and_one_of_an_ended_session_is_refused() -> None:
     token = f"bearer {Mint('new', lambda: NOW).access('u1')}"
-    made = GraphqlSession("s1", 50.0, 0.0, DOCUMENTS)
+    made = GraphqlSession("s1", 50.0, 0.0, "", DOCUMENTS)
     (effect,) = tell(made, {"type": "connection_init", "payload": {"authorization": token}})
     assert isinstance(effect, AwaitKey)
     facts = make_facts()
     facts.revoked.add(Revocation("sid", "gone", NOW))
-    made = GraphqlSession("s1", 50.0, 0.0, DOCUMENTS)
+    made = GraphqlSession("s1", 50.0, 0.0, "", DOCUMENTS)
     token = f"Bearer {MINT.access('u1', sid='gone')}"
     effects = tell(made, {"type": "connection_init", "payload": {"authorization": token}}, facts)
     assert effects == (Close(Closing.REVOKED),)
