@@ -340,8 +340,7 @@ class Session(Allowance):
 
     def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
         channel = parse(message.channel)
-        unix = now + facts.unix_offset
-        grant = rights.may_read(self.access, self.widget, channel, message.token, facts, unix)
+        grant = rights.may_read(self.access, self.widget, channel, message.token, facts, now + facts.unix_offset)
         if channel is None or grant is None:
             return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
         if grant.expires_at and not grant.signed_by and not facts.knows_ended:

@@ -4,6 +4,7 @@ A document that is not known yet costs up to 20 ms. So all of them together get 
 comes when that is spent is told to come again. Those that are known cost a look.
 """
 
+from functools import cache
 from pathlib import Path
 from time import monotonic, thread_time
 from typing import Any, Final, NamedTuple
@@ -21,7 +22,7 @@ from config.graphql.documents import Documents, InvalidDocumentError, Prepared, 
 from config.limits import GRAPHQL_ERROR_CHARS_MAX, GRAPHQL_ERRORS_MAX
 from rt.graphql.selection import Field, root_of
 
-__all__ = ["Subscriptions", "Wanted"]
+__all__ = ["Subscriptions", "Wanted", "subscriptions"]
 
 DOCUMENTS_SHARE: Final = 0.1  # of the process for documents that are not known
 DOCUMENTS_BURST_S: Final = 0.5  # of that time may be spent at once
@@ -96,6 +97,12 @@ class Subscriptions:
         except GraphQLError as error:
             raise _refusal([error]) from None
         return Wanted(root.field, arguments)
+
+
+@cache
+def subscriptions() -> Subscriptions:
+    """The process's own. Made before the fork, so that the schema lies in memory that all share."""
+    return Subscriptions()
 
 
 def _refusal(errors: list[GraphQLError]) -> ApiError:

@@ -14,7 +14,7 @@ from msgspec import Raw
 from config import base64url
 from config.settings import Settings
 from rt.auth.tokens import ACCESS_TYPE, Keys, TokenInvalid, verify_access
-from rt.graphql.subscriptions import Subscriptions
+from rt.graphql.subscriptions import subscriptions
 from rt.metrics import Board
 from rt.process.server import Server
 
@@ -28,7 +28,7 @@ _KEY: Final = (
 def warm_up(settings: Settings) -> None:
     """Checks a token, reads a document, builds a gateway and lets it look at Redis, for a second at most."""
     _refuse()
-    Subscriptions().want("subscription { communityFeed { id } }", None, Raw(b"null"), "anonymous", signed_in=False)
+    subscriptions().want("subscription { communityFeed { id } }", None, Raw(b"null"), "anonymous", signed_in=False)
     uvloop.run(_look(settings))
 
 

@@ -25,7 +25,7 @@ from rt.clients.gateway import Gateway
 from rt.clients.graphql_client import GraphqlClient
 from rt.feed.store import FeedStore
 from rt.graphql.projection import Projections
-from rt.graphql.subscriptions import Subscriptions
+from rt.graphql.subscriptions import subscriptions
 from rt.map.tiles import MapView
 from rt.metrics import Board, Counters
 from rt.presence.local import LocalPresence
@@ -73,8 +73,7 @@ class Server:
         self._gateway = Gateway(
             settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake, self._rooms
         )
-        self._subscriptions = Subscriptions()
-        self._gateway.speakers[GRAPHQL_WS_PATH] = partial(GraphqlClient, self._subscriptions, Projections())
+        self._gateway.speakers[GRAPHQL_WS_PATH] = partial(GraphqlClient, subscriptions(), Projections())
         self._refresh = FactsRefresh(settings, self._redis, self._gateway, self._loader)
         self._lateness = Lateness()
         self._report = Report(self._gateway, self._bus, self._refresh, self._lateness, board, row)
