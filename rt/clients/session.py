@@ -7,7 +7,7 @@ what is the client's own: who it is, its limits, which channels it may read and 
 from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from msgspec import structs
 
@@ -71,12 +71,6 @@ class SessionState(Enum):
     CLOSING = auto()
 
 
-# Silence until a ping, and until the close: in the foreground, in the background.
-_SILENCE_S: Final = (
-    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
-    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
-)
-
 _FREELY: Final = ChannelGrant("", "", 0, 0)  # for as long as it likes, without a token
 _IDENTIFIED: Final = SessionState.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
@@ -96,6 +90,12 @@ class Session(Allowance):
         "state",
         "subscriptions",
         "training",
+    )
+
+    # Until a ping, and until the close: in the foreground, in the background.
+    silence_s: ClassVar[tuple[tuple[float, float], tuple[float, float]]] = (
+        (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+        (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
     )
 
     def __init__(self, session_id: str, now: float, heard_at: float = 0.0) -> None:
@@ -171,7 +171,7 @@ class Session(Allowance):
             self._forget(wire)
         effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
         silent_s = awake - self.heard_at
-        ping_s, close_s = _SILENCE_S[self.background]
+        ping_s, close_s = self.silence_s[self.background]
         if unix >= self.expires_unix:
             return effects + self.close(Closing.TOKEN_EXPIRED)
         if silent_s >= close_s:
@@ -185,7 +185,7 @@ class Session(Allowance):
 
     def first_look_at(self, awake: float, chance: float) -> float:
         """When the clock is looked at first: at a random time, so that a wave of connects is no wave of pings."""
-        return awake + _SILENCE_S[self.background][0] * (0.5 + chance / 2)
+        return awake + self.silence_s[self.background][0] * (0.5 + chance / 2)
 
     def ends_at(self, awake: float, unix: float) -> float:
         """When the socket's life or the first channel token ends, in the time in which the process runs."""
@@ -236,7 +236,7 @@ class Session(Allowance):
                 return self.close(Closing.TOKEN_EXPIRED)
         if access is None and message.token is not None:
             try:
-                access = tokens.verify_access(message.token, facts.keys, facts.issuer, facts.audience, unix)
+                access = self._identify(message.token, facts, unix)
             except TokenExpired:
                 return self.close(Closing.TOKEN_EXPIRED)
             except TokenKeyUnknown:
@@ -254,6 +254,10 @@ class Session(Allowance):
         self.expires_unix = until
         self.state = SessionState.IDENTIFIED
         return (Welcome(self._welcome(message.id, facts, unix), resumed),)
+
+    def _identify(self, token: str, facts: Facts, unix: float) -> Access:
+        """Who shows this. Raises as rt.auth.tokens."""
+        return tokens.verify_access(token, facts.keys, facts.issuer, facts.audience, unix)
 
     def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
         resume = None
@@ -348,11 +352,15 @@ class Session(Allowance):
                 if user is None or token is None:
                     return None
                 try:
-                    grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
+                    grant = self._granted(token, facts, unix)
                 except TokenInvalid:
                     return None
                 fits = (grant.user, grant.channel) == (user, channel.wire) and not facts.revoked.voids(grant)
                 return grant if fits else None
+
+    def _granted(self, token: str, facts: Facts, unix: float) -> ChannelGrant:
+        """What a channel token opens. Raises as rt.auth.tokens."""
+        return tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
 
     def _unsubscribe(self, message: Unsubscribe, now: float) -> Effects:
         channel = parse(message.channel)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from websockets.http11 import Request
 
 from config.awake import AwakeClock
 from config.process import Lifetime
@@ -17,6 +18,7 @@ from rt.channels.bus import Bus
 from rt.channels.hub import Hub
 from rt.channels.loader import Loader
 from rt.clients.client import Client
+from rt.clients.events import EventStream
 from rt.clients.facts import Facts
 from rt.clients.facts_refresh import FactsRefresh
 from rt.clients.gateway import Gateway
@@ -61,7 +63,7 @@ class Server:
         )
         self._map = MapView(self._redis, busy=hub.flusher.is_writing)
         pages = Pages(board, settings.hosts, self._write_report, lambda: self._presence.keeper_stats)
-        rules = Rules(origins=settings.origins, pages=pages.page)
+        rules = Rules(origins=settings.origins, pages=pages.page, streams=self._stream)
         self._gateway = Gateway(settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake)
         self._refresh = FactsRefresh(settings, self._redis, self._gateway, self._loader)
         self._lateness = Lateness()
@@ -107,6 +109,9 @@ class Server:
         lifetime.spawn("gaps", self._lateness.watch())
         self._loader.start(lifetime)
         return lifetime.spawn("presence", self._presence.run(ended))
+
+    def _stream(self, transport: asyncio.Transport, request: Request, rest: bytes) -> None:
+        EventStream(self._gateway).begin(transport, request, rest)
 
     def _write_report(self) -> None:
         self._report.write()
