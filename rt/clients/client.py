@@ -74,7 +74,7 @@ class Client(Outflow):
         self._exit()
         super().connection_lost(error)
 
-    def hand_over(self, request: Request, rest: bytes) -> None:
+    def _hand_over(self, request: Request, rest: bytes) -> None:
         """A stream was asked for: this one is gone, and another has its socket."""
         transport, streams = self.transport, self._gateway.rules.streams
         self.connection_lost(None)

@@ -352,15 +352,11 @@ class Session(Allowance):
                 if user is None or token is None:
                     return None
                 try:
-                    grant = self._granted(token, facts, unix)
+                    grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
                 except TokenInvalid:
                     return None
                 fits = (grant.user, grant.channel) == (user, channel.wire) and not facts.revoked.voids(grant)
                 return grant if fits else None
-
-    def _granted(self, token: str, facts: Facts, unix: float) -> ChannelGrant:
-        """What a channel token opens. Raises as rt.auth.tokens."""
-        return tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
 
     def _unsubscribe(self, message: Unsubscribe, now: float) -> Effects:
         channel = parse(message.channel)

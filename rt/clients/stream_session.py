@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from config.limits import STREAM_COMMENT_S
 from rt.auth import tokens
-from rt.auth.tokens import Access, ChannelGrant, TokenInvalid
+from rt.auth.tokens import Access, TokenInvalid
 from rt.clients.effects import NOTHING, Close, Effects, Expel
 from rt.clients.facts import Facts
 from rt.clients.session import Session
@@ -24,7 +24,7 @@ __all__ = ["StreamSession"]
 class StreamSession(Session):
     """See the module. Where it shows a channel token alone, that says who it is."""
 
-    __slots__ = ("_channel", "_grant", "by_channel_token")
+    __slots__ = ("_channel", "by_channel_token")
 
     silence_s: ClassVar = ((STREAM_COMMENT_S, math.inf),) * 2
 
@@ -37,7 +37,6 @@ class StreamSession(Session):
         )
         self.by_channel_token = opens and asked.access_token is None and asked.channel_token is not None
         self._channel = asked.channel
-        self._grant: ChannelGrant | None = None
 
     def says(self, asked: Asked) -> tuple[Connect, Subscribe]:
         """The request as the messages of a socket."""
@@ -65,7 +64,6 @@ class StreamSession(Session):
         grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
         if grant.channel != self._channel:
             raise TokenInvalid("channel")
-        self._grant = grant
         return Access(
             user=grant.user,
             sid="",
@@ -76,9 +74,6 @@ class StreamSession(Session):
             presence_audience="nobody",
             account_created_at=grant.issued_at,
         )
-
-    def _granted(self, token: str, facts: Facts, unix: float) -> ChannelGrant:
-        return self._grant or super()._granted(token, facts, unix)
 
     def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:  # noqa: ARG002 - no answer has it
         return b""

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from tests.support.gateway import ANSWER_S, EPOCH, Gateway
 
 PATH = "/api/v1/feed/stream"
+Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
 class Told(NamedTuple):
@@ -122,20 +123,27 @@ class Stream:
 
     async def _read(self) -> None:
         """Raises EOFError at the end."""
-        data = await self._reader.read(65_536)
+        if self.headers.get("transfer-encoding") == "chunked":
+            data = await self._reader.readexactly(int(await self._reader.readline() or b"0", 16))
+            await self._reader.readline()
+        else:
+            data = await self._reader.read(65_536)
         if not data:
             raise EOFError
         self._told += self.heard.feed(data)
 
 
+def to_port(port: int) -> Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to this machine."""
+    return asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+
+
 @asynccontextmanager
-async def streaming(
-    port: int, query: str = "", method: str = "GET", path: str = PATH, **headers: str
-) -> AsyncIterator[Stream]:
-    """A request for a stream, answered; headers with `_` for `-`."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+async def streaming(where: int | Open, query: str = "", method: str = "GET", **headers: str) -> AsyncIterator[Stream]:
+    """A request for a stream, answered, at this port or by this connection; headers with `_` for `-`."""
+    reader, writer = await (to_port(where) if isinstance(where, int) else where())
     try:
-        lines = [f"{method} {path}{query and '?'}{query} HTTP/1.1", *_lines({"Host": "localhost", **headers})]
+        lines = [f"{method} {PATH}{query and '?'}{query} HTTP/1.1", *_lines({"Host": "localhost", **headers})]
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         stream = Stream(reader, writer)
         await stream.begin()
