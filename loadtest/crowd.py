@@ -46,6 +46,21 @@ def client_frame(text: bytes) -> bytes:
     return struct.pack("!BBH", 0x81, 0x80 | 126, size) + bytes(4) + text
 
 
+def upgrade(port: int, path: str, subprotocol: str) -> bytes:
+    """The request of a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n"
+    ).encode()
+
+
+def plain(port: int, path: str) -> bytes:
+    """The request of a stream of server-sent events, in which the same marks are counted."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n".encode()
+
+
 class Client:
     """What must be known of a client that is opening, is sampled, or whose last read ended within a message.
 
@@ -69,14 +84,9 @@ class Crowd:
     """
 
     def __init__(
-        self, port: int, path: str, subprotocol: str, ready_mark: bytes, source: str, size: int, firsts: Sequence[bytes]
+        self, port: int, handshake: bytes, ready_mark: bytes, source: str, size: int, firsts: Sequence[bytes]
     ) -> None:
-        key = base64.b64encode(os.urandom(16)).decode()
-        offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
-        self._handshake = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n"
-        ).encode()
+        self._handshake = handshake
         self._port = port
         self._ready_mark = ready_mark
         self._source = source
@@ -248,6 +258,7 @@ def main() -> None:
     parser.add_argument("events", type=int, help="events that each client must see")
     parser.add_argument("--path", default="/")
     parser.add_argument("--subprotocol", default="")
+    parser.add_argument("--stream", action="store_true", help="server-sent events, no WebSocket")
     parser.add_argument("--ready", default="HTTP/1.1 101", help="what a client must see to count as open")
     parser.add_argument("--first", help="file with a JSON list of messages per line, dealt to the clients in turn")
     parser.add_argument("--source", default="127.0.0.1", help="own address; one has about 28,000 ports")
@@ -259,10 +270,10 @@ def main() -> None:
     if options.first:
         lines = Path(options.first).read_text("utf-8").splitlines()
         firsts = [b"".join(client_frame(message.encode()) for message in json.loads(line)) for line in lines]
+    request = upgrade(options.port, options.path, options.subprotocol)
     crowd = Crowd(
         options.port,
-        options.path,
-        options.subprotocol,
+        plain(options.port, options.path) if options.stream else request,
         options.ready.encode(),
         options.source,
         options.clients,

@@ -33,6 +33,7 @@ from loadtest.bench import (
     presence,
     report,
     rows,
+    streams,
 )
 from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
@@ -106,6 +107,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "bus": bus.run,
     "connect": connect.run,
     "presence": presence.run,
+    "streams": streams.run,
 }
 # Only when named: minutes, and most of the memory of a small machine.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {

@@ -52,12 +52,13 @@ _BEGINS: Final = {
     "X-Accel-Buffering": "no",  # nginx, whatever its configuration
     "X-Content-Type-Options": "nosniff",
 }
+_MORE: Final = BadInput("Nothing may follow the request")
 _CLOSINGS: Final[Mapping[Closing, ApiError]] = {
     Closing.TOKEN_EXPIRED: Unauthenticated("The token has expired"),
     Closing.BAD_TOKEN: Unauthenticated("The token is not valid"),
     Closing.REVOKED: Unauthenticated("The session has ended"),
     Closing.TOO_MANY_CONNECTIONS: RateLimited("Too many connections of this user", RETRY_AFTER_S),
-    Closing.BAD_MESSAGE: BadInput("Nothing may follow the request"),
+    Closing.BAD_MESSAGE: _MORE,
     Closing.INTERNAL: Internal(),
 }
 _CODES: Final[Mapping[str, ApiError]] = {
@@ -85,7 +86,7 @@ class EventStream(Client):
         self.listen()
         self._is_head = request.method == "HEAD"
         try:
-            asked = self._asked(request)
+            asked = self._asked(request, rest)
         except ApiError as error:
             self._refuse(error)
             return
@@ -94,17 +95,17 @@ class EventStream(Client):
             return
         self.phase = OPEN
         self._open(asked)
-        if rest:
-            self.data_received(rest)
 
     # --- the request
 
-    def _asked(self, request: Request) -> Asked | None:
+    def _asked(self, request: Request, rest: bytes) -> Asked | None:
         """What is asked for, once there is a place for it; None: whether a page of another origin may ask. Raises
         ApiError."""
         gateway, headers = self._gateway, request.headers
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             raise MethodNotAllowed
+        if rest:
+            raise _MORE
         if not names_us(host_name(headers.get("Host", "")) or "", gateway.hosts):
             raise BadInput("This host is not served here; ALLOWED_ORIGINS names those that are")
         origins = headers.get_all("Origin")

@@ -92,8 +92,7 @@ class Session(Allowance):
         "training",
     )
 
-    # Until a ping, and until the close: in the foreground, in the background.
-    silence_s: ClassVar[tuple[tuple[float, float], tuple[float, float]]] = (
+    silence_s: ClassVar[tuple[tuple[float, float], ...]] = (  # until a ping, a close: in front, in the background
         (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
         (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
     )

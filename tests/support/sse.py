@@ -81,7 +81,9 @@ class Stream:
                 name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])
             }
             if self.status != 200:
-                self.body = await self._reader.read()
+                size = int(self.headers.get("content-length", -1))  # a proxy keeps the connection
+                with suppress(asyncio.IncompleteReadError):  # of a HEAD
+                    self.body = await (self._reader.read() if size < 0 else self._reader.readexactly(size))
 
     @property
     def error(self) -> tuple[int, str]:
@@ -149,7 +151,7 @@ async def streaming(where: int | Open, query: str = "", method: str = "GET", **h
         await stream.begin()
         yield stream
     finally:
-        writer.close()
+        writer.transport.abort()  # by TLS, whoever says good-bye waits for an answer
         with suppress(OSError):
             await writer.wait_closed()
 
