@@ -27,7 +27,7 @@ _STAMP: Final = re.compile(rb'"t":\s?(\d+)')
 _MARK: Final = b'"workout_completed"'  # in every event once; a long mark is found faster than a short one
 _TAIL: Final = 64  # a stamp or a mark cut by the end of a read is found with the next one
 _READ_BYTES: Final = 64 * 1024
-_BRACE: Final = 0x7D
+_ENDS: Final = b"}\n"  # of a message; of a block of server-sent events
 _EVENTS_MAX: Final = 1_024
 # A server that writes to a client asleep in epoll has to wake it, a sixth of the price of the write. Clients elsewhere
 # cost it nothing of the kind, so these look by themselves.
@@ -135,7 +135,7 @@ class Crowd:
                 self._watch(number, watched[number], data)
             else:
                 deliveries += data.count(_MARK)
-                if data[-1] != _BRACE:
+                if data[-1] not in _ENDS:
                     self._keep_rest(number, Client(is_open=True, sampled=False), data, 0)
                 elif data[0] == PING[0]:
                     self.write(number, PONG)
@@ -184,8 +184,8 @@ class Crowd:
                 del self._watched[number]
 
     def _keep_rest(self, number: int, client: Client, data: bytes, end: int) -> None:
-        """Keeps what a mark may be cut in, if anything: a message ends with a brace, and no mark has one in it."""
-        if data[-1] == _BRACE:
+        """Keeps what a mark may be cut in, if anything: what ends a message is in no mark."""
+        if data[-1] in _ENDS:
             client.rest = b""
         elif data.endswith(PING):
             self.write(number, PONG)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from config.limits import STREAM_COMMENT_S
 from rt.auth import tokens
-from rt.auth.tokens import Access, TokenInvalid
+from rt.auth.tokens import Access
 from rt.clients.effects import NOTHING, Close, Effects, Expel
 from rt.clients.facts import Facts
 from rt.clients.session import Session
@@ -24,7 +24,7 @@ __all__ = ["StreamSession"]
 class StreamSession(Session):
     """See the module. Where it shows a channel token alone, that says who it is."""
 
-    __slots__ = ("_channel", "by_channel_token")
+    __slots__ = ("by_channel_token",)
 
     silence_s: ClassVar = ((STREAM_COMMENT_S, math.inf),) * 2
 
@@ -36,7 +36,6 @@ class StreamSession(Session):
             or (channel.kind is ChannelKind.APP and channel.namespace not in facts.open_namespaces)
         )
         self.by_channel_token = opens and asked.access_token is None and asked.channel_token is not None
-        self._channel = asked.channel
 
     def says(self, asked: Asked) -> tuple[Connect, Subscribe]:
         """The request as the messages of a socket."""
@@ -62,8 +61,6 @@ class StreamSession(Session):
         if not self.by_channel_token:
             return super()._identify(token, facts, unix)
         grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
-        if grant.channel != self._channel:
-            raise TokenInvalid("channel")
         return Access(
             user=grant.user,
             sid="",
