@@ -57,7 +57,7 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.standings import schema as standings_schema
 from api.standings.service import Standings
-from api.web import page
+from api.web import handbook, page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
@@ -119,8 +119,9 @@ class Api:
         self._mailer = Mailer(self._db, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
+        schema = build(FEATURES)
         graphql = GraphQLEndpoint(
-            build(FEATURES),
+            schema,
             self._db,
             self._makers(settings),
             authenticate,
@@ -132,8 +133,10 @@ class Api:
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
+            *handbook.routes(settings, schema),
         ]
-        self.application: ASGIApp = Answering(_Application(routes, settings), settings, page.policies(settings))
+        policies = page.policies(settings) | handbook.policies(settings)
+        self.application: ASGIApp = Answering(_Application(routes, settings), settings, policies)
 
     def start(self, lifetime: Lifetime) -> None:
         """Starts what runs beside the requests. None of it needs its store to be there yet."""

@@ -282,7 +282,7 @@ async def test_a_client_that_leaves_leaves_nothing(gate: Gateway) -> None:
 
 
 async def test_who_reads_too_slowly_goes_and_comes_back_whole(gate: Gateway) -> None:
-    """What waits for it is bounded; nobody else waits. Seen failing with `put` in place of `send`, which counts."""
+    """What waits for it is bounded; nobody else waits. Seen failing with a stream that was told of no pause."""
     channel = app_channel("open", "sse-slow")
     query = await made(gate, channel)
     before = await figure(gate, "rt_closed_slow_total")

@@ -33,7 +33,7 @@ class Reader:
         self.retry_ms: int | None = None
         self.comments: list[str] = []
         self._rest = b""
-        self._kind = ""
+        self._kind = self._id = ""
         self._data: list[str] = []
 
     def feed(self, data: bytes) -> list[Told]:
@@ -44,6 +44,7 @@ class Reader:
             field, _, value = line.decode().removesuffix("\r").partition(":")
             value = value.removeprefix(" ")
             if line in (b"", b"\r"):
+                self.last_id = self._id  # a block that is cut has none
                 if self._data:
                     told.append(Told(self._kind or "message", json.loads("\n".join(self._data)), self.last_id))
                 self._kind, self._data = "", []
@@ -54,7 +55,7 @@ class Reader:
             elif field == "data":
                 self._data.append(value)
             elif field == "id" and "\0" not in value:
-                self.last_id = value
+                self._id = value
             elif field == "retry" and value.isdigit():
                 self.retry_ms = int(value)
         return told
