@@ -115,6 +115,10 @@ async def test_graphiql_asks_this_api_under_its_policy(fleet: Fleet) -> None:
         await tab.get_by_role("button", name="Execute query").click()
         await tab.get_by_role("menuitem", name="Presence").click(timeout=WAIT_MS)
         await expect(tab.locator(".result-window")).to_contain_text("presenceStats", timeout=WAIT_MS)
+        await tab.get_by_role("button", name="Show Documentation Explorer").click()
+        await expect(tab.locator(".graphiql-doc-explorer")).to_contain_text("Mutation")
+        await tab.get_by_role("button", name="Open settings dialog").click()
+        await expect(tab.get_by_role("dialog")).to_contain_text("Theme")
         assert complaints == []
         assert [url for url in asked if not url.startswith(("data:", fleet.api.http("/")))] == []
         await browser.close()

@@ -13,11 +13,10 @@ from api import web
 from config.embedded.ports import free_port
 from rt.wire.channels import app_channel
 from tests.browser.test_page import ARGUMENTS
-from tests.integration.test_streams import kill_oldest
 from tests.support.fronts import FRONTS, SITE, Front, front
 from tests.support.gateway import Gateway, gateway, until
 from tests.support.programs import needs
-from tests.support.sse import PATH, at
+from tests.support.sse import PATH, at, kill_oldest
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
-from tests.support.gateway import ANSWER_S, EPOCH, Gateway
+import httpx2
+
+from rt.wire.channels import Channel
+from tests.support.gateway import ANSWER_S, EPOCH, Gateway, until
 
 PATH = "/api/v1/feed/stream"
 Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
@@ -169,3 +174,30 @@ def at(offset: int) -> str:
 def stream_of(gate: Gateway, query: str = "", **headers: str) -> Any:
     """A stream of this gateway."""
     return streaming(gate.fleet.rt.port, query, **headers)
+
+
+async def made(gate: Gateway, channel: Channel, events: int = 0) -> str:
+    """A channel of the test's own; its name for a query."""
+    await gate.feeds.make(channel)
+    if events:
+        await gate.feeds.publish(channel, events)
+    return f"channel={channel.wire}"
+
+
+async def figure(gate: Gateway, name: str) -> float:
+    """One of its metrics."""
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        text = (await client.get(gate.fleet.rt.http("/metrics"))).text
+    return float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
+
+
+async def is_now(gate: Gateway, name: str, value: float) -> bool:
+    """Whether that metric is this."""
+    return await figure(gate, name) == value
+
+
+async def kill_oldest(gate: Gateway) -> None:
+    """The process with sockets that has run longest; another takes its place."""
+    victim = gate.fleet.rt.children()[0]
+    os.kill(victim, signal.SIGKILL)
+    await until(lambda: victim not in gate.fleet.rt.children())
