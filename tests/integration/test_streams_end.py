@@ -59,7 +59,7 @@ async def test_a_gateway_that_stops_says_when_to_come_back(redis_url: str, tmp_p
 
 async def test_readers_lose_nothing_through_kills_and_a_drain(redis_url: str, tmp_path: Path) -> None:
     """Each comes back with its last id, to whichever process answers: every offset once. Seen failing with `id` at the
-    offset before, and without the place that a stream begins with."""
+    offset before."""
     channel, readers = app_channel("open", "sse-kills"), 30
     heard: list[list[int]] = [[] for _ in range(readers)]
     gaps: list[str] = []
