@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rt.channels.digest import digest
@@ -31,6 +31,7 @@ def message(frame: bytes) -> Any:
     return orjson.loads(payload_of(frame))
 
 
+@settings(max_examples=30)  # each is read byte by byte
 @given(_BODIES, st.integers(1, 2**53 - 10), st.booleans(), st.sampled_from([1, 3]))
 def test_a_reader_hears_what_a_socket_hears(bodies: list[Any], first: int, pretty: bool, cut: int) -> None:
     """In any cut, and JSON that is written over several lines. Seen failing without the blanks in place of line ends
