@@ -38,8 +38,11 @@ from api.feed.service import Feeds
 from api.flags import schema as flags_schema
 from api.flags.rules import CHALLENGES
 from api.flags.service import Flags
+from api.graphql.answers import Answers
 from api.graphql.context import Makers
-from api.graphql.endpoint import GraphQLEndpoint
+from api.graphql.drops import Drops
+from api.graphql.endpoint import Caches, GraphQLEndpoint
+from api.graphql.persisted import Persisted
 from api.graphql.schema import build
 from api.highfives import schema as highfives_schema
 from api.highfives.service import HighFives
@@ -67,12 +70,15 @@ from config.db.postgres import ERRORS
 from config.errors import ApiError
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
 from config.process import Lifetime
+from config.rates.gate import Gate
+from config.rates.limiter import Limiter
 from config.redis import AWAY
 from config.serving import operations
 from config.serving.answers import GRAPHQL_PATH
 from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
 from config.settings import Settings
 from rt.wire.bus import JWKS_KEY
+from rt.wire.drops import EVERYTHING
 
 log = structlog.get_logger()
 
@@ -94,7 +100,7 @@ FEATURES: Final = (
     standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
-REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
+REFERENCE_LOOK_S: Final = 0.5  # a migration may bring new exercises while this process serves
 CLOSE_S: Final = 1.5
 _GZIP_LEVEL: Final = 5
 
@@ -117,7 +123,12 @@ class Api:
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
         self._mailer = Mailer(self._db, settings)
+        self._limiter = Limiter(self._redis)
+        gate = Gate(self._limiter, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
+        self._answers = Answers()
+        self._drops = Drops(self._redis, self._answers)
+        self._persisted = Persisted(self._redis)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
         schema = build(FEATURES)
         graphql = GraphQLEndpoint(
@@ -125,11 +136,15 @@ class Api:
             self._db,
             self._makers(settings),
             authenticate,
+            Caches(self._answers, self._drops, self._persisted),
+            gate,
             introspection=settings.environment != "production",
         )
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
-            *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
+            *account_routes.routes(
+                self._accounts(settings, self._db), proofs, self._signer, authenticate, gate, settings
+            ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
@@ -144,9 +159,13 @@ class Api:
         lifetime.spawn("postgres_connect", postgres.connect(self._pool))
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
+        lifetime.spawn("limits", self._limiter.run())
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("flags", self._flags.run())
         lifetime.spawn("flags_heard", self._flags.listen())
+        lifetime.spawn("drops", self._drops.run())
+        lifetime.spawn("drops_heard", self._drops.listen())
+        lifetime.spawn("persisted", self._persisted.run())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())
@@ -192,11 +211,12 @@ class Api:
     async def _keep_reference(self) -> None:
         while True:
             try:
-                await self._reference.load(self._pool)
+                if await self._reference.load(self._pool):
+                    self._answers.drop(EVERYTHING)  # each process sees by itself
             except ERRORS as error:
                 metrics.FAILURES.labels("reference").inc()
                 log.debug("reference_not_loaded", error=type(error).__name__)
-            await asyncio.sleep(REFERENCE_RELOAD_S if self._reference.loaded else REFERENCE_RETRY_S)
+            await asyncio.sleep(REFERENCE_LOOK_S)
 
     async def _keep_published(self) -> None:
         """Keeps in Redis what the gateways read there: public keys and the vocabulary of exercises."""

@@ -163,6 +163,17 @@ VARIABLE_CHARS_MAX: Final = 4_096  # of one text
 GRAPHQL_ERRORS_MAX: Final = 20  # in one answer
 GRAPHQL_DOCUMENT_ERRORS_MAX: Final = 5  # found in a document: each prints the whole literal that it is about
 GRAPHQL_ERROR_CHARS_MAX: Final = 300  # of one message: it repeats what the client wrote
+PERSISTED_S: Final = 24 * 3600  # a document that nobody has run for so long is forgotten
+PERSISTED_MAX: Final = 1_000  # in the memory of one process, 16 MB at worst ...
+PERSISTED_IN_REDIS_MAX: Final = 4_000  # ... and in Redis, 64 MB; then the longest unused give way
+PERSISTED_AGAIN_S: Final = 600  # one that is run is written to Redis again after this
+PERSISTED_WAITING_MAX: Final = 1_000  # on the way to Redis; what comes then is known here alone
+ANSWERS_BYTES_MAX: Final = 16 * 1024 * 1024  # kept answers of one process, half of it for those of one viewer each
+ANSWER_KEPT_BYTES_MAX: Final = 256 * 1024  # a larger one is made anew each time
+ANSWER_WAIT_S: Final = 5  # for one that somebody else is making; then one's own
+DROPS_EVERY_S: Final = 0.5  # each API says that it is there, and ...
+DROPS_HEARD_S: Final = 2  # ... where nobody is heard for so long, nothing is kept
+DROPS_RETRY_S: Final = 0.2
 PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
 FOLLOWING_MAX: Final = 5_000  # by one user, requests included: a merged feed looks at each of them
@@ -209,6 +220,9 @@ EXPORT_BYTES_MAX: Final = 32 * 1024 * 1024  # of one answer: some 12,000 workout
 ERASURE_SETTLE_S: Final = 60  # sockets and their grace, a relay that was paused: then Redis knows nobody any more
 PUBLISH_TO_REDIS_S: Final = 5  # keys and vocabulary written again, so that a wiped Redis has them soon
 RETRY_AFTER_S: Final = 1  # what a 503 asks for
+BATCH_MAX: Final = 10  # operations of one request
+LIMITS_WAIT_S: Final = 1  # for Redis to count a request; then the process counts by itself ...
+LIMITS_PAUSE_S: Final = 5  # ... and asks again after this
 
 # --- migrations
 DDL_LOCK_S: Final = 2  # a file waits for its locks this long in all, and whoever comes after it waits with it; then ...

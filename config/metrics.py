@@ -48,6 +48,7 @@ REDIS_MEMORY: Final = Gauge("redis_memory_used_bytes", "Memory that Redis says i
 REDIS_MEMORY_MAX: Final = Gauge("redis_memory_max_bytes", "Memory that Redis may use (maxmemory); 0 = it has no bound")
 
 SIGN_INS: Final = Counter("auth_events_total", "Registrations, sign-ins, refreshes, log-outs", ["event"])
+RATE_LIMITED: Final = Counter("rate_limited_total", "Requests that were refused by a rate limit", ["limit"])
 PAYMENT_EVENTS: Final = Counter("payment_events_total", "Signed events of the payment provider", ["outcome"])
 MAILS: Final = Counter("mails_total", "Mails by what became of them", ["result"])
 FAILURES: Final = Counter("background_failures_total", "Failed rounds of background work that goes on", ["task"])

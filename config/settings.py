@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from config.addresses import DEFAULT_PORTS, networks, origin
 from config.jwks import public_keys
+from config.rates.settings import RateSettings
 from config.secret_files import SecretFileError, SecretFiles
 from config.smtp import mail_server
 
@@ -30,7 +31,7 @@ Words = Annotated[tuple[str, ...], NoDecode]
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 
 
-class Settings(BaseSettings):
+class Settings(RateSettings):
     """Settings of one process. Unknown environment variables are ignored; a bad value ends the process.
 
     Each SecretStr may come from a file instead: config/secret_files.py.

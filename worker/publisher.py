@@ -18,8 +18,9 @@ from config.events import anonymous
 from config.limits import RELAY_BATCH, RELAY_IDLE_POLL_S, RELAY_PAGE, RELAY_REFILLS, RELAY_RETRY_S
 from config.redis import AWAY, RedisClient
 from rt.feed.store import Append, FeedStore, Refill, TermOutdatedError
-from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RENDITIONS_KEY
-from rt.wire.channels import COMMUNITY, META_PATTERN, Channel, of_meta_key, of_tag
+from rt.wire.bus import DROPS_CHANNEL, EPOCH_KEY, REFILL_LIST, RENDITIONS_KEY
+from rt.wire.channels import COMMUNITY, META_PATTERN, Channel, ChannelKind, of_meta_key, of_tag
+from rt.wire.drops import COMMUNITY_PAGES, Drop, encode_drop
 from worker import metrics
 from worker.catchup import Need, need, put_back_to
 from worker.leader import Lease, LeaseLostError
@@ -151,6 +152,7 @@ class Publisher:
             await self._compare(self._comparing)
 
     async def _publish(self, batch: Numbered) -> None:
+        await self._redis.publish(DROPS_CHANNEL, encode_drop(_drop_of(batch.appends)))  # before anybody asks again
         appends = [part for append in batch.appends for part in self._parts(append)]
         answers = await self._feed.append_many(self._epoch, appends, term=self._term())
         odd: dict[Channel, None] = {}
@@ -301,3 +303,10 @@ class Publisher:
     def _mark(self, channel: Channel, offset: int) -> None:
         if offset > self.published.get(channel, 0):
             self.published[channel] = offset
+
+
+def _drop_of(appends: Sequence[Append]) -> Drop:
+    """What APIs know of that these events change: pages of the community's feed, and what is kept for their owners."""
+    channels = {append.channel for append in appends}
+    owners = {channel.owner for channel in channels if channel.kind is ChannelKind.USER and channel.owner is not None}
+    return Drop(frozenset({COMMUNITY_PAGES} if COMMUNITY in channels else ()), frozenset(owners))

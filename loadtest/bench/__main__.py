@@ -27,6 +27,7 @@ from loadtest.bench import (
     hold,
     host,
     jobs,
+    kept,
     latency,
     ledger,
     peers,
@@ -107,6 +108,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "bus": bus.run,
     "connect": connect.run,
     "presence": presence.run,
+    "kept": kept.run,
     "streams": streams.run,
 }
 # Only when named: minutes, and most of the memory of a small machine.

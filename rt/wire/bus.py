@@ -20,6 +20,7 @@ from rt.wire.frames import text_frame
 # sets below; and what rt/wire/flags.py says.
 CONTROL_CHANNEL: Final = "rt:control"
 RELAY_WAKE_CHANNEL: Final = "relay:wake"  # to the relay: something was committed (payload empty)
+DROPS_CHANNEL: Final = "api:drops"  # to the APIs: what of the answers that they keep has changed (rt/wire/drops.py)
 MAP_CHANNEL: Final = "presence:map"  # changes of tiles, a line each (rt/wire/map.py)
 ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, every ONLINE_EVERY_S
 # List of channels (`namespace:name`) that a gateway or the API misses in Redis; the relay takes and refills them.

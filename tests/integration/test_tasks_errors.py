@@ -21,9 +21,12 @@ import api.accounts.mailer
 import api.accounts.revocations
 import api.app
 import api.flags.service
+import api.graphql.drops
+import api.graphql.persisted
 import api.privacy.erasures
 import config.db.postgres
 import config.metrics
+import config.rates.limiter
 import config.redis
 import worker.audit
 import worker.jobs.runner
@@ -33,6 +36,7 @@ from api.app import Api
 from config import redis
 from config.db import postgres
 from config.process import Lifetime
+from config.rates.rules import Claim, Limit
 from config.settings import Settings
 from rt.feed.positions import Position
 from rt.feed.store import FeedStore
@@ -110,7 +114,14 @@ async def of_api(running: Running) -> None:
     made = Api(running.settings)
     running.apis.append(made)
     made.start(running.lifetime)
-    running.poke = made._wake.soon
+    limit = Limit("requests", 1_000_000, 60)
+
+    def poke() -> None:
+        made._wake.soon()
+        made._limiter._ask(["limits:{nobody}:requests"], [Claim(limit)])
+        made._persisted.register("{ a }", "a" * 64, values=False)
+
+    running.poke = poke
 
 
 async def of_worker(running: Running) -> None:
@@ -180,10 +191,14 @@ TASKS: Final[Mapping[str, Task]] = {
     "reference": Task(of_api, victims=[()]),
     "publish": Task(of_api, redis=True),
     "relay_wake": Task(of_api, redis=True),
+    "limits": Task(of_api, redis=True),
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
     "flags": Task(of_api, redis=True, victims=[()]),
     "flags_heard": Task(of_api, redis=True),
+    "drops": Task(of_api, redis=True),
+    "drops_heard": Task(of_api, redis=True),
+    "persisted": Task(of_api, redis=True),
     "mails": Task(of_api, victims=[()], before=asked),
     "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
@@ -209,12 +224,15 @@ _HOUSE: Final = ("RELAY_LOOK_S", "RELAY_MARK_S")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers of some milliseconds, so that each error is met soon."""
     short = {
-        api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
+        api.app: ("REFERENCE_RETRY_S", "REFERENCE_LOOK_S", "PUBLISH_TO_REDIS_S"),
         api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
         api.flags.service: ("FLAGS_EVERY_S",),
+        api.graphql.drops: ("DROPS_EVERY_S", "DROPS_RETRY_S"),
+        api.graphql.persisted: ("PERSISTED_AGAIN_S", "PERSISTED_RETRY_S"),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
         config.metrics: ("REDIS_LOOK_S",),
+        config.rates.limiter: ("LIMITS_PAUSE_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
         worker.jobs.runner: ("JOBS_LOOK_S",),
