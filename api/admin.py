@@ -19,14 +19,13 @@ import structlog
 
 from api.flags.rules import DEFAULTS, FLAGS, NAMED_MAX, State, person
 from api.flags.store import state_of
-from config import redis
 from config.actor import actor
 from config.db.database import backoff_s
 from config.db.postgres import CONNECT_S, ERRORS
 from config.db.queries import load_queries
 from config.ids import uuid7
 from config.limits import CREDITS_PER_PURCHASE_MAX, TRANSACTION_TRIES
-from config.redis import AWAY
+from config.redis import publish_once
 from config.settings import Settings, load
 from rt.wire.bus import CONTROL_CHANNEL
 from rt.wire.flags import CHANGED
@@ -44,7 +43,6 @@ _NOTE_ACTION: Final = _QUERIES["note_action"]
 
 REASON_CHARS_MAX: Final = 200
 ROLE_CHARS_MAX: Final = 32
-TELL_S: Final = 2
 OWN_ROLE: Final = "user"  # everybody's
 _KEEP: Final = object()  # of an option that was not given
 
@@ -219,14 +217,8 @@ async def _in_transaction(connection: asyncpg.Connection, command: Command, word
 
 
 async def _tell(settings: Settings) -> None:
-    client = redis.connect(settings.redis_url.get_secret_value())
-    try:
-        async with asyncio.timeout(TELL_S):
-            await client.publish(CONTROL_CHANNEL, CHANGED)
-    except AWAY:
+    if not await publish_once(settings.redis_url.get_secret_value(), CONTROL_CHANNEL, CHANGED):
         sys.stderr.write("Redis does not answer: the API hears of it in a moment, gateways when Redis is back\n")
-    finally:
-        await client.aclose()
 
 
 def _shown(state: State, default: bool) -> str:

@@ -313,7 +313,7 @@ def test_nothing_tracked_names_a_registry_or_a_place_on_one_machine() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-extras.lock", "requirements-dev.lock"])
 def test_locks_pin_by_hash_and_carry_no_address(name: str) -> None:
     """Seen failing with one --hash line removed."""
     text = (ROOT / name).read_text("utf-8")

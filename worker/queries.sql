@@ -55,7 +55,7 @@ WITH held AS MATERIALIZED (
     ORDER BY o.id LIMIT 1) IS NULL
 )
 DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM oldest UNION SELECT id FROM overtaking))
-RETURNING id, event::text AS event;
+RETURNING id, event::text AS event, event_id, trace;
 
 -- name: number
 -- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies, or null for what followers hear of the row before, $6

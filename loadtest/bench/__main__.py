@@ -28,12 +28,14 @@ from loadtest.bench import (
     hold,
     host,
     jobs,
+    kept,
     latency,
     ledger,
     peers,
     presence,
     report,
     rows,
+    tracing,
 )
 from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
@@ -107,6 +109,8 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "bus": bus.run,
     "connect": connect.run,
     "presence": presence.run,
+    "kept": kept.run,
+    "tracing": tracing.run,
 }
 # Only when named: minutes, and most of the memory of a small machine.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {

@@ -187,6 +187,8 @@ class Hub:
         self._counters.batches += 1
         match topic.accept(batch, self.awake.now()):
             case Verdict.NEXT:
+                if batch.traces:
+                    self.flusher.traced.heard(topic.out, batch.traces, topic.channel.kind.value)
                 self.flusher.work(topic.out)
             case Verdict.HOLE:
                 self._counters.holes += 1

@@ -6,6 +6,7 @@ the script accepts only the next offset, so a call whose answer was lost may be 
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from config.limits import APP_STREAM_S, FEED_LIST_EVENTS, FEED_LIST_S, FEED_WINDOWS_MAX
@@ -35,13 +36,15 @@ class Append(NamedTuple):
     """Consecutive events of one channel; `first` is the offset of the first body.
 
     `begins`: every event before was published, so that a personal channel that Redis does not have may begin with
-    these; what came before is refilled when somebody asks for it.
+    these; what came before is refilled when somebody asks for it. `traces`: of those that are traced, by their place
+    in `bodies`, where the trace goes on.
     """
 
     channel: Channel
     first: int
     bodies: Sequence[bytes]
     begins: bool = False
+    traces: Mapping[int, str] = MappingProxyType({})
 
     @property
     def last(self) -> int:
@@ -168,13 +171,13 @@ class FeedStore:
         await pipe.execute()
 
     def _append_call(self, epoch: str, append: Append, term: int) -> Call:
-        channel, first, bodies, begins = append
+        channel, first, bodies, begins, traces = append
         if channel.is_stream:
             kind, keep = "s", self._keep_from(channel, first + len(bodies) - 1)
             expires_s = APP_STREAM_S if channel.kind is ChannelKind.APP else 0
         else:
             kind, keep, expires_s = "l", FEED_LIST_EVENTS, FEED_LIST_S
-        payload = encode_batch(epoch, channel.wire, first, bodies)
+        payload = encode_batch(epoch, channel.wire, first, bodies, traces.values())
         args = [epoch, term, first, kind, keep, expires_s, bus_channel(channel), payload, int(begins), *bodies]
         return [meta_key(channel), history_key(channel)], args
 

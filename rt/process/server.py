@@ -10,9 +10,11 @@ from typing import Final
 import structlog
 
 from config.awake import AwakeClock
+from config.crashes import crashes
 from config.process import Lifetime
 from config.redis import AWAY, RedisClient, connect
 from config.settings import Settings
+from config.tracing import traces
 from rt.channels.bus import Bus
 from rt.channels.hub import Hub
 from rt.channels.loader import Loader
@@ -132,4 +134,6 @@ def _facts(settings: Settings) -> Facts:
 
 async def serve(lifetime: Lifetime, settings: Settings, listener: socket.socket, board: Board, row: int) -> None:
     """The life of one gateway process."""
+    crashes.start("rt", settings)
+    traces.start("rt", settings)
     await Server(settings, listener, board, row).run(lifetime)

@@ -81,6 +81,7 @@ INLINE: Final = {
     "api/migrate.py",
     "config/embedded/postgres.py",
     "config/db/postgres.py",
+    "config/db/replica.py",  # no table
 }
 
 

@@ -245,6 +245,7 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
         file + "upsert_challenges": [(nothing,) * 10],
         file + "retire_challenges": [([uuid7()],)],
         file + "give_achievements": [()],
+        file + "edition": [()],
         **{
             file + f"all_{name}": [()]
             for name in ("muscles", "equipment", "exercises", "activations", "archetypes", "achievements", "challenges")
@@ -360,6 +361,7 @@ def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
         file + "score_rivals": [(nobody, nobody, RIVALS_LOOKED_AT), (user, user, RIVALS_LOOKED_AT)],
         file + "refresh_leaderboards": [()],
         file + "forget_week": [(NOW.date(),)],
+        file + "by_hashes": [()],
         file + "keep_week": [(monday(NOW),)],
         file + "bound_wait": [("2000",)],
         file + "make_month": [("activity_events", months) for months in (0, 40)],
