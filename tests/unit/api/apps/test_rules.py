@@ -56,6 +56,7 @@ def test_an_event_is_told_as_all_events_are() -> None:
     ],
 )
 def test_what_is_wrong_is_refused_whole(changes: dict[str, Any], status: int) -> None:
+    """Seen failing without the check of `id` (PostgreSQL takes no NUL), and with any app's channel."""
     with pytest.raises(ApiError) as refused:
         told(GOOD, GOOD | changes)
     assert refused.value.status == status
@@ -83,6 +84,7 @@ def test_a_request_has_1_to_100_events(count: int) -> None:
     ],
 )
 def test_bad_bodies_are_bad_input(body: bytes) -> None:
+    """Seen failing with data that was written without a look at what JSON carries (a TypeError, 500)."""
     with pytest.raises(BadInput):
         batch_of(APP, body, NOW)
 
@@ -116,6 +118,7 @@ def test_a_place(text: str | None, expected: Since | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "e:", "e:-1", "e:9007199254740992", "e:1:2", "é:1", "e:\u0661"])
 def test_what_is_no_place(text: str) -> None:
+    """Seen failing with digits of all scripts."""
     with pytest.raises(BadInput):
         since_of(text)
 
@@ -140,7 +143,7 @@ def test_a_page_says_whether_something_is_missing(since: Since | None, first: in
 
 
 def test_a_page_ends_before_it_is_too_large() -> None:
-    """But for its first event."""
+    """But for its first event. Seen failing with none where one is larger than all."""
     past = Past("e", 3, 1, [(n, b'"%b"' % (b"x" * 50)) for n in (1, 2, 3)])
     page = history_of(past, None, 10)
     assert [one["offset"] for one in page["events"]] == [1]
