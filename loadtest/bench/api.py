@@ -141,6 +141,8 @@ async def beside(document: Document, servers: Sequence[Server]) -> list[dict[str
         for side in sides:
             await side.crowd.open(side.server.port)
             await side.crowd.pauseless(WARM_S)
+            while side.crowd.asked < len(document.asked):  # what is new in the first round is new to nobody later
+                await side.crowd.pauseless(WARM_S)
             said.append(await _first(side, document))
         if any(one != said[0] for one in said):
             raise BadAnswerError(f"{document.name}: not all answer the same: {said}")
@@ -157,7 +159,7 @@ async def beside(document: Document, servers: Sequence[Server]) -> list[dict[str
 
 async def _first(side: Side, document: Document) -> Any:
     """What the server answers to the first body."""
-    crowd = Crowd([request(side.server.port, *document.asked[0])])
+    crowd = Crowd([request(side.server.port, *document.asked[0])], 1)
     await crowd.open(side.server.port)
     try:
         await crowd.pauseless(0)
@@ -234,7 +236,7 @@ async def _ready(port: int) -> None:
     message = request(port, _body("{ communityFeed(first: 1) { pageInfo { hasNextPage } } }"))
     async with asyncio.timeout(READY_S):
         while True:
-            crowd = Crowd([message])
+            crowd = Crowd([message], 1)
             await crowd.open(port)
             try:
                 await crowd.pauseless(0)

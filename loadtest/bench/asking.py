@@ -78,16 +78,17 @@ class _Connection(asyncio.Protocol):
 
 
 class Crowd:
-    """`CONNECTIONS` that ask one server for `messages` in turn, again and again. Each run raises BadAnswerError."""
+    """Connections that ask one server for `messages` in turn, again and again. Each run raises BadAnswerError."""
 
-    def __init__(self, messages: Sequence[bytes]) -> None:
-        self.answer = b""  # the body of the newest
+    def __init__(self, messages: Sequence[bytes], connections: int = CONNECTIONS) -> None:
+        self.answer = b""  # the newest
         self._messages = messages
+        self._connections = connections
         self._all: list[_Connection] = []
         self._free: list[_Connection] = []
         self._late: deque[float] = deque()  # what was due when nobody was free
         self._times: list[float] = []  # seconds of each answer, from when it was due
-        self._asked = 0
+        self.asked = 0  # in all
         self._pauseless = False
         self._closing = False
         self._settled = asyncio.Event()
@@ -95,7 +96,7 @@ class Crowd:
 
     async def open(self, port: int) -> None:
         loop = asyncio.get_running_loop()
-        for _ in range(CONNECTIONS):
+        for _ in range(self._connections):
             _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
             self._all.append(connection)
         self._free = list(self._all)
@@ -157,8 +158,8 @@ class Crowd:
         self._settled.set()
 
     def _ask(self, due: float) -> None:
-        self._asked += 1
-        self._free.pop().ask(self._messages[self._asked % len(self._messages)], due)
+        self.asked += 1
+        self._free.pop().ask(self._messages[self.asked % len(self._messages)], due)
 
     async def _settle(self) -> None:
         """Waits for what was asked for. Raises BadAnswerError or TimeoutError."""

@@ -69,7 +69,8 @@ def moved(pids: Sequence[int], core: int) -> Iterator[None]:
         yield
     finally:
         for pid, cores in before:
-            os.sched_setaffinity(pid, cores)
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.sched_setaffinity(pid, cores)
 
 
 @contextlib.asynccontextmanager
