@@ -21,4 +21,4 @@ def whole(event: Event) -> dict[str, Any]:
 
 def data_of(event: Event) -> Any:
     """What an event says."""
-    return orjson.loads(event.data)
+    return orjson.loads(bytes(event.data))
