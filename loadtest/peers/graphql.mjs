@@ -7,8 +7,8 @@ import { createPublicKey, randomUUID, verify } from "node:crypto";
 import { createRequire } from "node:module";
 
 const [modules, kind, port, databaseUrl, jwks, poolMax] = process.argv.slice(2);
-const require = createRequire(`${modules}/`);
-const { Pool } = require("pg");
+const packaged = createRequire(`${modules}/`);
+const { Pool } = packaged("pg");
 
 const NAMESPACE = "musclemap";
 const TOKENS_KEPT = 10_000;
@@ -196,9 +196,9 @@ const roots = {
 };
 
 async function apollo(app) {
-  const { ApolloServer } = require("@apollo/server");
-  const { fastifyApolloHandler } = require("@as-integrations/fastify");
-  const DataLoader = require("dataloader");
+  const { ApolloServer } = packaged("@apollo/server");
+  const { fastifyApolloHandler } = packaged("@as-integrations/fastify");
+  const DataLoader = packaged("dataloader");
   const server = new ApolloServer({
     typeDefs: SDL,
     resolvers: {
@@ -223,7 +223,7 @@ async function apollo(app) {
 
 function mercurius(app) {
   const load = (batch) => (queries, { viewer }) => batch(viewer, queries.map(({ obj }) => obj.id));
-  app.register(require("mercurius"), {
+  app.register(packaged("mercurius"), {
     schema: SDL,
     resolvers: roots,
     loaders: { Workout: { muscles: load(musclesOf), exercises: load(exercisesOf) } },
@@ -233,6 +233,6 @@ function mercurius(app) {
   });
 }
 
-const app = require("fastify")();
+const app = packaged("fastify")();
 await (kind === "apollo" ? apollo(app) : mercurius(app));
 await app.listen({ port: Number(port), host: "127.0.0.1" });
