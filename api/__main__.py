@@ -13,10 +13,12 @@ import uvicorn
 
 from api.app import Api
 from config.board import Board
+from config.crashes import crashes
 from config.process import Lifetime, allow_open_files, configure_logging, run
 from config.serving.server import listen, make_server
 from config.settings import Settings, load
 from config.supervisor import Children, supervise
+from config.tracing import traces
 
 log = structlog.get_logger()
 
@@ -49,6 +51,8 @@ def _live(settings: Settings, listener: socket.socket, files: int, board: Board 
     """The whole life of one process, which ends with it. `board`: of those that live beside it."""
 
     async def serve(lifetime: Lifetime) -> None:
+        crashes.start("api", settings)
+        traces.start("api", settings, trusting=False)
         api = Api(settings, board)
         await _serve(api, make_server(api.application, settings, files), listener, lifetime, alone=board is None)
 

@@ -17,6 +17,8 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.apps import routes as apps_routes
+from api.apps.service import OtherApps
 from api.challenges import schema as challenges_schema
 from api.challenges.service import Challenges
 from api.channels import schema as channels_schema
@@ -33,8 +35,11 @@ from api.feed.service import Feeds
 from api.flags import schema as flags_schema
 from api.flags.rules import CHALLENGES
 from api.flags.service import Flags
+from api.graphql.answers import Answers
 from api.graphql.context import Makers
-from api.graphql.endpoint import GraphQLEndpoint
+from api.graphql.drops import Drops
+from api.graphql.endpoint import Caches, GraphQLEndpoint
+from api.graphql.persisted import Persisted
 from api.graphql.schema import build
 from api.highfives import schema as highfives_schema
 from api.highfives.service import HighFives
@@ -60,14 +65,22 @@ from config.board import Board
 from config.db import postgres
 from config.db.database import Database
 from config.db.postgres import ERRORS
+from config.db.replica import Replica
+from config.db.slow import slow
 from config.limits import PUBLISH_TO_REDIS_S
 from config.process import Lifetime
+from config.rates.gate import Gate
+from config.rates.limiter import Limiter
 from config.redis import AWAY
 from config.serving import operations
 from config.serving.answers import GRAPHQL_PATH
 from config.serving.http import Shell
+from config.serving.traced import Traced
 from config.settings import Settings
+from config.tracing import traces
+from rt.feed.store import FeedStore
 from rt.wire.bus import JWKS_KEY
+from rt.wire.drops import EVERYTHING
 
 log = structlog.get_logger()
 
@@ -89,7 +102,7 @@ FEATURES: Final = (
     standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
-REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
+REFERENCE_LOOK_S: Final = 0.5  # a migration may bring new exercises while this process serves
 CLOSE_S: Final = 1.5
 
 
@@ -101,46 +114,69 @@ class Api:
         self._board = board
         self._pool = postgres.make_pool(settings)
         self._redis = redis.connect(settings.redis_url.get_secret_value())
-        self._db = Database(self._pool)
+        self._replica = _replica(settings, self._redis)
+        self._db = Database(self._pool, replica=self._replica)
+        self._slow_ms = settings.slow_statement_ms
         self._reference = Reference()
         self._signer = load_signer(settings)
         self._passwords = Passwords()
         self.readiness = Readiness(
-            self._pool, self._redis, len(migrations()), {"reference": lambda: self._reference.loaded}
+            self._pool, self._redis, len(migrations()), {"reference": lambda: self._reference.loaded}, self._replica
         )
         self._revocations = Revocations(self._db, self._redis)
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
+        self._apps = OtherApps(self._db, self._redis, self._wake)
         self._mailer = Mailer(self._db, settings)
+        self._limiter = Limiter(self._redis)
+        gate = Gate(self._limiter, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
+        self._answers = Answers()
+        self._drops = Drops(self._redis, self._answers)
+        self._persisted = Persisted(self._redis)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
         graphql = GraphQLEndpoint(
             build(FEATURES),
             self._db,
             self._makers(settings),
             authenticate,
+            Caches(self._answers, self._drops, self._persisted),
+            gate,
             introspection=settings.environment != "production",
         )
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
-            *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
+            *account_routes.routes(
+                self._accounts(settings, self._db), proofs, self._signer, authenticate, gate, settings
+            ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
+            *apps_routes.routes(self._apps),
             *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
             *page.routes(settings),
         ]
         # A path is one of ours or none: nobody is sent to one that ends otherwise.
-        self.application: ASGIApp = Shell(Router(routes, redirect_slashes=False), settings, page.policies(settings))
+        shell = Shell(Router(routes, redirect_slashes=False), settings, page.policies(settings))
+        self.application: ASGIApp = Traced(shell) if traces.on else shell
 
     def start(self, lifetime: Lifetime) -> None:
         """Starts what runs beside the requests. None of it needs its store to be there yet."""
         metrics.observe_pool(self._pool, lambda: self._db.waiting)
         lifetime.spawn("postgres_connect", postgres.connect(self._pool))
+        lifetime.spawn("slow_statements", slow.run(self._pool, self._slow_ms))
+        if self._replica is not None:
+            lifetime.spawn("replica_connect", postgres.connect(self._replica.pool))
+            lifetime.spawn("replica", self._replica.run(self._pool))
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
+        lifetime.spawn("limits", self._limiter.run())
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("flags", self._flags.run())
         lifetime.spawn("flags_heard", self._flags.listen())
+        lifetime.spawn("drops", self._drops.run())
+        lifetime.spawn("drops_heard", self._drops.listen())
+        lifetime.spawn("persisted", self._persisted.run())
+        lifetime.spawn("apps", self._apps.run())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())
@@ -158,11 +194,14 @@ class Api:
         """Lets go of stores and threads, within CLOSE_S."""
         self._passwords.close()
         await postgres.close(self._pool, CLOSE_S)
+        if self._replica is not None:
+            self._replica.pool.terminate()
         await self._redis.aclose()
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
         presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
+        feeds = FeedStore(self._redis)
         return {
             Accounts: lambda db: self._accounts(settings, db),
             Challenges: lambda db: Challenges(
@@ -172,7 +211,7 @@ class Api:
             Community: lambda db: self._community(settings, db),
             Credits: Credits,
             Entitlements: lambda db: Entitlements(db, self._wake),
-            Feeds: Feeds,
+            Feeds: lambda db: Feeds(db, feeds),
             HighFives: lambda db: HighFives(db, self._wake),
             Flags: lambda _: self._flags,
             Presence: lambda _: presence,
@@ -193,11 +232,12 @@ class Api:
     async def _keep_reference(self) -> None:
         while True:
             try:
-                await self._reference.load(self._pool)
+                if await self._reference.load(self._pool):
+                    self._answers.drop(EVERYTHING)  # each process sees by itself
             except ERRORS as error:
                 metrics.FAILURES.labels("reference").inc()
                 log.debug("reference_not_loaded", error=type(error).__name__)
-            await asyncio.sleep(REFERENCE_RELOAD_S if self._reference.loaded else REFERENCE_RETRY_S)
+            await asyncio.sleep(REFERENCE_LOOK_S)
 
     async def _keep_published(self) -> None:
         """Keeps in Redis what the gateways read there: public keys and the vocabulary of exercises."""
@@ -210,3 +250,8 @@ class Api:
                 metrics.FAILURES.labels("publish").inc()
                 log.debug("not_published_to_redis", error=type(error).__name__)
             await asyncio.sleep(PUBLISH_TO_REDIS_S if self._reference.loaded else REFERENCE_RETRY_S)
+
+
+def _replica(settings: Settings, client: redis.RedisClient) -> Replica | None:
+    url = settings.database_replica_url
+    return Replica(postgres.make_pool(settings, url), client) if url.get_secret_value() else None

@@ -69,7 +69,7 @@ _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _COMPRESS_LEVEL: Final = 5
 _CORS_METHODS: Final = "GET, POST"
 _CORS_HEADERS: Final = ("authorization", "content-type", "x-request-id")
-_EXPOSED: Final = b"x-request-id, retry-after"
+_EXPOSED: Final = b"x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, ratelimit-policy"
 
 
 class Shell:
@@ -139,7 +139,7 @@ class Shell:
                 (b"access-control-allow-credentials", b"true"),
                 (b"access-control-expose-headers", _EXPOSED),
             )
-        return _Answer(send, headers)
+        return _Answer(send, headers, scope["state"])
 
     async def _guarded(self, scope: Scope, head: "_Head", receive: Receive, answer: "_Answer") -> None:
         """Refusals are answers in the shape that the path has."""
@@ -235,12 +235,14 @@ class _Head:
 
 
 class _Answer:
-    """The `send` of one request: adds the headers that every answer has, and `headers`; keeps what metrics need."""
+    """The `send` of one request: adds the headers that every answer has, `headers`, and those that `state` has got
+    meanwhile as `rate_limit`; keeps what metrics need."""
 
-    __slots__ = ("_headers", "_send", "size", "status")
+    __slots__ = ("_headers", "_send", "_state", "size", "status")
 
-    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]], state: Mapping[str, Any]) -> None:
         self._send = send
+        self._state = state
         self._headers = headers
         self.status = 0
         self.size = 0
@@ -248,6 +250,7 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self._headers += [(name.encode(), value.encode()) for name, value in self._state.get("rate_limit", ())]
             message["headers"] = _dressed(message.get("headers", ()), self._headers)
         elif message["type"] == "http.response.body":
             self.size += len(message.get("body", b""))

@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks in one run on this machine, printed as tables and kept in loadtest/results/.
 
-`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years, jobs and api run only when they are named.
+`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years, jobs, apps and api run only when they are named.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from config.redis import connect as connect_redis
 from config.settings import Settings
 from loadtest.bench import (
     api,
+    apps,
     bus,
     connect,
     delivery,
@@ -28,12 +29,14 @@ from loadtest.bench import (
     hold,
     host,
     jobs,
+    kept,
     latency,
     ledger,
     peers,
     presence,
     report,
     rows,
+    tracing,
 )
 from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
@@ -107,6 +110,8 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "bus": bus.run,
     "connect": connect.run,
     "presence": presence.run,
+    "kept": kept.run,
+    "tracing": tracing.run,
 }
 # Only when named: minutes, most of the memory of a small machine, or a database of their own.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
@@ -115,6 +120,7 @@ LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "years": years_bench.run,
     "jobs": jobs.run,
     "api": api.run,
+    "apps": apps.run,
 }
 
 
