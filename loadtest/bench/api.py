@@ -2,7 +2,8 @@
 
 All have the same rows of one PostgreSQL, as many connections to it, and the same core; crowd and stores have the other.
 All run at once and take turns, so that a noisy neighbour meets all of them. That each answers the same is looked at
-first. Each prepares a document once; no answer comes from a cache.
+first. Each prepares a document once. No answer comes from a cache: a variable that the document does not declare, and
+that nobody reads, differs in each request for longer than this API keeps an answer.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from loadtest.bench.ledger import parent_of
 USERS: Final = 200
 WORKOUTS: Final = 4_000
 SENDERS: Final = 20
+VARIANTS: Final = 20_000
 POOL: Final = 10  # connections to PostgreSQL, of each
 ROUNDS: Final = 3
 ROUND_S: Final = 2.0
@@ -63,10 +65,11 @@ _KEY: Final = ec.generate_private_key(ec.SECP256R1())
 
 
 class Document(NamedTuple):
-    """What is asked: bodies, each with the token of whoever asks."""
+    """What is asked: bodies, each with the token of whoever asks. `new`: how many are new to the server once."""
 
     name: str
     asked: Sequence[tuple[bytes, str]]
+    new: int = 0
 
 
 class Server(NamedTuple):
@@ -141,7 +144,7 @@ async def beside(document: Document, servers: Sequence[Server]) -> list[dict[str
         for side in sides:
             await side.crowd.open(side.server.port)
             await side.crowd.pauseless(WARM_S)
-            while side.crowd.asked < len(document.asked):  # what is new in the first round is new to nobody later
+            while side.crowd.asked < document.new:  # what is new in the first round is new to nobody later
                 await side.crowd.pauseless(WARM_S)
             said.append(await _first(side, document))
         if any(one != said[0] for one in said):
@@ -183,11 +186,13 @@ async def _documents(connection: asyncpg.Connection, signer: Signer) -> list[Doc
         for event in events
         for token in tokens.values()
     ]
-    profiles = [(_body(_PROFILE, id=str(user)), token) for user, token in tokens.items()]
+    owners = list(tokens.items())
+    variants = [(str(turn), *owners[turn % len(owners)]) for turn in range(VARIANTS)]
+    profiles = [(_body(_PROFILE, id=str(user), turn=turn), token) for turn, user, token in variants]
     return [
-        Document("a page of 20 events", [(_body(_PAGE), "")]),
+        Document("a page of 20 events", [(_body(_PAGE, turn=turn), "") for turn, *_ in variants]),
         Document("a profile, 10 workouts, muscles", profiles),
-        Document("a high five, sent again", fives),
+        Document("a high five, sent again", fives, len(fives)),
     ]
 
 
