@@ -1,8 +1,11 @@
 """Feeds in GraphQL: an event is read from the body that the live stream carries too."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
+
+from orjson import Fragment
 
 from api.feed import rules
 from api.feed.rules import FeedEvent, FeedPage, MergedEvent, MergedPage
@@ -44,11 +47,17 @@ def _page_info(page: FeedPage | MergedPage, _: Info) -> PageInfo:
     return PageInfo(page.events[-1].cursor if page.events else None, page.has_next)
 
 
-def _of_body(key: str) -> Callable[[FeedEvent, Info], Any]:
+def _of_event(name: str) -> Callable[[FeedEvent | MergedEvent, Info], Any]:
+    read = attrgetter(f"event.{name}")
+
     def resolve(event: FeedEvent | MergedEvent, _: Info) -> Any:
-        return event.event[key]
+        return read(event)
 
     return resolve
+
+
+def _data(event: FeedEvent | MergedEvent, _: Info) -> Fragment:
+    return Fragment(bytes(event.event.data))
 
 
 def _of_actor(key: str) -> Callable[[dict[str, str], Info], str]:
@@ -69,11 +78,11 @@ FEATURE = feature(
         },
         "FeedConnection": {"edges": _edges, "pageInfo": _page_info},
         "FeedEvent": {
-            "id": _of_body("id"),
-            "type": _of_body("type"),
-            "createdAt": _of_body("created_at"),
-            "actor": _of_body("actor"),
-            "data": _of_body("data"),
+            "id": _of_event("id"),
+            "type": _of_event("type"),
+            "createdAt": _of_event("created_at"),
+            "actor": _of_event("actor"),
+            "data": _data,
         },
         "Actor": {"id": _of_actor("id"), "name": _of_actor("name")},
     },

@@ -25,7 +25,7 @@ async def _high_fived(event: FeedEvent, info: Info) -> bool:
 
 async def _tally(event: FeedEvent, info: Info) -> Tally:
     viewer = context_of(info).viewer
-    return await service_of(info, HighFives).tally(UUID(event.event["id"]), UUID(viewer.user) if viewer else None)
+    return await service_of(info, HighFives).tally(UUID(event.event.id), UUID(viewer.user) if viewer else None)
 
 
 FEATURE = feature(
