@@ -17,16 +17,27 @@ class Loader(Generic[Key, Value]):
         self._batch: tuple[dict[Key, None], asyncio.Future[Mapping[Key, Value]]] | None = None
 
     async def get(self, key: Key) -> Value:
-        """The value of `key`. Raises what `load` raises. Whoever asks first in a turn loads for all."""
+        """The value of `key`. Raises what `load` raises."""
+        return (await self.get_all([key]))[0]
+
+    async def get_all(self, keys: Sequence[Key]) -> list[Value]:
+        """The values of `keys`, in their order. Raises what `load` raises."""
+        if not keys:
+            return []
+        found = await self._found(keys)
+        return [found[key] for key in keys]
+
+    async def _found(self, keys: Sequence[Key]) -> Mapping[Key, Value]:
+        """At least what is asked for. Whoever asks first in a turn loads for all."""
         if self._batch is not None:
-            keys, answer = self._batch
-            keys[key] = None
-            return (await asyncio.shield(answer))[key]
-        keys, answer = self._batch = {key: None}, asyncio.get_running_loop().create_future()
+            asked, answer = self._batch
+            asked.update(dict.fromkeys(keys))
+            return await asyncio.shield(answer)
+        asked, answer = self._batch = dict.fromkeys(keys), asyncio.get_running_loop().create_future()
         try:
             await asyncio.sleep(0)  # the others ask
             self._batch = None
-            found = await self._load(list(keys))
+            found = await self._load(list(asked))
         except BaseException as error:
             self._batch = None
             if isinstance(error, Exception):
@@ -36,4 +47,4 @@ class Loader(Generic[Key, Value]):
                 answer.cancel()
             raise
         answer.set_result(found)
-        return found[key]
+        return found

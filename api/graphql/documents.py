@@ -24,6 +24,7 @@ from graphql import (
 
 from api.graphql import limits
 from api.graphql.merging import Merging
+from api.graphql.operation import COMPILED_AT_ONCE_COST, Operation
 from api.graphql.shape import Shape, read
 from config import metrics
 from config.errors import BadInput
@@ -37,6 +38,7 @@ _COMMENTS_MAX: Final = 200
 # A document in memory: what tracemalloc says of one token with the nodes that it makes, and of the text.
 _BYTES_PER_TOKEN: Final = 800
 _BYTES_PER_CHARACTER: Final = 4
+_BYTES_PER_PLANNED: Final = 1_000  # of a selection in one plan
 RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)  # merging.py
 
 
@@ -51,12 +53,12 @@ class Root(NamedTuple):
 class Prepared(NamedTuple):
     """A document that may be executed, and its operations by name ("" for one without).
 
-    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in. `size`: bytes of it
-    in memory.
+    `runs`: what runs each of them. `signed_in`: the root fields of each operation that has nothing for whoever is not
+    signed in. `size`: bytes of it in memory, with all plans that it may have.
     """
 
-    document: DocumentNode
     operations: dict[str, OperationDefinitionNode]
+    runs: dict[str, Operation]
     signed_in: dict[str, tuple[Root, ...]]
     cost: int
     size: int
@@ -153,7 +155,10 @@ class Documents:
         if any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values()):
             raise BadInput("Subscriptions are served over WebSocket")
         signed_in = {name: _signed_in(operation, merging, self._shape) for name, operation in operations.items()}
-        return Prepared(document, operations, signed_in, measure.cost, _size(document, text))
+        at_once = measure.cost >= COMPILED_AT_ONCE_COST
+        runs = {name: Operation(self._schema, document, node, at_once=at_once) for name, node in operations.items()}
+        plans = sum(run.plans_max for run in runs.values()) * measure.selections * _BYTES_PER_PLANNED
+        return Prepared(operations, runs, signed_in, measure.cost, _size(document, text) + plans)
 
 
 def _signed_in(operation: OperationDefinitionNode, merging: Merging, shape: Shape) -> tuple[Root, ...]:

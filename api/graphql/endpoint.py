@@ -1,23 +1,22 @@
 """POST /api/graphql: reads the request, prepares the document, executes it, and answers in GraphQL's shape, always."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import CoroutineType
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import structlog
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.graphql import limits, variables
 from api.graphql.context import Context, Makers, Services
-from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
-from api.graphql.execution import Meter, MeteredExecutor, too_many_bytes
+from api.graphql.documents import Documents, InvalidDocumentError, Root
+from api.graphql.execution import Meter, too_many_bytes
 from config import metrics
 from config.db.database import Database
 from config.errors import (
@@ -97,7 +96,8 @@ class GraphQLEndpoint:
         prepared = self._documents.prepare(body.query, tier)
         operation = prepared.operation(body.operationName or None)
         metrics.GRAPHQL_COMPLEXITY.observe(prepared.cost)
-        roots = prepared.signed_in[operation.name.value if operation.name else ""]
+        name = operation.name.value if operation.name else ""
+        roots = prepared.signed_in[name]
         if viewer is None and roots:  # before anything is done for them
             return _respond(_please_sign_in(roots), request.state.request_id)
         values = variables.read(body.variables, VARIABLES_SIGNED_IN_MAX if viewer else VARIABLES_MAX)
@@ -105,7 +105,7 @@ class GraphQLEndpoint:
         started = time.perf_counter()
         meter = Meter(limits.fields_max(tier))
         try:
-            result = await self._execute(prepared, body, values, Context(services, viewer, datetime.now(UTC)), meter)
+            result = await prepared.runs[name].run(Context(services, viewer, datetime.now(UTC)), values, meter)
         except AnswerTooLarge as refusal:
             result = _too_large(refusal)
         _SECONDS[operation.operation].observe(time.perf_counter() - started)
@@ -113,28 +113,6 @@ class GraphQLEndpoint:
         if len(response.body) - meter.ready > GRAPHQL_ANSWER_BYTES_MAX:
             response = _respond(_too_large(too_many_bytes()), request.state.request_id)
         return response
-
-    async def _execute(
-        self, prepared: Prepared, body: _Body, values: dict[str, Any] | None, context: Context, meter: Meter
-    ) -> ExecutionResult:
-        result = execute(
-            self._schema,
-            prepared.document,
-            context_value=context,
-            variable_values=values,
-            operation_name=body.operationName or None,
-            max_coercion_errors=GRAPHQL_ERRORS_MAX,
-            executor_class=MeteredExecutor,
-            hide_suggestions=True,
-            is_awaitable=_is_awaitable,
-            meter=meter,
-        )
-        return result if isinstance(result, ExecutionResult) else await result
-
-
-def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
-    # Resolvers and the executor make coroutines and no other awaitable: asking for just those saves a tenth.
-    return type(value) is CoroutineType
 
 
 def _respond(result: ExecutionResult, request_id: str) -> Response:
