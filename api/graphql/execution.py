@@ -4,8 +4,8 @@ How long a list is shows only now, and so does how large a text is: the measure 
 a bound nothing more is made: memory is bounded, not only the bytes that are sent.
 """
 
-from asyncio import get_running_loop
-from collections.abc import Awaitable
+from asyncio import Future, get_running_loop
+from collections.abc import Awaitable, Iterable
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -62,6 +62,12 @@ class Meter:
             raise too_many_bytes()
         return value
 
+    def count(self, fields: int, size: int) -> None:
+        """Counts fields, and bytes. Raises AnswerTooLarge."""
+        self.fields_left -= fields
+        self.bytes_left -= size
+        self.check()
+
     def check(self) -> None:
         """Raises AnswerTooLarge where nothing is left."""
         if self.fields_left < 0:
@@ -80,24 +86,20 @@ class MeteredExecutor(Executor[Any]):
 
     def execute_fields(self, parent_type: Any, source_value: Any, path: Any, fields: Any, position: Any) -> Any:
         """Counts the fields of one object, then executes them."""
-        self._count(fields)
+        width = self._widths.get(id(fields))
+        if width is None:
+            width = _width(fields)
+            if path is not None:  # once per selection: the executor keeps its field sets, but for that of the root
+                self._widths[id(fields)] = width
+        self._meter.count(len(fields), width)
         return super().execute_fields(parent_type, source_value, path, fields, position)
 
     def execute_fields_serially(
         self, parent_type: Any, source_value: Any, path: Any, fields: Any, position: Any
     ) -> Any:
         """Counts the fields of a mutation, then executes them one after another."""
-        self._count(fields)
+        self._meter.count(len(fields), _width(fields))
         return super().execute_fields_serially(parent_type, source_value, path, fields, position)
-
-    def _count(self, fields: Any) -> None:
-        meter = self._meter
-        width = self._widths.get(id(fields))
-        if width is None:  # once per selection: the executor keeps its field sets as long as itself
-            width = self._widths[id(fields)] = sum(len(name) + PUNCTUATION_BYTES for name in fields)
-        meter.fields_left -= len(fields)
-        meter.bytes_left -= width
-        meter.check()
 
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
         """Counts the bytes of one value; a method here, a function of the class there, called alike."""
@@ -114,7 +116,18 @@ class MeteredExecutor(Executor[Any]):
         answer. To close it unbegun would leave the resolver's own coroutine unawaited."""
         super().settle_in_background(awaitables)
         for future in self.background_futures:
+            future.add_done_callback(hear)
             get_running_loop().call_soon(future.cancel)
+
+
+def _width(names: Iterable[str]) -> int:
+    return sum(len(name) + PUNCTUATION_BYTES for name in names)
+
+
+def hear(future: Future[Any]) -> None:
+    """What nobody waits for is no error that nobody has heard of."""
+    if not future.cancelled():
+        future.exception()
 
 
 def too_many_bytes() -> AnswerTooLarge:

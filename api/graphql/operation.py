@@ -10,27 +10,27 @@ from typing import Any, Final, NamedTuple, cast
 
 import structlog
 from graphql import (
-    DirectiveNode,
     DocumentNode,
+    ExecutableDefinitionNode,
     ExecutionResult,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
+    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
-    Visitor,
     default_field_resolver,
     default_type_resolver,
     get_argument_values,
     get_variable_values,
-    visit,
 )
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
 
 from api.graphql.context import Context
-from api.graphql.execution import Meter, MeteredExecutor
+from api.graphql.execution import Meter, MeteredExecutor, hear
 from api.graphql.leaves import Unexpected
 from api.graphql.plan import Plan, RootPlan, UnsupportedError, compiled
 from api.graphql.projection import Projection
@@ -82,12 +82,11 @@ class Operation:
             return await self._instead("arguments", None, context, variables, meter)
         resolved = Resolved()
         run = _in_turn if self._node.operation is OperationType.MUTATION else _at_once
+        meter.count(len(plan.names), plan.width)
         reason = await run(plan.roots, arguments, resolved, Asking(context), meter)
         if reason is not None:
+            meter.count(-len(plan.names), -plan.width)  # the library counts them
             return await self._instead(reason, resolved, context, variables, meter)
-        meter.fields_left -= len(plan.names)
-        meter.bytes_left -= plan.width
-        meter.check()
         return ExecutionResult(
             {name: resolved.projected[name] if always is None else always for name, always in plan.names.items()}
         )
@@ -224,6 +223,7 @@ async def _settle(roots: Sequence[RootPlan], resolved: Resolved, tasks: dict[str
         return
     for root in waiting:
         resolved[root.name] = tasks[root.name] = asyncio.create_task(resolved[root.name], name=f"root:{root.name}")
+        tasks[root.name].add_done_callback(hear)
     pending = set(tasks.values())
     while pending and not failed:
         _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
@@ -269,18 +269,16 @@ def _arguments(root: RootPlan, variables: VariableValues) -> Mapping[str, Any]:
 
 
 def _conditions(document: DocumentNode, node: OperationDefinitionNode) -> tuple[str, ...]:
-    """The operation's variables that decide what is in its answer."""
-    asked = _Conditions()
-    visit(document, asked)
-    defined = (one.variable.name.value for one in node.variable_definitions or ())
-    return tuple(name for name in defined if name in asked.names)
-
-
-class _Conditions(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-        """Any directive of a selection: there are no others than `@skip` and `@include`."""
-        self.names.update(one.value.name.value for one in node.arguments or () if isinstance(one.value, VariableNode))
+    """The operation's variables that decide what is in its answer: those in directives of selections, which are `@skip`
+    and `@include` alone."""
+    defined = {one.variable.name.value for one in node.variable_definitions or ()}
+    asked: set[str] = set()
+    pending = [one.selection_set for one in document.definitions if isinstance(one, ExecutableDefinitionNode)]
+    while defined and pending:
+        for selection in pending.pop().selections:
+            for directive in selection.directives or ():
+                values = (one.value for one in directive.arguments or ())
+                asked.update(value.name.value for value in values if isinstance(value, VariableNode))
+            if isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None:
+                pending.append(selection.selection_set)
+    return tuple(sorted(defined & asked))

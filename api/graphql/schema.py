@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from graphql import (
+    GraphQLField,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
@@ -56,12 +57,14 @@ def _bind(schema: GraphQLSchema, name: str, fields: Mapping[str, Resolver]) -> N
     for field, resolver in fields.items():
         if not isinstance(owner, GraphQLObjectType) or field not in owner.fields:
             raise ValueError(f"a resolver without a field: {name}.{field}")
-        owner.fields[field].resolve = _way(resolver, root=name in _ROOTS)
+        owner.fields[field].resolve = _way(resolver, owner.fields[field], root=name in _ROOTS)
 
 
-def _way(resolver: Resolver, *, root: bool) -> Resolver:
+def _way(resolver: Resolver, field: GraphQLField, *, root: bool) -> Resolver:
     if root:
         return Root(resolver)
+    if field.args:  # no plan has such a field: a resolver as the library knows it
+        return resolver
     return resolver if isinstance(resolver, (Item, Relation)) else Read(resolver)
 
 
