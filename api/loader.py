@@ -14,7 +14,7 @@ class Loader(Generic[Key, Value]):
 
     def __init__(self, load: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
         self._load = load
-        self._batch: tuple[dict[Key, None], asyncio.Future[Mapping[Key, Value]]] | None = None
+        self._batch: _Batch[Key, Value] | None = None
 
     async def get(self, key: Key) -> Value:
         """The value of `key`. Raises what `load` raises."""
@@ -24,27 +24,34 @@ class Loader(Generic[Key, Value]):
         """The values of `keys`, in their order. Raises what `load` raises."""
         if not keys:
             return []
-        found = await self._found(keys)
+        if self._batch is None:
+            self._batch = _Batch()
+            self._batch.loading = asyncio.create_task(self._found(self._batch), name="load")
+        found = await self._batch.answer(keys)
         return [found[key] for key in keys]
 
-    async def _found(self, keys: Sequence[Key]) -> Mapping[Key, Value]:
-        """At least what is asked for. Whoever asks first in a turn loads for all."""
-        if self._batch is not None:
-            asked, answer = self._batch
-            asked.update(dict.fromkeys(keys))
-            return await asyncio.shield(answer)
-        asked, answer = self._batch = dict.fromkeys(keys), asyncio.get_running_loop().create_future()
+    async def _found(self, batch: "_Batch[Key, Value]") -> Mapping[Key, Value]:
+        """Begun when the others of the turn have asked."""
+        self._batch = None
+        return await self._load(list(batch.keys))
+
+
+class _Batch(Generic[Key, Value]):
+    """What is asked in one turn. It belongs to all who wait for it: whoever leaves takes nobody along, and the last one
+    the whole."""
+
+    loading: asyncio.Task[Mapping[Key, Value]]
+
+    def __init__(self) -> None:
+        self.keys: dict[Key, None] = {}
+        self._waiting = 0
+
+    async def answer(self, keys: Sequence[Key]) -> Mapping[Key, Value]:
+        self.keys.update(dict.fromkeys(keys))
+        self._waiting += 1
         try:
-            await asyncio.sleep(0)  # the others ask
-            self._batch = None
-            found = await self._load(list(asked))
-        except BaseException as error:
-            self._batch = None
-            if isinstance(error, Exception):
-                answer.set_exception(error)
-                answer.exception()  # nobody else may have asked
-            else:
-                answer.cancel()
-            raise
-        answer.set_result(found)
-        return found
+            return await asyncio.shield(self.loading)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self.loading.cancel()
