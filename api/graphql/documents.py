@@ -24,7 +24,7 @@ from graphql import (
 
 from api.graphql import limits
 from api.graphql.merging import Merging
-from api.graphql.operation import COMPILED_AT_ONCE_COST, Operation
+from api.graphql.operation import COMPILED_AT_ONCE_COST, PLAN_SELECTIONS_MAX, Operation
 from api.graphql.shape import Shape, read
 from config import metrics
 from config.errors import BadInput
@@ -38,7 +38,7 @@ _COMMENTS_MAX: Final = 200
 # A document in memory: what tracemalloc says of one token with the nodes that it makes, and of the text.
 _BYTES_PER_TOKEN: Final = 800
 _BYTES_PER_CHARACTER: Final = 4
-_BYTES_PER_PLANNED: Final = 1_000  # of a selection in one plan
+_BYTES_PER_PLANNED: Final = 1_500  # of a selection in one plan: what tracemalloc says
 RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)  # merging.py
 
 
@@ -155,9 +155,12 @@ class Documents:
         if any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values()):
             raise BadInput("Subscriptions are served over WebSocket")
         signed_in = {name: _signed_in(operation, merging, self._shape) for name, operation in operations.items()}
-        at_once = measure.cost >= COMPILED_AT_ONCE_COST
-        runs = {name: Operation(self._schema, document, node, at_once=at_once) for name, node in operations.items()}
-        plans = sum(run.plans_max for run in runs.values()) * measure.selections * _BYTES_PER_PLANNED
+        at_once, size = measure.cost >= COMPILED_AT_ONCE_COST, measure.selections
+        runs = {
+            name: Operation(self._schema, document, node, selections=size, at_once=at_once)
+            for name, node in operations.items()
+        }
+        plans = sum(run.plans_max for run in runs.values()) * min(size, PLAN_SELECTIONS_MAX) * _BYTES_PER_PLANNED
         return Prepared(operations, runs, signed_in, measure.cost, _size(document, text) + plans)
 
 

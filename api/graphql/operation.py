@@ -42,6 +42,7 @@ from config.limits import GRAPHQL_ERRORS_MAX
 log = structlog.get_logger()
 
 PLANS_MAX: Final = 4  # of one operation: one for each truth of what its @skip and @include ask
+PLAN_SELECTIONS_MAX: Final = 150  # of its document: some 0.1 ms each to compile, in one go
 COMPILED_AT_ONCE_COST: Final = 50  # 12 ms of graphql-core for what such a document may bring, 2 ms for its plan
 _NO_VARIABLES: Final = VariableValues({}, {})
 
@@ -56,7 +57,13 @@ class Operation:
     """Runs an operation that is valid for the schema, for whoever asks."""
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, *, at_once: bool = False
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        node: OperationDefinitionNode,
+        *,
+        selections: int = 0,
+        at_once: bool = False,
     ) -> None:
         self._schema = schema
         self._node = node
@@ -67,6 +74,7 @@ class Operation:
         self._conditions = _conditions(document, node)
         self._plans: dict[tuple[Any, ...], Plan | str] = {}  # or why there is none
         self._used = at_once
+        self._selections = selections
 
     async def run(self, context: Context, inputs: Mapping[str, Any] | None, meter: Meter) -> ExecutionResult:
         """The answer. Raises AnswerTooLarge."""
@@ -118,6 +126,8 @@ class Operation:
         return None
 
     def _compile(self, truths: tuple[Any, ...], variables: VariableValues) -> Plan | str:
+        if self._selections > PLAN_SELECTIONS_MAX:
+            return "size"
         if len(self._plans) == PLANS_MAX or any(type(one) is not bool for one in truths):
             return "conditions"
         found: Plan | str

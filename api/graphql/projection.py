@@ -70,14 +70,14 @@ class Projection(Meter):
             for (site, asked), values in zip(level, answers, strict=True):
                 for (place, _), value in zip(asked, values, strict=True):
                     place[site.name] = site.complete(value, self)
-                    if self.fields_left < self.pause_at:
+                    if self.fields_left <= self.pause_at:
                         await self._pause()
 
     async def _make_later(self) -> None:
         for made, items, complete, step in self.later:  # more may be added meanwhile
             for start in range(0, len(items), step):
                 made.extend([complete(item, self) for item in items[start : start + step]])
-                if self.fields_left < self.pause_at or step >= SLICE_FIELDS:
+                if self.fields_left <= self.pause_at or step >= SLICE_FIELDS:
                     await self._pause()
         self.later.clear()
 
@@ -91,7 +91,7 @@ def many(items: Any, complete: Complete, making: Projection, weight: int) -> lis
     """The items of a list, each some `weight` fields; made later where they are many, or many were made just now."""
     if type(items) is not list and type(items) is not tuple:
         raise Unexpected  # the library knows other iterables
-    if len(items) * weight <= SLICE_FIELDS and making.fields_left >= making.pause_at:
+    if len(items) * weight <= SLICE_FIELDS and making.fields_left > making.pause_at:
         return [complete(item, making) for item in items]
     made: list[Any] = []
     making.later.append((made, items, complete, max(1, SLICE_FIELDS // weight)))
