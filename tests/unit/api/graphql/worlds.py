@@ -160,6 +160,8 @@ class World:
 
     def _value(self, kind: str, depth: int) -> Any:
         if self._odd():
+            if self.chance.random() < 0.3 and kind.rstrip("!") in _ODD:
+                return self.chance.choice(_ODD[kind.rstrip("!")])
             odd = (None, 5, "s", True, 2.5, Boom("value"), [1], (), {"a": 1}, {3}, float("nan"), 2**40, Undefined, b"x")
             return self.chance.choice(odd)
         if kind.endswith("!"):
@@ -258,6 +260,14 @@ _GOOD: Final[dict[str, tuple[Any, ...]]] = {
     "JSON": ({"k": [1, None]}, [], "text", 5, False),
     "DateTime": ("2026-11-20T18:05:09.250Z",),
     "E": ("A", "B"),
+}
+
+
+# What only the type itself refuses.
+_ODD: Final[dict[str, tuple[Any, ...]]] = {
+    "Int": (2**31, -(2**31) - 1),
+    "Float": (float("inf"), float("nan")),
+    "E": ("C", "a"),
 }
 
 
