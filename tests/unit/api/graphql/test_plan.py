@@ -159,8 +159,8 @@ async def test_plans_answer_as_the_library_does() -> None:
     """The same data and errors, each field of a mutation once and in its order, as many fields and bytes counted; and a
     plan gives up nothing where nothing is odd.
 
-    Seen failing with: an enum's names not looked at; an Int of any size; a relation's answers in another order; what was
-    resolved resolved again; the bytes of texts not counted.
+    Seen failing with: an enum's names not looked at; an Int of any size; a relation's answers in another order; what
+    was resolved resolved again; the bytes of texts not counted.
     """
     seen = await compare(range(WORLDS))
     assert seen["operations"] == WORLDS * OPERATIONS

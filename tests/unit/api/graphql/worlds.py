@@ -63,6 +63,7 @@ class World:
         self.planned = True
         self.mutation = False
         self.values: dict[str, Any] = {}
+        self._typed = False
         self._fragments: list[str] = []
         self._said: dict[str, str] = {}  # of each field the one spelling of its arguments: so fields merge
         self.types = self._types()
@@ -151,17 +152,19 @@ class World:
     # --- values
 
     def fill(self) -> None:
-        """Other values for the roots of the operation."""
+        """Other values for the roots of the operation, at times odd only in what their own type refuses."""
+        self._typed = self.faults > 0 and self.chance.random() < 0.4
         for name, one in self.roots["Mutation" if self.mutation else "Query"].items():
             self.values[name] = Boom("raised") if self._odd() else self._value(one.kind, 0)
 
     def _odd(self) -> bool:
-        return self.chance.random() < self.faults
+        return not self._typed and self.chance.random() < self.faults
 
     def _value(self, kind: str, depth: int) -> Any:
-        if self._odd():
-            if self.chance.random() < 0.3 and kind.rstrip("!") in _ODD:
+        if self._typed:
+            if kind.rstrip("!") in _ODD and self.chance.random() < 0.2:
                 return self.chance.choice(_ODD[kind.rstrip("!")])
+        elif self._odd():
             odd = (None, 5, "s", True, 2.5, Boom("value"), [1], (), {"a": 1}, {3}, float("nan"), 2**40, Undefined, b"x")
             return self.chance.choice(odd)
         if kind.endswith("!"):
