@@ -6,8 +6,8 @@ can be merged (merging.py), then the library's rules, whose work the ones before
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from graphql import (
     DocumentNode,
@@ -26,6 +26,7 @@ from graphql import (
 from config.errors import BadInput
 from config.graphql import hints, limits
 from config.graphql.hints import Policy
+from config.graphql.limits import Measure
 from config.graphql.merging import Merging
 from config.graphql.shape import Shape, read
 from config.limits import GRAPHQL_DOCUMENT_BYTES_MAX, GRAPHQL_DOCUMENT_ERRORS_MAX, GRAPHQL_LINES_MAX, GRAPHQL_TOKENS_MAX
@@ -38,6 +39,13 @@ _COMMENTS_MAX: Final = 200
 _BYTES_PER_TOKEN: Final = 800
 _BYTES_PER_CHARACTER: Final = 4
 RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)  # merging.py
+
+
+Run = TypeVar("Run")
+# Of a document that was accepted, with its measure: what runs each of its operations, and bytes of that in memory.
+Runs = Callable[
+    [GraphQLSchema, DocumentNode, Mapping[str, OperationDefinitionNode], Measure], tuple[dict[str, Run], int]
+]
 
 
 class Served(NamedTuple):
@@ -60,16 +68,16 @@ class Root(NamedTuple):
     nullable: bool
 
 
-class Prepared(NamedTuple):
+class Prepared(NamedTuple, Generic[Run]):
     """A document that may be executed, and its operations by name ("" for one without).
 
-    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in; `policies`: how long
-    its answer may be kept; `mutations`: how many root fields it changes something by, by each alias. `digest`: of the
-    text. `size`: bytes of it in memory.
+    `runs`: what runs each of them. `signed_in`: the root fields of each operation that has nothing for whoever is not
+    signed in; `policies`: how long its answer may be kept; `mutations`: how many root fields it changes something by,
+    by each alias. `digest`: of the text. `size`: bytes of it in memory, with all plans that it may have.
     """
 
-    document: DocumentNode
     operations: dict[str, OperationDefinitionNode]
+    runs: dict[str, Run]
     signed_in: dict[str, tuple[Root, ...]]
     policies: dict[str, Policy]
     mutations: dict[str, int]
@@ -97,7 +105,7 @@ class InvalidDocumentError(Exception):
         self.errors = errors
 
 
-class Documents:
+class Documents(Generic[Run]):
     """The documents that were accepted, the longest unused dropped first; bounded in number and in memory.
 
     The tier is part of the key since its limits decided. Refused documents are not kept: they are bounded in size,
@@ -107,6 +115,7 @@ class Documents:
     def __init__(
         self,
         schema: GraphQLSchema,
+        runs: Runs[Run],
         *,
         introspection: bool,
         served: Served = HTTP,
@@ -116,6 +125,7 @@ class Documents:
     ) -> None:
         self.size = 0  # bytes of memory
         self._schema = schema
+        self._runs = runs
         self._shape = read(schema)
         self._hints = hints.read(schema)
         self._introspection = introspection
@@ -123,7 +133,7 @@ class Documents:
         self._hit = hit
         self._kept_max = kept_max
         self._bytes_max = bytes_max
-        self._kept: OrderedDict[tuple[bytes, str], Prepared] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, str], Prepared[Run]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -132,7 +142,7 @@ class Documents:
         """Whether to prepare this one costs next to nothing."""
         return _key(text.encode(), tier) in self._kept
 
-    def prepare(self, text: str, tier: str) -> Prepared:
+    def prepare(self, text: str, tier: str) -> Prepared[Run]:
         """The document for `tier`. Raises BadInput beyond a limit, InvalidDocumentError where it is not valid."""
         encoded = text.encode()
         if len(encoded) > GRAPHQL_DOCUMENT_BYTES_MAX:
@@ -155,7 +165,7 @@ class Documents:
             self.size -= self._kept.popitem(last=False)[1].size
         return prepared
 
-    def _make(self, text: str, digest: bytes, tier: str) -> Prepared:
+    def _make(self, text: str, digest: bytes, tier: str) -> Prepared[Run]:
         try:
             document = parse(text, max_lexical_tokens=GRAPHQL_TOKENS_MAX, max_comments=_COMMENTS_MAX)
         except GraphQLSyntaxError as error:
@@ -184,10 +194,9 @@ class Documents:
             name: len(merging.fields([one.selection_set])) if one.operation is OperationType.MUTATION else 0
             for name, one in operations.items()
         }
-        size = _size(document, text)
-        return Prepared(
-            document, operations, signed_in, policies, mutations, digest, measure.cost, measure.aliases, size
-        )
+        runs, more = self._runs(self._schema, document, operations, measure)
+        size = _size(document, text) + more
+        return Prepared(operations, runs, signed_in, policies, mutations, digest, measure.cost, measure.aliases, size)
 
 
 def _key(encoded: bytes, tier: str) -> tuple[bytes, str]:

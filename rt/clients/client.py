@@ -7,6 +7,7 @@ from time import monotonic, time
 from typing import Any
 
 import structlog
+from websockets.http11 import Request
 
 from config.limits import (
     CLOSE_WAIT_S,
@@ -57,10 +58,14 @@ class Client(Outflow):
     # --- the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accepted: it has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
+        """Accepted."""
+        self._gateway.counters.accepted += 1
+        self._arrive(transport)
+
+    def _arrive(self, transport: asyncio.BaseTransport) -> None:
+        """It has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
         super().connection_made(transport)
         self._enter()
-        self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
         self._wake_at(self._gateway.awake.now() + CONNECT_DEADLINE_S)
 
@@ -72,6 +77,13 @@ class Client(Outflow):
         self._end_session()
         self._exit()
         super().connection_lost(error)
+
+    def _hand_over(self, request: Request, rest: bytes) -> None:
+        """A stream was asked for: this one is gone, and another has its socket."""
+        transport, streams = self.transport, self._gateway.rules.streams
+        self.connection_lost(None)
+        if transport is not None and streams is not None:
+            streams(transport, request, rest)
 
     def opened(self, path: str) -> Connection:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
@@ -196,9 +208,7 @@ class Client(Outflow):
                     self._welcomed(effect.frame, now)
                     gateway.counters.resumed += effect.resumed
                 case Join():
-                    self.wake_before_deadline()
-                    gateway.hub.join(self, effect.id, effect.channel, effect.since)
-                    self.enter_rooms()
+                    self._join(effect)
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
                     self._leave_room(effect.channel)
@@ -233,6 +243,7 @@ class Client(Outflow):
         self._wake_at(session.first_look_at(gateway.awake.now(), gateway.chance()))
 
     def _appear(self, session: Session, access: Access, now: float) -> None:
+        """Signed in: online from now on."""
         gateway = self._gateway
         gateway.presence.join(
             session.id,
@@ -241,6 +252,11 @@ class Client(Outflow):
             settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
             ttl_s=session.ttl_s,
         )
+
+    def _join(self, join: Join) -> None:
+        self.wake_before_deadline()
+        self._gateway.hub.join(self, join.id, join.channel, join.since)
+        self.enter_rooms()
 
     def _beat(self, beat: Beat) -> None:
         session = self.session

@@ -4,12 +4,21 @@ A document that is not known yet costs up to 20 ms. So all of them together get 
 comes when that is spent is told to come again. Those that are known cost a look.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from time import monotonic, thread_time
 from typing import Any, Final, NamedTuple
 
-from graphql import FragmentDefinitionNode, GraphQLError, OperationType, build_schema
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    build_schema,
+)
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import get_argument_values, get_variable_values
 from msgspec import Raw
@@ -19,6 +28,7 @@ from config.bucket import refilled
 from config.errors import ApiError, BadInput, RateLimited, Unauthenticated
 from config.graphql import variables
 from config.graphql.documents import Documents, InvalidDocumentError, Prepared, Served
+from config.graphql.limits import Measure
 from config.limits import GRAPHQL_ERROR_CHARS_MAX, GRAPHQL_ERRORS_MAX
 from rt.graphql.selection import Field, root_of
 
@@ -35,6 +45,9 @@ _SERVED: Final = Served(
 )
 
 
+Fragments = dict[str, FragmentDetails]
+
+
 class Wanted(NamedTuple):
     """What an operation subscribes to: a root field with its arguments, and what of it is told."""
 
@@ -47,7 +60,9 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._schema = build_schema(_SDL.read_text("utf-8"), no_location=False)
-        self._documents = Documents(self._schema, introspection=False, served=_SERVED, bytes_max=DOCUMENTS_BYTES_MAX)
+        self._documents = Documents(
+            self._schema, _fragments, introspection=False, served=_SERVED, bytes_max=DOCUMENTS_BYTES_MAX
+        )
         self._left_s = DOCUMENTS_BURST_S
         self._looked_at = monotonic()
 
@@ -71,7 +86,7 @@ class Subscriptions:
             if not known:
                 self._left_s -= thread_time() - began
 
-    def _want(self, prepared: Prepared, operation_name: str | None, raw: Raw, *, signed_in: bool) -> Wanted:
+    def _want(self, prepared: Prepared[Fragments], operation_name: str | None, raw: Raw, *, signed_in: bool) -> Wanted:
         operation = prepared.operation(operation_name or None)
         if not signed_in and prepared.signed_in[operation.name.value if operation.name else ""]:
             raise Unauthenticated
@@ -85,11 +100,7 @@ class Subscriptions:
         )
         if isinstance(values, list):
             raise _refusal(values)
-        fragments = {
-            one.name.value: FragmentDetails(one)
-            for one in prepared.document.definitions
-            if isinstance(one, FragmentDefinitionNode)
-        }
+        fragments = prepared.runs[operation.name.value if operation.name else ""]
         root = root_of(self._schema, fragments, operation, values)
         definition = self._schema.subscription_type.fields[root.field.name]  # type: ignore[union-attr]  # root_of looked
         try:
@@ -97,6 +108,15 @@ class Subscriptions:
         except GraphQLError as error:
             raise _refusal([error]) from None
         return Wanted(root.field, arguments)
+
+
+def _fragments(
+    _schema: GraphQLSchema, document: DocumentNode, operations: Mapping[str, OperationDefinitionNode], _measure: Measure
+) -> tuple[dict[str, Fragments], int]:
+    fragments = {
+        one.name.value: FragmentDetails(one) for one in document.definitions if isinstance(one, FragmentDefinitionNode)
+    }
+    return dict.fromkeys(operations, fragments), 0
 
 
 @cache

@@ -80,6 +80,9 @@ class Connection(Stream):
         """May refuse an upgrade."""
         return None
 
+    def _hand_over(self, request: Request, rest: bytes) -> None:
+        """A stream was asked for, and `rest` said behind that: another protocol answers it, and has the socket."""
+
     def opened(self, _path: str) -> "Connection":
         """The socket is open; who speaks on it from now on, this one or one that has taken it over."""
         return self
@@ -196,6 +199,9 @@ class Connection(Stream):
         elif end >= 4:
             head, rules = data[:end], self.rules()
             answer = upgrade.answer(head, rules, self.admit) or handshake.answer(head, rules, self.admit)
+            if answer.stream is not None:
+                self._hand_over(answer.stream, data[end:])
+                return
             if not answer.upgraded:
                 self._end(answer.data)
                 return

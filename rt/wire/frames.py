@@ -31,6 +31,12 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return bytes((_CLOSE, len(payload))) + payload
 
 
+def payload_of(frame: bytes) -> bytes:
+    """What one frame carries, as `text_frame` made it."""
+    size = frame[1]
+    return frame[2 if size < 126 else 4 if size == 126 else 10 :]
+
+
 def split_frames(data: bytes) -> Iterator[bytes]:
     """The whole frames that stand one after another in `data`, as `text_frame` made them."""
     at = 0
@@ -44,9 +50,3 @@ def split_frames(data: bytes) -> Iterator[bytes]:
             end = at + 10 + int.from_bytes(data[at + 2 : at + 10], "big")
         yield data[at:end]
         at = end
-
-
-def payload_of(frame: bytes) -> bytes:
-    """What is in one frame, as `text_frame` made it."""
-    size = frame[1]
-    return frame[2 if size < 126 else 4 if size == 126 else 10 :]

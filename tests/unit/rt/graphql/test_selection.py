@@ -135,7 +135,7 @@ def test_new_documents_get_a_share_of_the_process(monkeypatch: pytest.MonkeyPatc
     made = Subscriptions()
     prepare = Documents.prepare
 
-    def slow(self: Documents, query: str, tier: str) -> Any:
+    def slow(self: Documents[Any], query: str, tier: str) -> Any:
         now[0] += 0.02
         return prepare(self, query, tier)
 
