@@ -59,7 +59,7 @@ class Subscriptions:
     """See the module. One per process."""
 
     def __init__(self) -> None:
-        self._schema = build_schema(_SDL.read_text("utf-8"), no_location=False)
+        self._schema = build_schema(_SDL.read_text("utf-8"), no_location=True)
         self._documents = Documents(
             self._schema, _fragments, introspection=False, served=_SERVED, bytes_max=DOCUMENTS_BYTES_MAX
         )
