@@ -54,10 +54,11 @@ attack: development ## tries to find a person by the map and by anonymous workou
 chaos: development ## the long fault runs, with their counts
 	@$(VENV)/python -m pytest -m chaos -rP $(ARGS)
 
-lock: ## pins every package by hash: requirements.lock, requirements-dev.lock, and tests/npm where npm is
+lock: ## pins every package by hash: requirements.lock, -extras.lock, -dev.lock, and tests/npm where npm is
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools --upgrade uv
 	@$(COMPILE) -o requirements.lock
-	@$(COMPILE) -c requirements.lock --group test --group load -o requirements-dev.lock
+	@$(COMPILE) -c requirements.lock --extra otel --extra sentry -o requirements-extras.lock
+	@$(COMPILE) -c requirements-extras.lock --extra otel --extra sentry --group test --group load -o requirements-dev.lock
 	@command -v npm >/dev/null || { echo "npm is missing: tests/npm stays as it is" >&2; exit 0; }; \
 		npm install --prefix tests/npm --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
 		--no-audit --no-fund --loglevel=error && node tests/npm/plain.mjs tests/npm/package-lock.json

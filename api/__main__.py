@@ -5,9 +5,11 @@ import socket
 import uvicorn
 
 from api.app import Api
+from config.crashes import crashes
 from config.process import Lifetime, allow_open_files, run
 from config.serving.server import listen, make_server
 from config.settings import load
+from config.tracing import traces
 
 
 def main() -> None:
@@ -18,6 +20,8 @@ def main() -> None:
     files = allow_open_files()
 
     async def serve(lifetime: Lifetime) -> None:
+        crashes.start("api", settings)
+        traces.start("api", settings, trusting=False)
         api = Api(settings)
         await _serve(api, make_server(api.application, settings, files), listener, lifetime)
 

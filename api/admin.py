@@ -7,8 +7,6 @@ hear of a changed flag at once, else within FLAGS_EVERY_S.
 
 import argparse
 import asyncio
-import os
-import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ import structlog
 
 from api.flags.rules import DEFAULTS, FLAGS, NAMED_MAX, State, person
 from api.flags.store import state_of
+from config.actor import actor
 from config.db.database import backoff_s
 from config.db.postgres import CONNECT_S, ERRORS
 from config.db.queries import load_queries
@@ -74,7 +73,7 @@ class Act:
     async def note(self, action: str, account: UUID | None, *, reason: str | None = None, **arguments: Any) -> None:
         """The audit row. It names no user: what a person deletes must not stay here."""
         text = orjson.dumps(arguments).decode()
-        await self.connection.execute(_NOTE_ACTION.sql, self.id, self.now, _actor(), action, account, text, reason)
+        await self.connection.execute(_NOTE_ACTION.sql, self.id, self.now, actor(), action, account, text, reason)
 
 
 async def grant(act: Act, words: argparse.Namespace) -> str:
@@ -229,15 +228,6 @@ def _shown(state: State, default: bool) -> str:
         f"{word} for {len(names)} by name" for names, word in ((state.allowed, "on"), (state.denied, "off")) if names
     ]
     return ", ".join(parts)
-
-
-def _actor() -> str:
-    try:
-        own = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        own = str(os.getuid())
-    behind = os.environ.get("SUDO_USER")
-    return f"{behind} as {own}"[:200] if behind else own
 
 
 def _whole(text: str) -> int:

@@ -22,6 +22,8 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.apps import routes as apps_routes
+from api.apps.service import OtherApps
 from api.challenges import schema as challenges_schema
 from api.challenges.service import Challenges
 from api.channels import schema as channels_schema
@@ -67,14 +69,21 @@ from config import metrics, redis
 from config.db import postgres
 from config.db.database import Database
 from config.db.postgres import ERRORS
+from config.db.replica import Replica
+from config.db.slow import slow
 from config.errors import ApiError
 from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
 from config.process import Lifetime
+from config.rates.gate import Gate
+from config.rates.limiter import Limiter
 from config.redis import AWAY
 from config.serving import operations
 from config.serving.answers import GRAPHQL_PATH
 from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
+from config.serving.traced import Traced
 from config.settings import Settings
+from config.tracing import traces
+from rt.feed.store import FeedStore
 from rt.wire.bus import JWKS_KEY
 from rt.wire.drops import EVERYTHING
 
@@ -109,18 +118,23 @@ class Api:
     def __init__(self, settings: Settings) -> None:
         self._pool = postgres.make_pool(settings)
         self._redis = redis.connect(settings.redis_url.get_secret_value())
-        self._db = Database(self._pool)
+        self._replica = _replica(settings, self._redis)
+        self._db = Database(self._pool, replica=self._replica)
+        self._slow_ms = settings.slow_statement_ms
         self._reference = Reference()
         self._signer = load_signer(settings)
         self._passwords = Passwords()
         self.readiness = Readiness(
-            self._pool, self._redis, len(migrations()), {"reference": lambda: self._reference.loaded}
+            self._pool, self._redis, len(migrations()), {"reference": lambda: self._reference.loaded}, self._replica
         )
         self._revocations = Revocations(self._db, self._redis)
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
+        self._apps = OtherApps(self._db, self._redis, self._wake)
         self._mailer = Mailer(self._db, settings)
+        self._limiter = Limiter(self._redis)
+        gate = Gate(self._limiter, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
         self._answers = Answers()
         self._drops = Drops(self._redis, self._answers)
@@ -132,29 +146,40 @@ class Api:
             self._makers(settings),
             authenticate,
             Caches(self._answers, self._drops, self._persisted),
+            gate,
             introspection=settings.environment != "production",
         )
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
-            *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
+            *account_routes.routes(
+                self._accounts(settings, self._db), proofs, self._signer, authenticate, gate, settings
+            ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
+            *apps_routes.routes(self._apps),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
         ]
-        self.application: ASGIApp = Answering(_Application(routes, settings), settings, page.policies(settings))
+        answering = Answering(_Application(routes, settings), settings, page.policies(settings))
+        self.application: ASGIApp = Traced(answering) if traces.on else answering
 
     def start(self, lifetime: Lifetime) -> None:
         """Starts what runs beside the requests. None of it needs its store to be there yet."""
         metrics.observe_pool(self._pool, lambda: self._db.waiting)
         lifetime.spawn("postgres_connect", postgres.connect(self._pool))
+        lifetime.spawn("slow_statements", slow.run(self._pool, self._slow_ms))
+        if self._replica is not None:
+            lifetime.spawn("replica_connect", postgres.connect(self._replica.pool))
+            lifetime.spawn("replica", self._replica.run(self._pool))
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
+        lifetime.spawn("limits", self._limiter.run())
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("flags", self._flags.run())
         lifetime.spawn("flags_heard", self._flags.listen())
         lifetime.spawn("drops", self._drops.run())
         lifetime.spawn("drops_heard", self._drops.listen())
         lifetime.spawn("persisted", self._persisted.run())
+        lifetime.spawn("apps", self._apps.run())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())
@@ -165,11 +190,14 @@ class Api:
         """Lets go of stores and threads, within CLOSE_S."""
         self._passwords.close()
         await postgres.close(self._pool, CLOSE_S)
+        if self._replica is not None:
+            self._replica.pool.terminate()
         await self._redis.aclose()
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
         presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
+        feeds = FeedStore(self._redis)
         return {
             Accounts: lambda db: self._accounts(settings, db),
             Challenges: lambda db: Challenges(
@@ -179,7 +207,7 @@ class Api:
             Community: lambda db: self._community(settings, db),
             Credits: Credits,
             Entitlements: lambda db: Entitlements(db, self._wake),
-            Feeds: Feeds,
+            Feeds: lambda db: Feeds(db, feeds),
             HighFives: lambda db: HighFives(db, self._wake),
             Flags: lambda _: self._flags,
             Presence: lambda _: presence,
@@ -218,6 +246,11 @@ class Api:
                 metrics.FAILURES.labels("publish").inc()
                 log.debug("not_published_to_redis", error=type(error).__name__)
             await asyncio.sleep(PUBLISH_TO_REDIS_S if self._reference.loaded else REFERENCE_RETRY_S)
+
+
+def _replica(settings: Settings, client: redis.RedisClient) -> Replica | None:
+    url = settings.database_replica_url
+    return Replica(postgres.make_pool(settings, url), client) if url.get_secret_value() else None
 
 
 class _Application(Starlette):

@@ -53,15 +53,18 @@ class Prepared(NamedTuple):
     """A document that may be executed, and its operations by name ("" for one without).
 
     `signed_in`: the root fields of each operation that has nothing for whoever is not signed in; `policies`: how long
-    its answer may be kept. `digest`: of the text. `size`: bytes of it in memory.
+    its answer may be kept; `mutations`: how many root fields it changes something by, by each alias. `digest`: of the
+    text. `size`: bytes of it in memory.
     """
 
     document: DocumentNode
     operations: dict[str, OperationDefinitionNode]
     signed_in: dict[str, tuple[Root, ...]]
     policies: dict[str, Policy]
+    mutations: dict[str, int]
     digest: bytes
     cost: int
+    aliases: int
     size: int
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
@@ -158,7 +161,14 @@ class Documents:
             raise BadInput("Subscriptions are served over WebSocket")
         signed_in = {name: _signed_in(operation, merging, self._shape) for name, operation in operations.items()}
         policies = {name: hints.policy(document, operation, self._hints) for name, operation in operations.items()}
-        return Prepared(document, operations, signed_in, policies, digest, measure.cost, _size(document, text))
+        mutations = {
+            name: len(merging.fields([one.selection_set])) if one.operation is OperationType.MUTATION else 0
+            for name, one in operations.items()
+        }
+        size = _size(document, text)
+        return Prepared(
+            document, operations, signed_in, policies, mutations, digest, measure.cost, measure.aliases, size
+        )
 
 
 def _signed_in(operation: OperationDefinitionNode, merging: Merging, shape: Shape) -> tuple[Root, ...]:

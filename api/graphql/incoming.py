@@ -1,15 +1,16 @@
-"""A request of GraphQL over HTTP, as its body or its address has it.
+"""A request of GraphQL over HTTP, as its body or its address has it: one operation, or a batch of them.
 
 GET is for queries, and needs a header that a form or an image of another site cannot send: such a page would learn
 nothing, but could set the browsers of others to work.
 """
 
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from starlette.datastructures import Headers, QueryParams
 
 from config.errors import BadInput, UnsupportedMediaType
+from config.limits import BATCH_MAX
 from config.serving.answers import is_json
 
 _PREFLIGHTED: Final = ("apollo-require-preflight", "x-apollo-operation-name")
@@ -38,17 +39,22 @@ class Asked(msgspec.Struct):
     extensions: Extensions | None = None
 
 
+_NO_JSON: Final = "The body is not JSON"
+
 Words = TypeVar("Words")
 
 _body = msgspec.json.Decoder(Asked)
+_batch = msgspec.json.Decoder(Annotated[list[Asked], msgspec.Meta(min_length=1, max_length=BATCH_MAX)])
 _extensions = msgspec.json.Decoder(Extensions | None)
 
 
-def of_body(headers: Headers, raw: bytes) -> Asked:
-    """Of a POST. Raises UnsupportedMediaType, BadInput."""
+def of_body(headers: Headers, raw: bytes) -> Asked | list[Asked]:
+    """Of a POST; a list is a batch. Raises UnsupportedMediaType, BadInput."""
     if not is_json(headers.get("content-type")):
-        raise UnsupportedMediaType("Content-Type must be application/json")
-    return _decoded(_body, raw, "The body is not JSON")
+        raise UnsupportedMediaType("Content-Type must be application/json, in UTF-8")
+    if raw.lstrip()[:1] == b"[":
+        return [_whole(one) for one in _decoded(_batch, raw, _NO_JSON)]
+    return _whole(_decoded(_body, raw, _NO_JSON))
 
 
 def of_address(headers: Headers, parameters: QueryParams) -> Asked:
@@ -62,12 +68,19 @@ def of_address(headers: Headers, parameters: QueryParams) -> Asked:
             raise BadInput(f"{name} is given more than once")
         words[name] = given[0] if given else None
     extensions = words["extensions"]
-    return Asked(
+    asked = Asked(
         words["query"],
-        msgspec.Raw((words["variables"] or "null").encode()),
+        msgspec.Raw((words["variables"] or "null").strip().encode()),
         words["operationName"],
         _decoded(_extensions, extensions.encode(), "extensions: not JSON") if extensions else None,
     )
+    return _whole(asked)
+
+
+def _whole(asked: Asked) -> Asked:
+    if bytes(memoryview(asked.variables)[:1]) not in (b"{", b"n"):
+        raise BadInput("variables: an object or null is needed")
+    return asked
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Words]", raw: bytes, otherwise: str) -> Words:

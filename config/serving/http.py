@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
@@ -65,7 +65,7 @@ NO_POLICIES: Final[Mapping[str, Policy]] = {}
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _CORS_METHODS: Final = "GET, POST"
 _CORS_HEADERS: Final = ("authorization", "content-type", "x-request-id")
-_EXPOSED: Final = "x-request-id, retry-after"
+_EXPOSED: Final = "x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, ratelimit-policy"
 
 
 class Answering:
@@ -98,9 +98,7 @@ class Answering:
             scope["scheme"] = scheme
         structlog.contextvars.bind_contextvars(request_id=request_id)
         origin = headers.get("origin")
-        answer = _Answer(
-            send, request_id, origin if origin in self._origins else None, self._page_policy(scope, headers)
-        )
+        answer = _Answer(send, state, origin if origin in self._origins else None, self._page_policy(scope, headers))
         try:
             await self._app(scope, receive, answer)
         except Exception as error:
@@ -119,11 +117,11 @@ class Answering:
 class _Answer:
     """The `send` of one request: adds the headers that every answer has and keeps what metrics need."""
 
-    __slots__ = ("_origin", "_policy", "_request_id", "_send", "size", "status")
+    __slots__ = ("_origin", "_policy", "_send", "_state", "size", "status")
 
-    def __init__(self, send: Send, request_id: str, origin: str | None, policy: str | None) -> None:
+    def __init__(self, send: Send, state: dict[str, Any], origin: str | None, policy: str | None) -> None:
         self._send = send
-        self._request_id = request_id
+        self._state = state
         self._origin = origin
         self._policy = policy
         self.status = 0
@@ -133,7 +131,9 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers["x-request-id"] = self._request_id
+            headers["x-request-id"] = self._state["request_id"]
+            for name, value in self._state.get("rate_limit", ()):
+                headers[name] = value
             if self._policy is not None:
                 headers["content-security-policy"] = self._policy
             for name, value in SECURITY_HEADERS:

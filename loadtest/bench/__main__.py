@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks in one run on this machine, printed as tables and kept in loadtest/results/.
 
-`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years and jobs run only when they are named.
+`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years, jobs and apps run only when they are named.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from config.embedded.stores import Stores
 from config.redis import connect as connect_redis
 from config.settings import Settings
 from loadtest.bench import (
+    apps,
     bus,
     connect,
     delivery,
@@ -34,6 +35,7 @@ from loadtest.bench import (
     presence,
     report,
     rows,
+    tracing,
 )
 from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
@@ -108,6 +110,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "connect": connect.run,
     "presence": presence.run,
     "kept": kept.run,
+    "tracing": tracing.run,
 }
 # Only when named: minutes, and most of the memory of a small machine.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
@@ -115,6 +118,7 @@ LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "1m": hold.bench_1m,
     "years": years_bench.run,
     "jobs": jobs.run,
+    "apps": apps.run,
 }
 
 
@@ -149,7 +153,10 @@ def main() -> None:
     """Starts stores of its own, durable as in `make run`, and runs what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names", nargs="*", choices=[[], *BENCHES, *LONG], help="which benchmarks; none: all but 100k, 1m, years, jobs"
+        "names",
+        nargs="*",
+        choices=[[], *BENCHES, *LONG],
+        help="which benchmarks; none: all but 100k, 1m, years, jobs, apps",
     )
     names = parser.parse_args().names or list(BENCHES)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -116,7 +116,7 @@ async def run_slot(settings: Settings, job: Job, slot: datetime, worker: str) ->
     try:
         while True:
             async with asyncio.timeout(JOB_BATCH_S_MAX), connection.transaction(isolation="read_committed"):
-                done = await _batch(Transaction(connection, JOB_SLOW_S), settings, job, slot, worker)
+                done = await _batch(Transaction(connection, slow_s=JOB_SLOW_S), settings, job, slot, worker)
             if isinstance(done, Outcome):
                 return done
             changed += done.changed

@@ -64,6 +64,7 @@ def raw(api: Running, request: str) -> str:
         ("GET", LOGIN, 405),
         ("POST", LOGIN, 415),
         ("GET", GRAPHQL, 400),
+        ("PUT", GRAPHQL, 405),
         ("POST", GRAPHQL, 415),
         ("OPTIONS", GRAPHQL, 405),
     ],

@@ -144,6 +144,7 @@ def sent() -> list[tuple[str, Any]]:
         ("digest", digest("community", 44, [bus.event_frame("community", n, COMMUNITY) for n in (44, 45)])),
         *(("presence", bus.decode_presence(bus.encode_presence(USER, s, 1_795_255_872_345)))
           for s in ("online", "training", "offline")),
+        ("presence", bus.decode_member("app:wishes:birthday", b"member wishes:ann online")),
         ("map", frames.text_frame(
             change(3, "801ffffffffffff", 17, False, [("831f1dfffffffff", 25), ("831faefffffffff", 0)]).text)),
         ("online", frames.text_frame(b'{"type":"online","users":1204,"training":311}')),
