@@ -62,7 +62,7 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.standings import schema as standings_schema
 from api.standings.service import Standings
-from api.web import page
+from api.web import handbook, page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
@@ -140,8 +140,9 @@ class Api:
         self._drops = Drops(self._redis, self._answers)
         self._persisted = Persisted(self._redis)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
+        schema = build(FEATURES)
         graphql = GraphQLEndpoint(
-            build(FEATURES),
+            schema,
             self._db,
             self._makers(settings),
             authenticate,
@@ -158,8 +159,10 @@ class Api:
             *apps_routes.routes(self._apps),
             *operations.routes(self.readiness.look),
             *page.routes(settings),
+            *handbook.routes(settings, schema),
         ]
-        answering = Answering(_Application(routes, settings), settings, page.policies(settings))
+        policies = page.policies(settings) | handbook.policies(settings)
+        answering = Answering(_Application(routes, settings), settings, policies)
         self.application: ASGIApp = Traced(answering) if traces.on else answering
 
     def start(self, lifetime: Lifetime) -> None:

@@ -35,6 +35,7 @@ from loadtest.bench import (
     presence,
     report,
     rows,
+    streams,
     tracing,
 )
 from loadtest.bench import years as years_bench
@@ -111,6 +112,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "presence": presence.run,
     "kept": kept.run,
     "tracing": tracing.run,
+    "streams": streams.run,
 }
 # Only when named: minutes, and most of the memory of a small machine.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
