@@ -77,14 +77,14 @@ class World:
 
     def _types(self) -> dict[str, dict[str, Field]]:
         return {
-            name: {"id": Field("ID!", "attribute", "", broken=False), **self._fields(self.chance.randint(2, 6))}
+            name: {"id": Field("ID!", "attribute", "", broken=False), **self._fields(name, self.chance.randint(2, 6))}
             for name in self.objects
         }
 
-    def _fields(self, count: int) -> dict[str, Field]:
+    def _fields(self, owner: str, count: int) -> dict[str, Field]:
         ways = ("attribute", "attribute", "item", "read", "relation", "waiting")
         return {
-            f"f{n}{self.chance.randrange(100)}": Field(
+            f"{owner.lower()}f{n}": Field(
                 self._kind(),
                 self.chance.choice(ways),
                 "(n: Int)" if self.chance.random() < 0.02 else "",
