@@ -30,7 +30,11 @@ from config.metrics import GRAPHQL_PLAN_FALLBACKS
 from tests.unit.api.graphql.worlds import INPUTS, World
 
 # What graphql-core does not run to its end, it leaves: coroutines of an answer that it gave up.
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+LEFT: Final = (
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+)
+pytestmark = list(LEFT)
 
 WORLDS: Final = 100
 OPERATIONS: Final = 5  # of each world

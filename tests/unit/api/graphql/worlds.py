@@ -15,7 +15,7 @@ from api.graphql.scalars import bind_date_time
 from api.graphql.ways import Attribute, Item, Read, Relation, Root
 
 LEAVES: Final = ("String", "ID", "Int", "Float", "Boolean", "JSON", "DateTime", "E")
-HEAD: Final = "enum E { A B } scalar JSON scalar DateTime "
+HEAD: Final = "enum E { A B } scalar JSON scalar DateTime directive @all(int: Int, id: ID) on FIELD "
 INPUTS: Final[tuple[dict[str, Any], ...]] = (
     *({"k": False}, {"k": True}, {"k": False, "c": False, "n": 9}, {"k": False, "n": None}, {"k": True, "c": False}),
     *({"k": "no"}, {}, {"k": False, "n": 2**40}, {"k": False, "c": None}),
