@@ -7,7 +7,7 @@ ARGS ?=
 # Processes that share the tests of `make test`: most of what a test does is wait. 0: in one, where a debugger works.
 WORKERS ?= 4
 
-.PHONY: help run stores migrate test lint bench bench-100k bench-1m bench-years load attack chaos lock clean-data runtime development
+.PHONY: help run stores migrate test lint bench bench-100k bench-1m bench-years bench-api load attack chaos lock clean-data runtime development
 
 help: ## lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1 - /p' Makefile
@@ -44,6 +44,9 @@ bench-1m: development ## 1,000,000 of them, half an hour; says how far it gets
 bench-years: development ## a database as years of use leave it, beside an empty one; YEARS_WORKOUTS=200000
 	@exec $(VENV)/python -m loadtest.bench years
 
+bench-api: development ## the API beside Apollo Server and Mercurius, over the same rows, some four minutes
+	@exec $(VENV)/python -m loadtest.bench api
+
 load: development ## 30 s of Locust people on what make run has started; loopback only
 	@exec $(VENV)/locust --locustfile loadtest/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 30s \
 		--only-summary --host "http://127.0.0.1:$${API_PORT:-8000}" $(ARGS)
@@ -54,10 +57,11 @@ attack: development ## tries to find a person by the map and by anonymous workou
 chaos: development ## the long fault runs, with their counts
 	@$(VENV)/python -m pytest -m chaos -rP $(ARGS)
 
-lock: ## pins every package by hash: requirements.lock, requirements-dev.lock, and tests/npm where npm is
+lock: ## pins every package by hash: requirements.lock, -extras.lock, -dev.lock, and tests/npm where npm is
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools --upgrade uv
 	@$(COMPILE) -o requirements.lock
-	@$(COMPILE) -c requirements.lock --group test --group load -o requirements-dev.lock
+	@$(COMPILE) -c requirements.lock --extra otel --extra sentry -o requirements-extras.lock
+	@$(COMPILE) -c requirements-extras.lock --extra otel --extra sentry --group test --group load -o requirements-dev.lock
 	@command -v npm >/dev/null || { echo "npm is missing: tests/npm stays as it is" >&2; exit 0; }; \
 		npm install --prefix tests/npm --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
 		--no-audit --no-fund --loglevel=error && node tests/npm/plain.mjs tests/npm/package-lock.json

@@ -7,8 +7,6 @@ hear of a changed flag at once, else within FLAGS_EVERY_S.
 
 import argparse
 import asyncio
-import os
-import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -21,13 +19,13 @@ import structlog
 
 from api.flags.rules import DEFAULTS, FLAGS, NAMED_MAX, State, person
 from api.flags.store import state_of
-from config import redis
+from config.actor import actor
 from config.db.database import backoff_s
 from config.db.postgres import CONNECT_S, ERRORS
 from config.db.queries import load_queries
 from config.ids import uuid7
 from config.limits import CREDITS_PER_PURCHASE_MAX, TRANSACTION_TRIES
-from config.redis import AWAY
+from config.redis import publish_once
 from config.settings import Settings, load
 from rt.wire.bus import CONTROL_CHANNEL
 from rt.wire.flags import CHANGED
@@ -45,7 +43,6 @@ _NOTE_ACTION: Final = _QUERIES["note_action"]
 
 REASON_CHARS_MAX: Final = 200
 ROLE_CHARS_MAX: Final = 32
-TELL_S: Final = 2
 OWN_ROLE: Final = "user"  # everybody's
 _KEEP: Final = object()  # of an option that was not given
 
@@ -76,7 +73,7 @@ class Act:
     async def note(self, action: str, account: UUID | None, *, reason: str | None = None, **arguments: Any) -> None:
         """The audit row. It names no user: what a person deletes must not stay here."""
         text = orjson.dumps(arguments).decode()
-        await self.connection.execute(_NOTE_ACTION.sql, self.id, self.now, _actor(), action, account, text, reason)
+        await self.connection.execute(_NOTE_ACTION.sql, self.id, self.now, actor(), action, account, text, reason)
 
 
 async def grant(act: Act, words: argparse.Namespace) -> str:
@@ -220,14 +217,8 @@ async def _in_transaction(connection: asyncpg.Connection, command: Command, word
 
 
 async def _tell(settings: Settings) -> None:
-    client = redis.connect(settings.redis_url.get_secret_value())
-    try:
-        async with asyncio.timeout(TELL_S):
-            await client.publish(CONTROL_CHANNEL, CHANGED)
-    except AWAY:
+    if not await publish_once(settings.redis_url.get_secret_value(), CONTROL_CHANNEL, CHANGED):
         sys.stderr.write("Redis does not answer: the API hears of it in a moment, gateways when Redis is back\n")
-    finally:
-        await client.aclose()
 
 
 def _shown(state: State, default: bool) -> str:
@@ -237,15 +228,6 @@ def _shown(state: State, default: bool) -> str:
         f"{word} for {len(names)} by name" for names, word in ((state.allowed, "on"), (state.denied, "off")) if names
     ]
     return ", ".join(parts)
-
-
-def _actor() -> str:
-    try:
-        own = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        own = str(os.getuid())
-    behind = os.environ.get("SUDO_USER")
-    return f"{behind} as {own}"[:200] if behind else own
 
 
 def _whole(text: str) -> int:

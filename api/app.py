@@ -1,16 +1,11 @@
 """The composition root of the API: every part made once, wired by hand, and the background work that it owns."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final
 
 import orjson
 import structlog
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
 from api.accounts import routes as account_routes
@@ -22,6 +17,8 @@ from api.accounts.proofs import Proofs
 from api.accounts.revocations import Revocations
 from api.accounts.service import Accounts
 from api.accounts.tokens import load_signer
+from api.apps import routes as apps_routes
+from api.apps.service import OtherApps
 from api.challenges import schema as challenges_schema
 from api.challenges.service import Challenges
 from api.channels import schema as channels_schema
@@ -38,8 +35,11 @@ from api.feed.service import Feeds
 from api.flags import schema as flags_schema
 from api.flags.rules import CHALLENGES
 from api.flags.service import Flags
+from api.graphql.answers import Answers
 from api.graphql.context import Makers
-from api.graphql.endpoint import GraphQLEndpoint
+from api.graphql.drops import Drops
+from api.graphql.endpoint import Caches, GraphQLEndpoint
+from api.graphql.persisted import Persisted
 from api.graphql.schema import build
 from api.highfives import schema as highfives_schema
 from api.highfives.service import HighFives
@@ -57,22 +57,30 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.standings import schema as standings_schema
 from api.standings.service import Standings
-from api.web import page
+from api.web import handbook, page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
+from config.board import Board
 from config.db import postgres
 from config.db.database import Database
 from config.db.postgres import ERRORS
-from config.errors import ApiError
-from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
+from config.db.replica import Replica
+from config.db.slow import slow
+from config.limits import PUBLISH_TO_REDIS_S
 from config.process import Lifetime
+from config.rates.gate import Gate
+from config.rates.limiter import Limiter
 from config.redis import AWAY
 from config.serving import operations
 from config.serving.answers import GRAPHQL_PATH
-from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
+from config.serving.http import Shell
+from config.serving.traced import Traced
 from config.settings import Settings
+from config.tracing import traces
+from rt.feed.store import FeedStore
 from rt.wire.bus import JWKS_KEY
+from rt.wire.drops import EVERYTHING
 
 log = structlog.get_logger()
 
@@ -94,71 +102,109 @@ FEATURES: Final = (
     standings_schema.FEATURE,
 )
 REFERENCE_RETRY_S: Final = 1.0
-REFERENCE_RELOAD_S: Final = 60.0  # a migration may bring new exercises while this process serves
+REFERENCE_LOOK_S: Final = 0.5  # a migration may bring new exercises while this process serves
 CLOSE_S: Final = 1.5
-_GZIP_LEVEL: Final = 5
 
 
 class Api:
     """One process's API. `application` is what the server runs; `start` and `close` frame its life."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, board: Board | None = None) -> None:
+        """`board`: what the processes count that serve beside this one."""
+        self._board = board
         self._pool = postgres.make_pool(settings)
         self._redis = redis.connect(settings.redis_url.get_secret_value())
-        self._db = Database(self._pool)
+        self._replica = _replica(settings, self._redis)
+        self._db = Database(self._pool, replica=self._replica)
+        self._slow_ms = settings.slow_statement_ms
         self._reference = Reference()
         self._signer = load_signer(settings)
         self._passwords = Passwords()
         self.readiness = Readiness(
-            self._pool, self._redis, len(migrations()), {"reference": lambda: self._reference.loaded}
+            self._pool, self._redis, len(migrations()), {"reference": lambda: self._reference.loaded}, self._replica
         )
         self._revocations = Revocations(self._db, self._redis)
         authenticate = Authenticator(self._signer, settings, self._revocations.covers)
         self._wake = Wake(self._redis)
         self._flags = Flags(self._db, self._redis)
+        self._apps = OtherApps(self._db, self._redis, self._wake)
         self._mailer = Mailer(self._db, settings)
+        self._limiter = Limiter(self._redis)
+        gate = Gate(self._limiter, settings)
         self._erasures = Erasures(self._db, self._redis, settings.presence_partitions)
+        self._answers = Answers()
+        self._drops = Drops(self._redis, self._answers)
+        self._persisted = Persisted(self._redis)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
+        schema = build(FEATURES)
         graphql = GraphQLEndpoint(
-            build(FEATURES),
+            schema,
             self._db,
             self._makers(settings),
             authenticate,
+            Caches(self._answers, self._drops, self._persisted),
+            gate,
             introspection=settings.environment != "production",
         )
         routes: list[BaseRoute] = [
             Route(GRAPHQL_PATH, graphql),
-            *account_routes.routes(self._accounts(settings, self._db), proofs, self._signer, authenticate, settings),
+            *account_routes.routes(
+                self._accounts(settings, self._db), proofs, self._signer, authenticate, gate, settings
+            ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
-            *operations.routes(self.readiness.look),
+            *apps_routes.routes(self._apps),
+            *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
             *page.routes(settings),
+            *handbook.routes(settings, schema),
         ]
-        self.application: ASGIApp = Answering(_Application(routes, settings), settings, page.policies(settings))
+        policies = page.policies(settings) | handbook.policies(settings)
+        # A path is one of ours or none: nobody is sent to one that ends otherwise.
+        shell = Shell(Router(routes, redirect_slashes=False), settings, policies)
+        self.application: ASGIApp = Traced(shell) if traces.on else shell
 
     def start(self, lifetime: Lifetime) -> None:
         """Starts what runs beside the requests. None of it needs its store to be there yet."""
         metrics.observe_pool(self._pool, lambda: self._db.waiting)
         lifetime.spawn("postgres_connect", postgres.connect(self._pool))
+        lifetime.spawn("slow_statements", slow.run(self._pool, self._slow_ms))
+        if self._replica is not None:
+            lifetime.spawn("replica_connect", postgres.connect(self._replica.pool))
+            lifetime.spawn("replica", self._replica.run(self._pool))
         lifetime.spawn("reference", self._keep_reference())
         lifetime.spawn("publish", self._keep_published())
+        lifetime.spawn("limits", self._limiter.run())
         lifetime.spawn("relay_wake", self._wake.run())
         lifetime.spawn("flags", self._flags.run())
         lifetime.spawn("flags_heard", self._flags.listen())
+        lifetime.spawn("drops", self._drops.run())
+        lifetime.spawn("drops_heard", self._drops.listen())
+        lifetime.spawn("persisted", self._persisted.run())
+        lifetime.spawn("apps", self._apps.run())
         lifetime.spawn("revocations", self._revocations.run())
         lifetime.spawn("revocations_heard", self._revocations.listen())
         lifetime.spawn("mails", self._mailer.run())
         lifetime.spawn("erasures", self._erasures.run())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
+        if self._board is not None:
+            lifetime.spawn("board", self._board.keep())
+
+    @property
+    def warm(self) -> bool:
+        """Whether what requests need is in memory."""
+        return self._reference.loaded and self._revocations.known
 
     async def close(self) -> None:
         """Lets go of stores and threads, within CLOSE_S."""
         self._passwords.close()
         await postgres.close(self._pool, CLOSE_S)
+        if self._replica is not None:
+            self._replica.pool.terminate()
         await self._redis.aclose()
 
     def _makers(self, settings: Settings) -> Makers:
         """How each feature's service is made for a request."""
         presence, zones, room = Presence(self._redis, self._reference), TimeZones(), Room()
+        feeds = FeedStore(self._redis)
         return {
             Accounts: lambda db: self._accounts(settings, db),
             Challenges: lambda db: Challenges(
@@ -168,7 +214,7 @@ class Api:
             Community: lambda db: self._community(settings, db),
             Credits: Credits,
             Entitlements: lambda db: Entitlements(db, self._wake),
-            Feeds: Feeds,
+            Feeds: lambda db: Feeds(db, feeds),
             HighFives: lambda db: HighFives(db, self._wake),
             Flags: lambda _: self._flags,
             Presence: lambda _: presence,
@@ -189,11 +235,12 @@ class Api:
     async def _keep_reference(self) -> None:
         while True:
             try:
-                await self._reference.load(self._pool)
+                if await self._reference.load(self._pool):
+                    self._answers.drop(EVERYTHING)  # each process sees by itself
             except ERRORS as error:
                 metrics.FAILURES.labels("reference").inc()
                 log.debug("reference_not_loaded", error=type(error).__name__)
-            await asyncio.sleep(REFERENCE_RELOAD_S if self._reference.loaded else REFERENCE_RETRY_S)
+            await asyncio.sleep(REFERENCE_LOOK_S)
 
     async def _keep_published(self) -> None:
         """Keeps in Redis what the gateways read there: public keys and the vocabulary of exercises."""
@@ -208,16 +255,6 @@ class Api:
             await asyncio.sleep(PUBLISH_TO_REDIS_S if self._reference.loaded else REFERENCE_RETRY_S)
 
 
-class _Application(Starlette):
-    """Starlette's router under our own layers, in the order in which a request meets them."""
-
-    def __init__(self, routes: Sequence[BaseRoute], settings: Settings) -> None:
-        super().__init__(routes=routes)
-        self.router.redirect_slashes = False  # a path is one of ours or none
-        self._settings = settings
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Guards, then compression, then the errors that routes raise."""
-        handled = ExceptionMiddleware(self.router, {HTTPException: on_http_exception, ApiError: on_api_error})
-        compressed = GZipMiddleware(handled, HTTP_COMPRESS_BYTES_MIN, _GZIP_LEVEL)
-        return Guarding(compressed, self._settings)
+def _replica(settings: Settings, client: redis.RedisClient) -> Replica | None:
+    url = settings.database_replica_url
+    return Replica(postgres.make_pool(settings, url), client) if url.get_secret_value() else None

@@ -9,6 +9,7 @@ import asyncpg
 from config import redis
 from config.db import postgres
 from config.db.queries import load_queries
+from config.db.replica import Replica
 from config.ready import answer
 from config.redis import RedisClient
 
@@ -21,12 +22,18 @@ class Readiness:
     """Whether this process can serve. Redis away is no reason against it: workouts and sign-ins go on without."""
 
     def __init__(
-        self, pool: asyncpg.Pool, redis: RedisClient, migrations: int, loaded: Mapping[str, Callable[[], bool]]
+        self,
+        pool: asyncpg.Pool,
+        redis: RedisClient,
+        migrations: int,
+        loaded: Mapping[str, Callable[[], bool]],
+        replica: Replica | None = None,
     ) -> None:
         """`migrations`: how many this release has. `loaded`: what this process must have in memory, by name."""
         self._pool = pool
         self._redis = redis
         self._loaded = loaded
+        self._replica = replica
         self._migrations = migrations
         self.stopping = False
 
@@ -39,6 +46,8 @@ class Readiness:
         reasons.update(in_postgres)
         reasons |= {name: "not loaded yet" for name, is_loaded in self._loaded.items() if not is_loaded()}
         degraded = {"redis": redis_fault} if redis_fault else {}
+        if self._replica is not None and self._replica.fault:
+            degraded["replica"] = self._replica.fault
         return answer("api", reasons, degraded)
 
     async def _postgres(self) -> dict[str, str]:

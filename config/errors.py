@@ -95,6 +95,14 @@ class UnsupportedMediaType(ApiError):
         super().__init__("UNSUPPORTED_MEDIA_TYPE", message, 415)
 
 
+class PersistedQueryNotFound(ApiError):
+    """The hash is of no document that is known here: the client sends it with the text. Code, message and status are
+    those of Apollo's protocol, by which clients know it."""
+
+    def __init__(self) -> None:
+        super().__init__("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", 200)
+
+
 class IdempotencyMismatch(ApiError):
     """The key was used before, with another input. Nothing was done."""
 

@@ -49,6 +49,7 @@ SEND_QUEUE_BYTES_MAX: Final = 256 * 1024  # unread, beside the part of an answer
 SEND_QUEUE_AGE_S_MAX: Final = 10  # a socket that is behind must take in this time ...
 SEND_QUEUE_BYTES_PER_S_MIN: Final = 4 * 1024  # ... this much a second (a phone on 2G does); else 4002
 ANSWERS_WAITING_MAX: Final = SUBSCRIPTIONS_PER_CONNECTION_MAX  # `subscribe`s of a client in line; then RATE_LIMITED
+STREAM_COMMENT_S: Final = 15  # a stream of server-sent events is silent no longer: proxies cut what is, after 60 s
 TCP_NOTSENT_LOWAT_BYTES: Final = 16 * 1024  # without it the kernel hides 3.9 MB of a stalled reader
 
 # --- feeds in Redis (rt/wire/asyncapi.yaml)
@@ -113,11 +114,13 @@ RELAY_LEASE_S: Final = 4  # a second relay takes over within 5 s
 RELAY_PAGE: Final = 500  # channels or positions read at once while catching up
 RELAY_REFILLS: Final = 100  # channels refilled between two batches: about 20 ms
 RELAY_RETRY_S: Final = 0.2  # between tries while a store is away
+TRACES_PER_BATCH_MAX: Final = 8  # that travel on with one message of the bus
 RELAY_DEPTH_MAX: Final = 10_000  # the outbox is counted no further
 AUDIT_LATE_S: Final = 600  # from the time in an id to the commit of its row, at most: retries and clocks apart
 AUDIT_WINDOWS_RECOUNTED: Final = 3  # the newest, by each audit; an audit of everything counts all again
 
 # --- transactions, repeated whole with full jitter
+REPLICA_LAG_S_MAX: Final = 2.0  # a replica that is further behind is not asked
 TRANSACTION_TRIES: Final = 10
 CONNECTION_WAIT_S: Final = 5  # for a connection of the pool, then RETRY_LATER
 ANONYMOUS_READS_WAITING_MAX: Final = 200  # statements that wait for their half of the pool, then RETRY_LATER
@@ -125,7 +128,8 @@ REQUEST_STATEMENTS_WAITING_MAX: Final = 100  # of one request, while another one
 REQUEST_TURN_S: Final = 30  # ... and how long each waits for its turn, as long as a statement may take
 LANE_WAITING_MAX: Final = 100  # writes of one user that wait for each other in one process, then RETRY_LATER
 LANE_WAIT_S: Final = 5
-SLOW_QUERY_S: Final = 0.1  # logged above this
+SLOW_SAID_EVERY_S: Final = 10  # a slow statement is logged this often, by its name; each one counts, ...
+SLOW_PLAN_EVERY_S: Final = 600  # ... and its plan this often
 RELAY_WAKE_S: Final = 0.5  # the wake-up of the relay may take this long; it polls anyway
 
 # --- HTTP and GraphQL
@@ -162,6 +166,17 @@ VARIABLE_CHARS_MAX: Final = 4_096  # of one text
 GRAPHQL_ERRORS_MAX: Final = 20  # in one answer
 GRAPHQL_DOCUMENT_ERRORS_MAX: Final = 5  # found in a document: each prints the whole literal that it is about
 GRAPHQL_ERROR_CHARS_MAX: Final = 300  # of one message: it repeats what the client wrote
+PERSISTED_S: Final = 24 * 3600  # a document that nobody has run for so long is forgotten
+PERSISTED_MAX: Final = 1_000  # in the memory of one process, 16 MB at worst ...
+PERSISTED_IN_REDIS_MAX: Final = 4_000  # ... and in Redis, 64 MB; then the longest unused give way
+PERSISTED_AGAIN_S: Final = 600  # one that is run is written to Redis again after this
+PERSISTED_WAITING_MAX: Final = 1_000  # on the way to Redis; what comes then is known here alone
+ANSWERS_BYTES_MAX: Final = 16 * 1024 * 1024  # kept answers of one process, half of it for those of one viewer each
+ANSWER_KEPT_BYTES_MAX: Final = 256 * 1024  # a larger one is made anew each time
+ANSWER_WAIT_S: Final = 5  # for one that somebody else is making; then one's own
+DROPS_EVERY_S: Final = 0.5  # each API says that it is there, and ...
+DROPS_HEARD_S: Final = 2  # ... where nobody is heard for so long, nothing is kept
+DROPS_RETRY_S: Final = 0.2
 PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
 FOLLOWING_MAX: Final = 5_000  # by one user, requests included: a merged feed looks at each of them
@@ -208,6 +223,33 @@ EXPORT_BYTES_MAX: Final = 32 * 1024 * 1024  # of one answer: some 12,000 workout
 ERASURE_SETTLE_S: Final = 60  # sockets and their grace, a relay that was paused: then Redis knows nobody any more
 PUBLISH_TO_REDIS_S: Final = 5  # keys and vocabulary written again, so that a wiped Redis has them soon
 RETRY_AFTER_S: Final = 1  # what a 503 asks for
+BATCH_MAX: Final = 10  # operations of one request
+LIMITS_WAIT_S: Final = 1  # for Redis to count a request; then the process counts by itself ...
+LIMITS_PAUSE_S: Final = 5  # ... and asks again after this
+
+# --- other apps
+APPS_MAX: Final = 100  # namespaces of an installation: each gateway knows all of them
+APP_KEYS_MAX: Final = 10  # of a JWKS: one replaces another
+APP_CHANNELS_MAX: Final = 100_000  # of a namespace, for ever: a number is never given twice
+APP_EVENTS_PER_REQUEST_MAX: Final = 100
+APP_EVENT_ID_CHARS_MAX: Final = 64
+APP_EVENT_TYPE_CHARS_MAX: Final = 64
+APP_EVENT_IDS_DAYS: Final = 7  # an event that is sent again within this is published once
+APP_RATE: Final = (1, 100_000)  # events a second, from, to
+APP_EVENT_BYTES: Final = (2, 32 * 1024)  # of `data` of one
+APP_HISTORY: Final = (1, 10_000)  # events
+APP_PAGE_MAX: Final = 1_000  # events of a history in one answer, ...
+APP_PAGE_BYTES_MAX: Final = 1024 * 1024  # ... and their bytes, about
+APP_SERVER_KEY_CHARS_MAX: Final = 128
+APP_SOCKETS_MAX: Final = 20_000  # of one app's users in one gateway process
+APP_STREAM_S: Final = 900  # Redis keeps a channel of an app this long after its last event; PostgreSQL has it longer
+APPS_EVERY_S: Final = 2  # Redis is compared with PostgreSQL this often
+APP_PRESENT_S: Final = 90  # a member counts this long after its gateway wrote it, ...
+APP_PRESENT_AGAIN_S: Final = 30  # ... which it does this often
+APP_PRESENT_SHOWN_MAX: Final = 1_000
+WIDGET_TOKENS_MAX: Final = 1_000  # of an installation, that are good
+WIDGET_TOKEN_DAYS: Final = 400
+WIDGET_SOCKETS_MAX: Final = 5_000  # of one widget token in one gateway process
 
 # --- migrations
 DDL_LOCK_S: Final = 2  # a file waits for its locks this long in all, and whoever comes after it waits with it; then ...

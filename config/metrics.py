@@ -43,6 +43,9 @@ GRAPHQL_PLAN_FALLBACKS: Final = Counter(
 GRAPHQL_ERRORS: Final = Counter("graphql_errors_total", "Errors in GraphQL answers", ["code"])
 
 PG_QUERY_SECONDS: Final = Histogram("pg_query_duration_seconds", "One named query", ["query"], buckets=_SECONDS)
+SLOW_STATEMENTS: Final = Counter("pg_slow_statements_total", "Executions over SLOW_STATEMENT_MS", ["query"])
+REPLICA_LAG_S: Final = Gauge("pg_replica_lag_seconds", "How old at most what the replica says is; +Inf = nobody knows")
+REPLICA_READS: Final = Counter("pg_replica_reads_total", "Reads by who answered: replica, or why not it", ["answered"])
 PG_TRANSACTION_RETRIES: Final = Counter("pg_transaction_retries_total", "Transactions that ran again", ["reason"])
 
 REDIS_CONNECTED: Final = Gauge("redis_connected", "1 while Redis answers")
@@ -51,6 +54,7 @@ REDIS_MEMORY: Final = Gauge("redis_memory_used_bytes", "Memory that Redis says i
 REDIS_MEMORY_MAX: Final = Gauge("redis_memory_max_bytes", "Memory that Redis may use (maxmemory); 0 = it has no bound")
 
 SIGN_INS: Final = Counter("auth_events_total", "Registrations, sign-ins, refreshes, log-outs", ["event"])
+RATE_LIMITED: Final = Counter("rate_limited_total", "Requests that were refused by a rate limit", ["limit"])
 PAYMENT_EVENTS: Final = Counter("payment_events_total", "Signed events of the payment provider", ["outcome"])
 MAILS: Final = Counter("mails_total", "Mails by what became of them", ["result"])
 FAILURES: Final = Counter("background_failures_total", "Failed rounds of background work that goes on", ["task"])

@@ -17,6 +17,9 @@ import orjson
 import structlog
 import uvloop
 
+from config.crashes import crashes
+from config.tracing import traces
+
 log = structlog.get_logger()
 
 
@@ -27,6 +30,7 @@ def configure_logging(role: str, level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            crashes,
             # Without local variables: among them are addresses with passwords, tokens and what people wrote.
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(serializer=_dumps),
@@ -115,6 +119,8 @@ def run(role: str, level: str, main: Callable[[Lifetime], Awaitable[None]]) -> N
             await main(lifetime)
         finally:
             await lifetime.cancel_tasks()
+            traces.stop()
+            crashes.stop()
         log.info("stopped", exit_code=lifetime.exit_code)
         return lifetime.exit_code
 

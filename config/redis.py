@@ -27,6 +27,7 @@ __all__ = [
     "fault",
     "heard",
     "load_script",
+    "publish_once",
     "reason_of",
 ]
 
@@ -34,6 +35,7 @@ AWAY: Final = (RedisError, OSError, TimeoutError)  # what a command raises where
 
 COMMAND_TIMEOUT_S: Final = 5.0
 POOL_CONNECTIONS: Final = 16
+PUBLISH_ONCE_S: Final = 2.0
 # What a server says that answers and cannot serve, by the first word of its error, and in our words. A failover leaves
 # connections there; another connection may reach the right server.
 _UNFIT: Final = {
@@ -239,6 +241,22 @@ async def fault(redis: RedisClient) -> str | None:
     except (OSError, TimeoutError):
         return REASONS[0]
     return None
+
+
+async def publish_once(url: str, channel: str, message: bytes) -> bool:
+    """One message by whoever has nothing else to do with Redis; whether it went out, within PUBLISH_ONCE_S."""
+    if not url:
+        return False
+    client = connect(url)
+    try:
+        async with asyncio.timeout(PUBLISH_ONCE_S):
+            await client.publish(channel, message)
+    except AWAY:
+        return False
+    else:
+        return True
+    finally:
+        await client.aclose()
 
 
 async def heard(redis: RedisClient, channel: str, quiet_s: float) -> AsyncIterator[bytes]:

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from config.addresses import DEFAULT_PORTS, networks, origin
 from config.jwks import public_keys
+from config.rates.settings import RateSettings
 from config.secret_files import SecretFileError, SecretFiles
 from config.smtp import mail_server
 
@@ -30,7 +31,7 @@ Words = Annotated[tuple[str, ...], NoDecode]
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 
 
-class Settings(BaseSettings):
+class Settings(RateSettings):
     """Settings of one process. Unknown environment variables are ignored; a bad value ends the process.
 
     Each SecretStr may come from a file instead: config/secret_files.py.
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="PostgreSQL for the role that owns the tables: for `make migrate`, backup and restore alone",
     )
+    database_replica_url: SecretStr = Field(
+        SecretStr(""),
+        description="A standby of DATABASE_URL's server for the API's role, for feeds, leaderboards and profiles;"
+        " the same in all APIs",
+    )
     database_pool_min: int = Field(2, ge=1, le=100, description="Connections that a process keeps open")
     database_pool_max: int = Field(20, ge=1, le=200, description="Connections that a process opens at most")
     database_statement_cache: int | None = Field(
@@ -75,6 +81,9 @@ class Settings(BaseSettings):
         le=10_000,
         description="Prepared statements per connection; empty: 256, and 0 where a pooler such as PgBouncer answers",
     )
+    slow_statement_ms: int = Field(
+        100, ge=1, le=30_000, description="A statement that takes longer is counted and logged with its plan"
+    )
     postgres_bin: str = Field("", description="Folder of pg_dump, pg_restore and psql; empty: those on the PATH")
     backup_dir: Path = Field(Path("/var/backups/musclemap"), description="Where config/deploy/backup keeps its dumps")
     backup_days: int = Field(30, ge=1, le=3_650, description="Days that a dump is kept")
@@ -82,6 +91,9 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on")
     api_port: int = Field(8000, ge=1, le=65535, description="Port of the API and the demo page")
+    api_processes: int = Field(
+        1, ge=1, le=64, description="API processes on the port, each with connections to the stores of its own"
+    )
     rt_host: str = Field("127.0.0.1", description="Address that the gateway listens on")
     rt_port: int = Field(8001, ge=1, le=65535, description="Port of the WebSocket gateway")
     rt_processes: int = Field(
@@ -165,6 +177,12 @@ class Settings(BaseSettings):
     keep_sessions_days: int = Field(
         2, ge=2, le=36_500, description="Days that a session is kept after its end, with its refresh tokens"
     )
+
+    otel_exporter_otlp_endpoint: str = Field(
+        "", description="Base address of an OTLP/HTTP collector of traces; empty: nothing is traced"
+    )
+    otel_traces_sampler_arg: float = Field(0.01, ge=0, le=1, description="Share of requests that are traced")
+    sentry_dsn: SecretStr = Field(SecretStr(""), description="Address of a Sentry that hears of errors; empty: none")
 
     connections_max: int = Field(
         50_000, ge=1, description="Open sockets of one gateway process; fewer where it may open fewer files"
@@ -253,7 +271,7 @@ class Settings(BaseSettings):
     def _whole(self) -> "Settings":
         if self.database_pool_min > self.database_pool_max:
             raise ValueError("DATABASE_POOL_MIN is greater than DATABASE_POOL_MAX")
-        if not all(_is_origin(word) for word in self.allowed_origins):
+        if not all(is_origin(word) for word in self.allowed_origins):
             raise ValueError(
                 "ALLOWED_ORIGINS must be origins as browsers send them: scheme://host or scheme://host:port, in lower"
                 " case, without path and default port; no * and no null"
@@ -340,7 +358,7 @@ def _is_sender(word: str) -> bool:
         return False
 
 
-def _is_origin(word: str) -> bool:
+def is_origin(word: str) -> bool:
     """Whether a browser could send it as Origin (RFC 6454, 6.2)."""
     if _ORIGIN.fullmatch(word) is None:
         return False

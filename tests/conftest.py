@@ -1,9 +1,12 @@
 """Fixtures that start stores. A test of pure rules needs none of them."""
 
+import os
+import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Final
 
 import hypothesis
 import pytest
@@ -12,14 +15,25 @@ from config.process import allow_open_files
 from tests.support.processes import Fleet
 from tests.support.stores import Cluster, Database, TestStores, environment
 
+_RUN: Final = "MUSCLEMAP_TEST_RUN"  # the folder of what all processes of a run share
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
     """Some tests hold more sockets than a shell's default allows, and a busy machine makes no example wrong."""
     allow_open_files()
     hypothesis.settings.register_profile(
         "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
     hypothesis.settings.load_profile("patient")
+    if not hasattr(config, "workerinput"):  # the run's first process, whose environment the others inherit
+        os.environ[_RUN] = tempfile.mkdtemp(prefix="musclemap-run-")
+        Path(os.environ[_RUN]).chmod(0o711)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What all processes of a run share goes with its first one."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(_RUN), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +48,9 @@ def stores_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def cluster_to_copy(stores_folder: Path) -> Cluster:
+def cluster_to_copy() -> Cluster:
     """What each PostgreSQL of the run begins as."""
-    return Cluster(stores_folder / "cluster-to-copy")
+    return Cluster(Path(os.environ[_RUN]) / "cluster-to-copy")
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,13 @@ import sys
 from typing import Final
 
 from config import metrics, redis
+from config.crashes import crashes
 from config.db import postgres
+from config.db.slow import slow
 from config.process import Lifetime, configure_logging, run
 from config.serving.server import listen, make_server
 from config.settings import Settings, load
+from config.tracing import traces
 from worker.audit import audit_once, watch_audits
 from worker.http import application
 from worker.jobs.commands import run_job, show_jobs
@@ -66,6 +69,8 @@ async def _command(settings: Settings, asked: argparse.Namespace) -> int:
 
 async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime) -> None:
     """Until `lifetime.stopping`; then the relay finishes its batch and gives its lease back."""
+    crashes.start("worker", settings)
+    traces.start("worker", settings)
     pool = postgres.make_pool(settings, settings.worker_database_url)
     client = redis.connect(settings.redis_url.get_secret_value())
     server = make_server(application(settings, pool, client, lifetime), settings)
@@ -73,6 +78,7 @@ async def _work(settings: Settings, listener: socket.socket, lifetime: Lifetime)
 
     metrics.observe_pool(pool, lambda: 0)  # the relay is the only caller
     lifetime.spawn("postgres connect", postgres.connect(pool))
+    lifetime.spawn("slow_statements", slow.run(pool, settings.slow_statement_ms))
     lifetime.spawn("redis metrics", metrics.watch_redis(client))
     lifetime.spawn("relay listen", relay.listen())
     lifetime.spawn("relay measure", relay.measure())

@@ -17,9 +17,11 @@ from redis.exceptions import RedisError
 from config.events import anonymous
 from config.limits import RELAY_BATCH, RELAY_IDLE_POLL_S, RELAY_PAGE, RELAY_REFILLS, RELAY_RETRY_S
 from config.redis import AWAY, RedisClient
+from config.tracing import traces
 from rt.feed.store import Append, FeedStore, Refill, TermOutdatedError
-from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RENDITIONS_KEY
-from rt.wire.channels import COMMUNITY, META_PATTERN, Channel, of_meta_key, of_tag
+from rt.wire.bus import DROPS_CHANNEL, EPOCH_KEY, REFILL_LIST, RENDITIONS_KEY
+from rt.wire.channels import COMMUNITY, META_PATTERN, Channel, ChannelKind, of_meta_key, of_tag
+from rt.wire.drops import COMMUNITY_PAGES, Drop, encode_drop
 from worker import metrics
 from worker.catchup import Need, need, put_back_to
 from worker.leader import Lease, LeaseLostError
@@ -151,8 +153,10 @@ class Publisher:
             await self._compare(self._comparing)
 
     async def _publish(self, batch: Numbered) -> None:
+        await self._redis.publish(DROPS_CHANNEL, encode_drop(_drop_of(batch.appends)))  # before anybody asks again
         appends = [part for append in batch.appends for part in self._parts(append)]
-        answers = await self._feed.append_many(self._epoch, appends, term=self._term())
+        with _traced(appends) as traced:
+            answers = await self._feed.append_many(self._epoch, traced, term=self._term())
         odd: dict[Channel, None] = {}
         for append, expected in zip(appends, answers, strict=True):
             if expected is None or expected > append.last:  # the latter: an earlier try or a comparison has brought it
@@ -171,7 +175,8 @@ class Publisher:
         )
         for at in range(0, len(append.bodies), RELAY_BATCH):
             bodies = append.bodies[at : at + RELAY_BATCH]
-            yield Append(append.channel, append.first + at, bodies, begins=begins and not at)
+            places = {n - at: place for n, place in append.traces.items() if at <= n < at + RELAY_BATCH}
+            yield Append(append.channel, append.first + at, bodies, begins and not at, places)
 
     async def _compare(self, pages: AsyncIterator[list[Channel]]) -> None:
         page = await anext(pages, None)
@@ -196,14 +201,14 @@ class Publisher:
             self._replaced = False
 
     async def _scan(self) -> AsyncIterator[list[Channel]]:
-        """Personal channels that this Redis has: one that took over may have them older than they were."""
+        """Channels of people and apps that this Redis has: one that took over may have them older than they were."""
         cursor = -1
         while cursor:
             cursor, keys = await self._redis.scan(max(cursor, 0), match=META_PATTERN, count=RELAY_PAGE)
             found = [of_meta_key(key.decode("utf-8", "replace")) for key in keys]
-            lists = [channel for channel in found if channel is not None and not channel.is_stream]
-            for at in range(0, max(1, len(lists)), RELAY_REFILLS):  # a page without any lets batches pass too
-                yield lists[at : at + RELAY_REFILLS]
+            others = [channel for channel in found if channel is not None and channel != COMMUNITY]
+            for at in range(0, max(1, len(others)), RELAY_REFILLS):  # a page without any lets batches pass too
+                yield others[at : at + RELAY_REFILLS]
 
     async def _answer_requests(self) -> None:
         names = await self._redis.rpop(REFILL_LIST, RELAY_REFILLS)
@@ -301,3 +306,25 @@ class Publisher:
     def _mark(self, channel: Channel, offset: int) -> None:
         if offset > self.published.get(channel, 0):
             self.published[channel] = offset
+
+
+def _drop_of(appends: Sequence[Append]) -> Drop:
+    """What APIs know of that these events change: pages of the community's feed, and what is kept for their owners."""
+    channels = {append.channel for append in appends}
+    owners = {channel.owner for channel in channels if channel.kind is ChannelKind.USER and channel.owner is not None}
+    return Drop(frozenset({COMMUNITY_PAGES} if COMMUNITY in channels else ()), frozenset(owners))
+
+
+@contextlib.contextmanager
+def _traced(appends: Sequence[Append]) -> Iterator[Sequence[Append]]:
+    """The same appends, whose traces go on from a span of their publication."""
+    places = {place for append in appends for place in append.traces.values()} if traces.on else ()
+    if not places:
+        yield appends
+        return
+    spans = {place: traces.begin("relay publish", place) for place in places}
+    try:
+        yield [a._replace(traces={n: spans[place].place for n, place in a.traces.items()}) for a in appends]
+    finally:
+        for span in spans.values():
+            span.end()

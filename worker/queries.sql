@@ -55,7 +55,7 @@ WITH held AS MATERIALIZED (
     ORDER BY o.id LIMIT 1) IS NULL
 )
 DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM oldest UNION SELECT id FROM overtaking))
-RETURNING id, event::text AS event;
+RETURNING id, event::text AS event, event_id, trace;
 
 -- name: number
 -- $1 namespaces, $2 channels, $3 event ids, $4 times, $5 bodies, or null for what followers hear of the row before, $6
@@ -102,20 +102,10 @@ SELECT namespace, channel, behind FROM (
 ) AS looked WHERE behind OR ends ORDER BY namespace, channel;
 
 -- name: streams
--- $1 namespace and $2 channel of the last row of the page before, $3 size of a page. Channels that live in streams: of
--- our own namespace one among two of each person, so each part begins where its rows do.
-(SELECT namespace, channel FROM feed_channels
- WHERE namespace = $1 AND channel > $2 AND $1 <> 'musclemap' ORDER BY channel LIMIT $3)
-UNION ALL
-(SELECT namespace, channel FROM feed_channels
- WHERE namespace > $1 AND namespace < 'musclemap' ORDER BY namespace, channel LIMIT $3)
-UNION ALL
-(SELECT namespace, channel FROM feed_channels
- WHERE namespace = 'musclemap' AND channel = 'community' AND ($1, $2) < ('musclemap', 'community'))
-UNION ALL
-(SELECT namespace, channel FROM feed_channels
- WHERE namespace > greatest($1, 'musclemap') ORDER BY namespace, channel LIMIT $3)
-ORDER BY namespace, channel LIMIT $3;
+-- $1 namespace and $2 channel of the last row of the page before, $3 size of a page. The channels that Redis must have,
+-- whoever asks for them: an app's is put back when somebody does.
+SELECT namespace, channel FROM feed_channels
+ WHERE namespace = 'musclemap' AND channel = 'community' AND ($1, $2) < ('musclemap', 'community') LIMIT $3;
 
 -- name: heads
 -- $1 namespaces, $2 channels: arrays of one length. A channel without an event has no row.
@@ -267,6 +257,16 @@ WITH gone AS (
     SELECT week, board, place FROM leaderboard_snapshots
      WHERE week < (clock_timestamp() AT TIME ZONE 'UTC')::date - $1::int ORDER BY week LIMIT $2)
   RETURNING week
+)
+SELECT nullif(count(*), 0) FROM gone;
+
+-- name: drop_app_event_ids
+-- $1 days since they were published, $2 most rows: an event that is sent again after that is a new one.
+WITH gone AS (
+  DELETE FROM app_event_ids WHERE (namespace, id) IN (
+    SELECT namespace, id FROM app_event_ids WHERE at < clock_timestamp() - make_interval(days => $1)
+     ORDER BY at LIMIT $2)
+  RETURNING id
 )
 SELECT nullif(count(*), 0) FROM gone;
 

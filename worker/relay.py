@@ -24,6 +24,7 @@ from config.process import set_within
 from config.redis import AWAY, RedisClient
 from rt.wire.bus import RELAY_WAKE_CHANNEL
 from worker import metrics
+from worker.bundles import BEGINS, renditions_of_bundle
 from worker.leader import Leader, Lease, LeaseLostError, this_process
 from worker.publisher import Publisher
 from worker.store import RelayStore
@@ -164,7 +165,10 @@ def renditions_of(events: Sequence[str]) -> list[Rendition]:
     renditions: list[Rendition] = []
     for text in events:
         try:
-            renditions += translate(orjson.loads(text), uuid4())
+            if text.startswith(BEGINS):
+                renditions += renditions_of_bundle(text)
+            else:
+                renditions += translate(orjson.loads(text), uuid4())
         except (EventUnreadableError, orjson.JSONDecodeError) as error:
             metrics.UNREADABLE.inc()
             log.warning("event_unreadable", error=str(error))

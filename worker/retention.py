@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from config.db.database import Transaction
 from config.db.queries import load_queries
-from config.limits import ENDED_KEPT_S, FEED_STREAM_EVENTS, REVOCATION_LATE_S
+from config.limits import APP_EVENT_IDS_DAYS, ENDED_KEPT_S, FEED_STREAM_EVENTS, REVOCATION_LATE_S
 from config.settings import Settings
 from worker import metrics
 from worker.books.audit import BEGINNING, lowest_id
 
 RETENTION_ROWS: Final = 500  # deleted by so many rows a transaction, where it is no month of its own, ...
+APP_EVENT_IDS_ROWS: Final = 5_000  # of these, which are small and come by the hundred
 RETENTION_REST_S: Final = 0.1  # ... with a rest after each: the relay and workouts come first
 JOB_RUNS_DAYS: Final = 30  # the run log
 SNAPSHOTS_DAYS: Final = 400  # the first hundred of each week: those of a year
@@ -32,6 +33,7 @@ _DROP_PROOFS: Final = _QUERIES["drop_proofs"]
 _DROP_JOB_RUNS: Final = _QUERIES["drop_job_runs"]
 _DROP_SNAPSHOTS: Final = _QUERIES["drop_snapshots"]
 _DROP_ENDED_READS: Final = _QUERIES["drop_ended_reads"]
+_DROP_APP_EVENT_IDS: Final = _QUERIES["drop_app_event_ids"]
 _OLDEST_KEPT: Final = _QUERIES["oldest_kept"]
 
 # Drops one batch in the transaction at hand: how many rows, or None where nothing is over its term.
@@ -110,6 +112,11 @@ async def _ended_reads(tx: Transaction, _: Settings) -> int | None:
     return dropped
 
 
+async def _app_event_ids(tx: Transaction, _: Settings) -> int | None:
+    dropped: int | None = await tx.fetchval(_DROP_APP_EVENT_IDS, APP_EVENT_IDS_DAYS, APP_EVENT_IDS_ROWS)
+    return dropped
+
+
 CHORES: Final = (
     ("activity_events", _events),
     ("stream_positions", _streams),
@@ -121,4 +128,5 @@ CHORES: Final = (
     ("job_runs", _job_runs),
     ("leaderboard_snapshots", _snapshots),
     ("ended_reads", _ended_reads),
+    ("app_event_ids", _app_event_ids),
 )

@@ -3,6 +3,7 @@
 A shell: SQL to values and back. Errors are asyncpg's; config.db.postgres.fault_of says what they mean.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, Protocol
@@ -26,6 +27,7 @@ from config.limits import (
     RELAY_PAGE,
     RELAY_REFILLS,
 )
+from config.tracing import traces
 from rt.feed.store import Append
 from rt.wire.channels import COMMUNITY, Channel, ChannelKind, parse_stored
 from worker.translate import Rendition
@@ -129,6 +131,7 @@ class RelayStore:
         taken. `translate` gets the events' JSON texts in their order.
         """
         sizes = (RELAY_BATCH_BACKLOG, RELAY_OVERTAKING) if backlog else (RELAY_BATCH, 0)
+        began = time.monotonic()
         async with committed(self._pool) as tx:
             if backlog:  # what was planned for a short table would read a long one whole
                 await tx.execute(_PLAN_ANEW)
@@ -139,17 +142,31 @@ class RelayStore:
                 await tx.execute(_MARK_PUBLISHED, *columns((c.namespace, c.name, o) for c, o in published.items()))
             renditions = translate([row["event"] for row in sorted(rows, key=lambda row: row["id"])])
             firsts = await tx.fetch(_NUMBER, *columns(_given(renditions))) if renditions else []
+        traced = {row["event_id"]: row["trace"] for row in rows if row["trace"]} if traces.on else {}
+        went_on = {one: traces.past("relay number", time.monotonic() - began, traced[one]) for one in traced}
         bodies: dict[tuple[str, str], list[bytes]] = {}
+        places: dict[tuple[str, str], dict[int, str]] = {}
         for rendition in renditions:
-            bodies.setdefault((rendition.channel.namespace, rendition.channel.name), []).append(rendition.body)
+            key = (rendition.channel.namespace, rendition.channel.name)
+            place = went_on.get(rendition.source or rendition.event_id)
+            if place:
+                places.setdefault(key, {})[len(bodies.get(key, ()))] = place
+            bodies.setdefault(key, []).append(rendition.body)
         channels = {(r.channel.namespace, r.channel.name): r.channel for r in renditions}
         keys = [(row["namespace"], row["channel"]) for row in firsts]
         appends = [
-            Append(channels[key], row["first"], bodies[key], begins=row["published_through"] == row["first"] - 1)
+            Append(
+                channels[key],
+                row["first"],
+                bodies[key],
+                row["published_through"] == row["first"] - 1,
+                places.get(key, {}),
+            )
             for key, row in zip(keys, firsts, strict=True)
         ]
-        # The community's times are cut to the minute; the owner hears every event, at its own time.
-        times = (r.event_at.timestamp() for r in renditions if r.channel.kind is ChannelKind.USER)
+        # The community's times are cut to the minute; owners and apps hear every event at its own time.
+        timed = (ChannelKind.USER, ChannelKind.APP)
+        times = (r.event_at.timestamp() for r in renditions if r.channel.kind in timed)
         return Numbered(len(rows), appends, min(times, default=0.0))
 
     async def mark_published(self, published: Mapping[Channel, int]) -> None:

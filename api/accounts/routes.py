@@ -12,10 +12,11 @@ from starlette.routing import Route
 from api.accounts.access import Authenticator
 from api.accounts.passwords import Caller
 from api.accounts.proofs import Proofs
-from api.accounts.rules import COOKIE, User, cookie_name, may_use_cookie
+from api.accounts.rules import COOKIE, User, cookie_name, folded, may_use_cookie
 from api.accounts.service import Accounts, SignedIn
 from api.accounts.tokens import Signer
-from config.errors import BadInput, Forbidden, Unauthenticated, UnsupportedMediaType
+from config.errors import BadInput, ClientLeft, Conflict, Forbidden, Unauthenticated, UnsupportedMediaType
+from config.rates.gate import Gate
 from config.serving.answers import error_response, is_json, json_response
 from config.settings import Settings
 
@@ -57,25 +58,42 @@ _confirm_decoder = msgspec.json.Decoder(_Confirm)
 
 
 def routes(
-    accounts: Accounts, proofs: Proofs, signer: Signer, authenticate: Authenticator, settings: Settings
+    accounts: Accounts, proofs: Proofs, signer: Signer, authenticate: Authenticator, gate: Gate, settings: Settings
 ) -> list[Route]:
-    """All routes. Rate limits go around `register` and `login`, keyed by `request.state.client`."""
+    """All routes. Each request counts, before anything is read of it."""
 
     async def register(request: Request) -> Response:
-        body = await _read(request, _register_decoder)
-        if settings.smtp_url.get_secret_value():
-            await proofs.join(body.email, body.password, body.name, _now(), _caller(request))
-            return json_response({}, 202)
-        user = await accounts.register(body.email, body.password, body.name, _now(), _caller(request))
-        return json_response({"user": _shown(user)}, 201)
+        attempt = await gate.sign_up(request.scope["state"])
+        try:
+            body = await _read(request, _register_decoder)
+            if settings.smtp_url.get_secret_value():
+                await proofs.join(body.email, body.password, body.name, _now(), _caller(request))
+                return json_response({}, 202)
+            user = await accounts.register(body.email, body.password, body.name, _now(), _caller(request))
+            return json_response({"user": _shown(user)}, 201)
+        except (Conflict, ClientLeft):
+            raise  # it says who has an account, or nobody waited to hear it
+        except Exception:
+            await attempt.forgive()
+            raise
 
     async def login(request: Request) -> Response:
+        await gate.sign_in(request.scope["state"])
         _refuse_foreign_origin(request, settings)
         body = await _read(request, _login_decoder)
-        signed_in = await accounts.login(body.email, body.password, _now(), _caller(request))
+        attempt = await gate.account(request.scope["state"], folded(body.email))
+        try:
+            signed_in = await accounts.login(body.email, body.password, _now(), _caller(request))
+        except (Unauthenticated, ClientLeft):
+            raise  # the password was looked at
+        except Exception:
+            await attempt.forgive()
+            raise
+        await attempt.forgive()
         return _signed_in(request, signed_in, settings)
 
     async def refresh(request: Request) -> Response:
+        await gate.request(request.scope["state"])
         _refuse_forgery(request, settings)
         name, token = _cookie(request, settings)
         if token is None:
@@ -92,6 +110,7 @@ def routes(
         return response
 
     async def logout(request: Request) -> Response:
+        await gate.request(request.scope["state"])
         _refuse_forgery(request, settings)
         await accounts.logout(_cookie(request, settings)[1], _session(request, authenticate), _now())
         return _without_cookie(request, Response(status_code=204), settings)
@@ -105,20 +124,23 @@ def routes(
         Route("/api/v1/auth/refresh", refresh, methods=["POST"]),
         Route("/api/v1/auth/logout", logout, methods=["POST"]),
         Route("/.well-known/jwks.json", key_set),
-        *_proof_routes(proofs),
+        *_proof_routes(proofs, gate),
     ]
 
 
-def _proof_routes(proofs: Proofs) -> list[Route]:
+def _proof_routes(proofs: Proofs, gate: Gate) -> list[Route]:
     async def verify(request: Request) -> Response:
+        await gate.request(request.scope["state"])
         await proofs.verify((await _read(request, _verify_decoder)).token, _now())
         return Response(status_code=204)
 
     async def reset(request: Request) -> Response:
+        await gate.request(request.scope["state"])
         await proofs.reset((await _read(request, _reset_decoder)).email, _now(), _caller(request))
         return json_response({}, 202)
 
     async def confirm(request: Request) -> Response:
+        await gate.request(request.scope["state"])
         body = await _read(request, _confirm_decoder)
         await proofs.confirm(body.token, body.password, _now(), _caller(request))
         return Response(status_code=204)

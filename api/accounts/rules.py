@@ -146,13 +146,18 @@ def spellings(password: str) -> tuple[str, ...]:
     return (normal,) if normal == password else (normal, password)
 
 
+def folded(email: str) -> str:
+    """No outer blanks, lower case: the form in which addresses are compared, also of what is none."""
+    return email.strip().lower()
+
+
 def normal_email(email: str) -> str:
-    """The address in the one form that is stored and compared: no outer blanks, lower case. Raises BadInput."""
+    """The address in the one form that is stored and compared (`folded`). Raises BadInput where it is none."""
     trimmed = email.strip()
     local = trimmed.partition("@")[0]
     if len(trimmed) > EMAIL_CHARS_MAX or len(local) > _LOCAL_PART_CHARS_MAX or not _EMAIL.fullmatch(trimmed):
         raise BadInput("Email: not an e-mail address", "email")
-    return trimmed.lower()
+    return folded(trimmed)
 
 
 def token_hash(token: str) -> bytes:

@@ -134,13 +134,11 @@ def weekly(pool: Sequence[Goal], monday: date) -> list[Goal]:
 def slots(known: Goals, user_id: UUID, performed_at: datetime, done: Done) -> Slots:
     """What a workout that was performed then may move, wherever the user's dates begin."""
     first = performed_at.astimezone(UTC).date() - timedelta(days=1)
-    goals = [goal for n in range(3) for goal in daily(known.daily, user_id, first + timedelta(days=n))]
-    added = amounts(goals, done)
-    for goal, amount in zip(known.community, amounts(known.community, done), strict=True):
-        if amount > 0:
-            goals.append(goal)
-            added.append(amount)
-    return Slots(first, tuple(goals), tuple(added))
+    days = [goal for n in range(3) for goal in daily(known.daily, user_id, first + timedelta(days=n))]
+    added = amounts([*days, *known.community], done)
+    weeks = [(goal, amount) for goal, amount in zip(known.community, added[len(days) :], strict=True) if amount > 0]
+    goals = (*days, *(goal for goal, _ in weeks))
+    return Slots(first, goals, (*added[: len(days)], *(amount for _, amount in weeks)))
 
 
 def amounts(goals: Iterable[Goal], done: Done) -> list[float]:

@@ -58,14 +58,14 @@ class Community:
 
     async def profile(self, viewer: UUID | None, user: UUID, now: datetime) -> Profile:
         """Somebody. Raises NotFound."""
-        found = await store.profiles(self._db, viewer, [user], now)
+        found = await store.profiles(self._db.by_replica, viewer, [user], now)
         if not found:
             raise NotFound
         return found[0]
 
     async def profiles(self, viewer: UUID | None, users: Sequence[UUID], now: datetime) -> dict[UUID, Profile]:
         """Of these users those whom the viewer may see."""
-        found = await store.profiles(self._db, viewer, list(set(users)), now) if users else []
+        found = await store.profiles(self._db.by_replica, viewer, list(set(users)), now) if users else []
         return {one.id: one for one in found}
 
     async def search(
@@ -74,7 +74,7 @@ class Community:
         """A page of those with a word in their name that begins so, by that word. Raises BadInput."""
         size = page_size(first)
         place = None if after is None else place_in_search(after)
-        rows = await store.named(self._db, viewer, check_search(text), place, size + 1, now)
+        rows = await store.named(self._db.by_replica, viewer, check_search(text), place, size + 1, now)
         return _page(rows, size, [encode_cursor(row.profile.id, row.by) for row in rows[:size]])
 
     async def people(
@@ -84,7 +84,7 @@ class Community:
         BadInput, NotFound."""
         size = page_size(first)
         place = None if after is None else place_in_people(after)
-        rows = await store.people(self._db, viewer, user, what, place, size + 1, now)
+        rows = await store.people(self._db.by_replica, viewer, user, what, place, size + 1, now)
         if rows is None:
             raise NotFound
         return _page(rows, size, [encode_cursor(row.by.isoformat(), row.profile.id) for row in rows[:size]])

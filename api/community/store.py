@@ -90,7 +90,7 @@ async def answer(db: Database, viewer: UUID, user: UUID, now: datetime, *, accep
 
 async def block(db: Database, viewer: UUID, user: UUID, now: datetime) -> Changed:
     """Neither follows the other any more."""
-    return Changed(**dict(await db.call(_BLOCK, viewer, user, BLOCKS_MAX, now, lane=user, twins=_TWINS)))
+    return Changed(**dict(await db.call(_BLOCK, viewer, user, BLOCKS_MAX, now, lane=user, twins=_TWINS, takes=True)))
 
 
 async def unblock(db: Database, viewer: UUID, user: UUID, now: datetime) -> Changed:
@@ -100,7 +100,7 @@ async def unblock(db: Database, viewer: UUID, user: UUID, now: datetime) -> Chan
 
 async def set_audience(db: Database, viewer: UUID, audience: str, now: datetime) -> Chosen:
     """Who may see the viewer."""
-    return Chosen(**dict(await db.call(_SET_AUDIENCE, viewer, audience, now, lane=viewer, twins=_TWINS)))
+    return Chosen(**dict(await db.call(_SET_AUDIENCE, viewer, audience, now, lane=viewer, twins=_TWINS, takes=True)))
 
 
 def _profile(row: Mapping[str, Any]) -> Profile:

@@ -1,15 +1,16 @@
 """Feeds in GraphQL: an event is read from the body that the live stream carries too."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
+
+from orjson import Fragment
 
 from api.feed import rules
 from api.feed.rules import FeedEvent, FeedPage, MergedEvent, MergedPage
 from api.feed.service import Feeds
 from api.graphql.context import Info, service_of, viewer_id
 from api.graphql.schema import feature
-from api.graphql.ways import Item
+from api.graphql.ways import Attribute, Item
 from api.pages import Edge, PageInfo
 from config.errors import NotFound
 
@@ -45,8 +46,8 @@ def _page_info(page: FeedPage | MergedPage) -> PageInfo:
     return PageInfo(page.events[-1].cursor if page.events else None, page.has_next)
 
 
-def _of_body(key: str) -> Callable[[FeedEvent | MergedEvent], Any]:
-    return lambda event: event.event[key]
+def _data(event: FeedEvent | MergedEvent) -> Fragment:
+    return Fragment(bytes(event.event.data))
 
 
 FEATURE = feature(
@@ -60,11 +61,11 @@ FEATURE = feature(
         },
         "FeedConnection": {"edges": _edges, "pageInfo": _page_info},
         "FeedEvent": {
-            "id": _of_body("id"),
-            "type": _of_body("type"),
-            "createdAt": _of_body("created_at"),
-            "actor": _of_body("actor"),
-            "data": _of_body("data"),
+            "id": Attribute("event.id"),
+            "type": Attribute("event.type"),
+            "createdAt": Attribute("event.created_at"),
+            "actor": Attribute("event.actor"),
+            "data": _data,
         },
         "Actor": {"id": Item("id"), "name": Item("name")},
     },

@@ -22,7 +22,8 @@ from graphql import (
     validate,
 )
 
-from api.graphql import limits
+from api.graphql import hints, limits
+from api.graphql.hints import Policy
 from api.graphql.merging import Merging
 from api.graphql.operation import COMPILED_AT_ONCE_COST, PLAN_SELECTIONS_MAX, Operation
 from api.graphql.shape import Shape, read
@@ -54,13 +55,18 @@ class Prepared(NamedTuple):
     """A document that may be executed, and its operations by name ("" for one without).
 
     `runs`: what runs each of them. `signed_in`: the root fields of each operation that has nothing for whoever is not
-    signed in. `size`: bytes of it in memory, with all plans that it may have.
+    signed in; `policies`: how long its answer may be kept; `mutations`: how many root fields it changes something by,
+    by each alias. `digest`: of the text. `size`: bytes of it in memory, with all plans that it may have.
     """
 
     operations: dict[str, OperationDefinitionNode]
     runs: dict[str, Operation]
     signed_in: dict[str, tuple[Root, ...]]
+    policies: dict[str, Policy]
+    mutations: dict[str, int]
+    digest: bytes
     cost: int
+    aliases: int
     size: int
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
@@ -100,6 +106,7 @@ class Documents:
         self.size = 0  # bytes of memory
         self._schema = schema
         self._shape = read(schema)
+        self._hints = hints.read(schema)
         self._introspection = introspection
         self._kept_max = kept_max
         self._bytes_max = bytes_max
@@ -122,7 +129,7 @@ class Documents:
             _HITS.inc()
             return kept
         try:
-            prepared = self._make(text, tier)
+            prepared = self._make(text, key[0], tier)
         except RecursionError:
             raise BadInput("The document is nested too deeply") from None
         self._kept[key] = prepared
@@ -131,7 +138,7 @@ class Documents:
             self.size -= self._kept.popitem(last=False)[1].size
         return prepared
 
-    def _make(self, text: str, tier: str) -> Prepared:
+    def _make(self, text: str, digest: bytes, tier: str) -> Prepared:
         try:
             document = parse(text, max_lexical_tokens=GRAPHQL_TOKENS_MAX, max_comments=_COMMENTS_MAX)
         except GraphQLSyntaxError as error:
@@ -155,13 +162,19 @@ class Documents:
         if any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values()):
             raise BadInput("Subscriptions are served over WebSocket")
         signed_in = {name: _signed_in(operation, merging, self._shape) for name, operation in operations.items()}
-        at_once, size = measure.cost >= COMPILED_AT_ONCE_COST, measure.selections
+        policies = {name: hints.policy(document, operation, self._hints) for name, operation in operations.items()}
+        mutations = {
+            name: len(merging.fields([one.selection_set])) if one.operation is OperationType.MUTATION else 0
+            for name, one in operations.items()
+        }
+        at_once, selections = measure.cost >= COMPILED_AT_ONCE_COST, measure.selections
         runs = {
-            name: Operation(self._schema, document, node, selections=size, at_once=at_once)
+            name: Operation(self._schema, document, node, selections=selections, at_once=at_once)
             for name, node in operations.items()
         }
-        plans = sum(run.plans_max for run in runs.values()) * min(size, PLAN_SELECTIONS_MAX) * _BYTES_PER_PLANNED
-        return Prepared(operations, runs, signed_in, measure.cost, _size(document, text) + plans)
+        plans = sum(run.plans_max for run in runs.values()) * min(selections, PLAN_SELECTIONS_MAX) * _BYTES_PER_PLANNED
+        size = _size(document, text) + plans
+        return Prepared(operations, runs, signed_in, policies, mutations, digest, measure.cost, measure.aliases, size)
 
 
 def _signed_in(operation: OperationDefinitionNode, merging: Merging, shape: Shape) -> tuple[Root, ...]:

@@ -96,6 +96,14 @@ def check(document: DocumentNode, tier: str, shape: Shape, *, introspection: boo
     return largest
 
 
+def check_batch(cost: int, aliases: int, tier: str) -> None:
+    """Raises BadInput where the operations of one request together are beyond what one may have."""
+    if cost > COST_MAX[tier]:
+        raise BadInput(f"The operations cost {cost} together; {COST_MAX[tier]} are allowed")
+    if aliases > GRAPHQL_ALIASES_MAX:
+        raise BadInput(f"The operations have {aliases} aliases together; {GRAPHQL_ALIASES_MAX} are allowed")
+
+
 def _largest(measures: Iterable[Measure]) -> Measure:
     largest = Measure(0, 0, 0, 0)
     for one in measures:

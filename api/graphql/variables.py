@@ -13,21 +13,20 @@ from config.limits import VARIABLE_CHARS_MAX, VARIABLES_DEPTH_MAX, VARIABLES_MAX
 _decoder = msgspec.json.Decoder(dict[str, Any] | None)
 
 
-def read(raw: msgspec.Raw, values_max: int = VARIABLES_MAX) -> dict[str, Any] | None:
-    """The variables in JSON. Raises BadInput for what is no object, and beyond a bound."""
+def read(raw: msgspec.Raw, values_max: int = VARIABLES_MAX) -> tuple[dict[str, Any] | None, int]:
+    """The variables in JSON and how many values they have. Raises BadInput for what is no object, and beyond a
+    bound."""
     try:
         variables: dict[str, Any] | None = _decoder.decode(raw)
     except msgspec.ValidationError:
         raise BadInput("variables: an object or null is needed") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadInput("The body is not JSON") from None
-    if variables:
-        check(variables, values_max)
-    return variables
+    return variables, check(variables, values_max) if variables else 0
 
 
-def check(variables: dict[str, Any], values_max: int = VARIABLES_MAX) -> None:
-    """Raises BadInput where there are too many values, too deep ones or too long a text."""
+def check(variables: dict[str, Any], values_max: int = VARIABLES_MAX) -> int:
+    """How many values there are. Raises BadInput where there are too many, too deep ones or too long a text."""
     left = values_max
     level: list[Any] = [variables]
     for _ in range(VARIABLES_DEPTH_MAX):
@@ -43,6 +42,6 @@ def check(variables: dict[str, Any], values_max: int = VARIABLES_MAX) -> None:
                     raise BadInput(f"variables: more than {values_max} values")
                 below.extend(value.values() if kind is dict else value)
         if not below:
-            return
+            return values_max - left
         level = below
     raise BadInput(f"variables: more than {VARIABLES_DEPTH_MAX} levels deep")

@@ -26,7 +26,7 @@ async def _high_fived(events: Sequence[FeedEvent], info: Info) -> list[bool]:
 
 
 async def _tallies(events: Sequence[FeedEvent], info: Info) -> list[Tally]:
-    ids = [UUID(event.event["id"]) for event in events]
+    ids = [UUID(event.event.id) for event in events]
     return await service_of(info, HighFives).tallies(ids, viewer_or_none(info))
 
 

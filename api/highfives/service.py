@@ -57,6 +57,6 @@ class HighFives:
         """Of each event on a page; those of all events that are asked for in one turn are read at once."""
 
         async def load(events: Sequence[UUID]) -> dict[UUID, Tally]:
-            return await store.tallies(self._db, events, viewer)
+            return await store.tallies(self._db.by_replica, events, viewer)
 
         return await self._loaders.setdefault(viewer, Loader(load)).get_all(events)

@@ -203,8 +203,13 @@ BEGIN
     RETURN;
   END IF;
   v_data := json_build_object('v', 1, 'user', json_build_object('id', p_follower, 'name', v_follower.name));
-  PERFORM append_event(p_event, p_now, 'musclemap', p_type, 1, v_owner.account_id, p_owner, v_owner.name, '{PRIVATE}',
-                       v_data);
+  IF p_type = 'followed' THEN
+    PERFORM append_event(p_event, p_now, 'musclemap', 'followed', 1, v_owner.account_id, p_owner, v_owner.name,
+                         '{PRIVATE}', v_data);
+  ELSE
+    PERFORM append_event(p_event, p_now, 'musclemap', 'follow_requested', 1, v_owner.account_id, p_owner, v_owner.name,
+                         '{PRIVATE}', v_data);
+  END IF;
 END $$;
 
 -- `outcome` of those below: done; same (it was so already); hidden (there is nobody whom the viewer may see); full (a

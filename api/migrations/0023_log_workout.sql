@@ -3,26 +3,26 @@
 -- bears being run again. What was stored before is counted last, a batch of users a transaction, beside traffic that
 -- counts already.
 
--- What a workout of p_date earns, once it is stored: `xp` with the rewards of challenges, `level` now, data of the events
--- of milestones and completed challenges. p_lifted: its exercises, each once, with the most weight of each or 0.
+-- What a workout of p_date earns, once it is stored, where p_was was there before: `xp` with the rewards of challenges,
+-- `level` now, data of the events of milestones and completed challenges. p_lifted: its exercises, each once, with the
+-- most weight of each or 0.
 -- p_challenges and what the workout adds to each: three DAILY ones for each of the three dates from p_first on, then those
 -- of the week. p_marks: thresholds of achievements for workouts and volume; null = unknown here.
 CREATE OR REPLACE FUNCTION earn(
-  p_user uuid, p_workout uuid, p_now timestamptz, p_performed_at timestamptz, p_date date, p_total_tu double precision,
-  p_lifted uuid[], p_weights double precision[], p_first date, p_challenges uuid[], p_amounts double precision[],
-  p_targets double precision[], p_rewards integer[], p_workout_marks double precision[], p_volume_marks double precision[],
+  p_user uuid, p_was progress, p_workout uuid, p_now timestamptz, p_performed_at timestamptz, p_date date,
+  p_total_tu double precision, p_lifted uuid[], p_weights double precision[], p_first date, p_challenges uuid[],
+  p_amounts double precision[], p_targets double precision[], p_rewards integer[], p_workout_marks double precision[],
+  p_volume_marks double precision[],
   OUT xp integer, OUT level integer, OUT leveled_up boolean, OUT milestones json[], OUT completed json[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
-  v_was public.progress;
+  v_was public.progress := p_was;
   v_is public.progress;
   v_worth integer := public.workout_xp(p_total_tu);
   v_volume double precision := public.in_steps(p_total_tu);
   v_won record;
 BEGIN
-  PERFORM public.become(p_user);
-  SELECT p.* INTO v_was FROM public.progress AS p WHERE p.user_id = p_user;
-  IF NOT FOUND THEN  -- stored before progress was kept, and not counted yet
+  IF v_was.user_id IS NULL THEN  -- stored before progress was kept, and not counted yet
     PERFORM public.recount_progress(ARRAY[p_user], p_workout);
     SELECT p.* INTO STRICT v_was FROM public.progress AS p WHERE p.user_id = p_user;
   END IF;
@@ -183,16 +183,17 @@ CREATE OR REPLACE FUNCTION store_workout(
   p_performed_at timestamptz, p_note text, p_visibility text[], p_total_tu double precision,
   p_exercises uuid[], p_sets text[], p_muscles uuid[], p_units double precision[],
   OUT outcome text, OUT workout_id uuid, OUT charged bigint, OUT credits bigint, OUT version bigint,
-  OUT stored boolean, OUT account_id uuid, OUT name text, OUT local_date date
+  OUT stored boolean, OUT account_id uuid, OUT name text, OUT local_date date, OUT was progress
 ) LANGUAGE plpgsql AS $$
 DECLARE
   v_user record;
   v_hash bytea;
 BEGIN
   SELECT u.account_id, u.name, u.time_zone, u.zone_since, b.credits, b.version,
-         public.unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited
+         public.unlimited_reason(u.trial_ends_at, u.subscribed_until, p_now) IS NOT NULL AS unlimited, p AS was
     INTO v_user
     FROM public.users AS u JOIN public.credit_balances AS b ON b.account_id = u.account_id
+    LEFT JOIN public.progress AS p ON p.user_id = u.id
    WHERE u.id = p_user
      FOR UPDATE OF b;
   IF NOT FOUND THEN
@@ -201,6 +202,7 @@ BEGIN
   END IF;
   account_id := v_user.account_id;
   name := v_user.name;
+  was := v_user.was;
   credits := v_user.credits;
   version := v_user.version;
   charged := CASE WHEN v_user.unlimited THEN 0 ELSE p_cost END;
@@ -278,7 +280,7 @@ BEGIN
   credits := v_stored.credits;
   version := v_stored.version;
   IF v_stored.stored IS NOT TRUE THEN
-    SELECT p.level INTO level FROM public.progress AS p WHERE p.user_id = p_user;
+    level := (v_stored.was).level;
     RETURN;
   END IF;
   IF charged > 0 THEN
@@ -288,8 +290,9 @@ BEGIN
   END IF;
   PERFORM public.append_event(p_event, p_now, 'musclemap', 'workout_completed', 1, v_stored.account_id, p_user, v_stored.name,
                        p_visibility, p_data);
-  v_earned := public.earn(p_user, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu, p_lifted, p_weights, p_first,
-                   p_challenges, p_amounts, p_targets, p_rewards, p_workout_marks, p_volume_marks);
+  v_earned := public.earn(p_user, v_stored.was, p_workout, p_now, p_performed_at, v_stored.local_date, p_total_tu,
+                          p_lifted, p_weights, p_first, p_challenges, p_amounts, p_targets, p_rewards, p_workout_marks,
+                          p_volume_marks);
   xp := v_earned.xp;
   level := v_earned.level;
   leveled_up := v_earned.leveled_up;

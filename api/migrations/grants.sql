@@ -100,6 +100,17 @@ BEGIN
                  ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
   EXECUTE format('GRANT SELECT ON rivals TO %I', app);  -- one's own, to take along
 
+  -- Other apps, and the commands about them.
+  EXECUTE format('GRANT SELECT ON apps, widget_tokens TO %I', app);
+  EXECUTE format('GRANT SELECT (namespace) ON app_keys TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION app_of_key(text, bytea), app_history(text, text, bigint, integer),'
+                 ' publish_app_events(text, text[], text[], text[], timestamptz, integer),'
+                 ' create_app(uuid, timestamptz, text, text, bytea, integer),'
+                 ' rotate_app_key(uuid, timestamptz, text, text, bytea),'
+                 ' set_app(uuid, timestamptz, text, text, json),'
+                 ' note_widget_token(uuid, timestamptz, text, uuid, text, json, timestamptz, integer),'
+                 ' revoke_widget_token(uuid, timestamptz, text, uuid) TO %I', app);
+
   -- Proof of an address, and the end of an account: what is somebody else's is the functions' alone.
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON proofs, turns TO %I', app);
   EXECUTE format('GRANT SELECT ON personal_data, erasures TO %I', app);
@@ -135,7 +146,7 @@ BEGIN
   EXECUTE format('GRANT SELECT, DELETE, UPDATE (revoked_at) ON sessions TO %I', worker);
   EXECUTE format('GRANT SELECT, DELETE ON ended_sessions TO %I', worker);
   EXECUTE format('GRANT SELECT (id, expires_at), DELETE, UPDATE (tries) ON proofs TO %I', worker);
-  EXECUTE format('GRANT SELECT, DELETE ON ended_reads TO %I', worker);
+  EXECUTE format('GRANT SELECT, DELETE ON ended_reads, app_event_ids TO %I', worker);
   EXECUTE format('GRANT EXECUTE ON FUNCTION make_month(text, date),'
                  ' drop_events(integer, integer, timestamptz[], uuid[], uuid[]),'
                  ' drop_streams(integer, bigint, integer), drop_high_fives(integer, integer) TO %I', worker);

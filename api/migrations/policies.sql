@@ -85,6 +85,12 @@ INSERT INTO pg_temp.rules VALUES
   ('ended_sessions', 'none: ids of sessions of nobody'),
   ('ended_reads', 'none: ids alone, of the last minutes'),
   ('erasures', 'none: users who are gone; written by functions alone'),
+  ('apps', 'none: of the installation'),
+  ('app_keys', 'none: hashes, found by functions'),
+  ('app_rates', 'none: written by a function'),
+  ('app_channels', 'none: names of channels, written by a function'),
+  ('app_event_ids', 'none: ids that apps give, written by a function'),
+  ('widget_tokens', 'none: public keys of the installation'),
   ('name_tails', 'none: parts of the names of those whom everybody may find; read by a function alone');
 
 DO $$

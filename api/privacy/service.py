@@ -86,7 +86,7 @@ class Privacy:
         async def settle(_: Transaction) -> store.Erased | None:
             return None  # run again: it finds nobody where it was done
 
-        erased = await self._db.write(work, lane=user_id, settle=settle)
+        erased = await self._db.write(work, lane=user_id, settle=settle, takes=True)
         if erased is None:
             if await self._accounts.exists(user_id):
                 raise RetryLater  # the password was changed in between

@@ -63,7 +63,7 @@ class Progress:
 
     def _achieved(self, viewer: UUID | None, now: datetime) -> Loader[UUID, Achieved]:
         async def load(users: Sequence[UUID]) -> dict[UUID, Achieved]:
-            return await store.achieved(self._db, viewer, users, now)
+            return await store.achieved(self._db.by_replica, viewer, users, now)
 
         return self._loaders.setdefault(viewer, Loader(load))
 

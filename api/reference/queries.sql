@@ -104,3 +104,10 @@ SELECT id, slug, name, description, metric, threshold FROM achievements;
 -- name: all_challenges
 SELECT id, slug, name, description, kind, metric, of_kind AS part, of_slug AS of, target, reward_xp
   FROM challenges WHERE NOT retired;
+
+-- name: edition
+-- What differs after each change of the data: how many rows there are, and the sum of what wrote them.
+SELECT count(*), sum(by::text::bigint)
+  FROM (SELECT xmin FROM muscles UNION ALL SELECT xmin FROM equipment UNION ALL SELECT xmin FROM exercises
+        UNION ALL SELECT xmin FROM exercise_muscles UNION ALL SELECT xmin FROM archetypes
+        UNION ALL SELECT xmin FROM achievements UNION ALL SELECT xmin FROM challenges) AS rows (by);

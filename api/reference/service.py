@@ -32,17 +32,24 @@ class Reference:
     """
 
     def __init__(self) -> None:
+        self._edition: store.Edition | None = None
         self._adopt(assemble((), (), ()), Goals())
 
-    async def load(self, pool: asyncpg.Pool) -> None:
-        """Reads the tables, all of one moment. Raises what the pool raises; what was loaded before stays then."""
+    async def load(self, pool: asyncpg.Pool) -> bool:
+        """Reads the tables, all of one moment, where they have changed since; whether they had. Raises what the pool
+        raises; what was loaded before stays then."""
         async with (
             pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             tx = Transaction(connection)
+            edition = await store.edition(tx)
+            if edition == self._edition:
+                return False
             data = await store.read(tx)
             self._adopt(data, await store.read_goals(tx, data))
+            self._edition = edition
+            return True
 
     def ready(self) -> Self:
         """Itself. Raises RetryLater until it is loaded: an exercise must not be called unknown before."""

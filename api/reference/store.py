@@ -40,6 +40,9 @@ _RETIRE_CHALLENGES: Final = _QUERIES["retire_challenges"]
 _ALL_ARCHETYPES: Final = _QUERIES["all_archetypes"]
 _ALL_ACHIEVEMENTS: Final = _QUERIES["all_achievements"]
 _ALL_CHALLENGES: Final = _QUERIES["all_challenges"]
+_EDITION: Final = _QUERIES["edition"]
+
+Edition = tuple[int, int | None]
 
 
 async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
@@ -61,6 +64,12 @@ async def upsert(connection: asyncpg.Connection, data: ReferenceData) -> None:
     )
     await tx.execute(_UPSERT_ACTIVATIONS, exercises, muscles, percents)
     await tx.execute(_DELETE_OTHER_ACTIVATIONS, exercises, muscles)
+
+
+async def edition(tx: Transaction) -> Edition:
+    """What differs after each change of the data set or the goals."""
+    rows, by = await tx.fetchrow(_EDITION)
+    return rows, by
 
 
 async def read(tx: Transaction) -> ReferenceData:

@@ -32,7 +32,7 @@ class Standings:
     ) -> Leaderboard:
         """A page of a list, the best first, as the viewer (None = nobody) sees it. Raises BadInput."""
         size = page_size(first)
-        found = await store.leaderboard(self._db, viewer, board, period, place_after(after), size + 1)
+        found = await store.leaderboard(self._db.by_replica, viewer, board, period, place_after(after), size + 1)
         rows = found.rows[:size]
         seen = [one.user_id for one in (*rows, found.me) if one is not None and one.user_id is not None]
         profiles = await self._community.profiles(viewer, seen, now)

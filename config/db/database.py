@@ -14,7 +14,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -22,9 +22,11 @@ import asyncpg
 import structlog
 
 from config.db.lanes import Lanes
-from config.db.postgres import ERRORS, STALE, fault_of, leave_unfit, troubles
+from config.db.postgres import ERRORS, STALE, Troubles, fault_of, leave_unfit, troubles
 from config.db.queries import Query
+from config.db.replica import ElsewhereError, Replica
 from config.db.share import Share
+from config.db.slow import slow
 from config.db.sqlstates import Kind
 from config.errors import RetryLater
 from config.limits import (
@@ -32,10 +34,10 @@ from config.limits import (
     CONNECTION_WAIT_S,
     REQUEST_STATEMENTS_WAITING_MAX,
     REQUEST_TURN_S,
-    SLOW_QUERY_S,
     TRANSACTION_TRIES,
 )
 from config.metrics import PG_TRANSACTION_RETRIES
+from config.tracing import traces
 
 log = structlog.get_logger()
 
@@ -50,13 +52,16 @@ Result = TypeVar("Result")
 
 
 class Transaction:
-    """What the work of one transaction may do: run named statements. It neither commits nor rolls back. One that takes
-    longer than `slow_s` is logged."""
+    """What the work of one transaction may do: run named statements. It neither commits nor rolls back. Slow ones are
+    told (config/db/slow.py)."""
 
-    __slots__ = ("_connection", "_slow_s")
+    __slots__ = ("_connection", "_slow_s", "_troubles")
 
-    def __init__(self, connection: asyncpg.Connection, slow_s: float = SLOW_QUERY_S) -> None:
+    def __init__(self, connection: asyncpg.Connection, *, of: Troubles = troubles, slow_s: float = 0.0) -> None:
+        """`of`: what is known of the server on the other side, the process's own unless it is another. `slow_s`: above
+        this, and above the process's bound, a statement is slow."""
         self._connection = connection
+        self._troubles = of
         self._slow_s = slow_s
 
     async def fetch(self, query: Query, *args: Any) -> list[Any]:
@@ -89,24 +94,30 @@ class Transaction:
         try:
             found = await run(query.sql, *args)
         except ERRORS as error:
-            troubles.failed(query.name, error)
+            self._troubles.failed(query.name, error)
             raise
         else:
-            troubles.went(query.name)
+            self._troubles.went(query.name)
             return found
         finally:
             took_s = time.perf_counter() - started
             query.observe(took_s)
-            if took_s > self._slow_s:
-                log.warning("slow_query", query=query.name, ms=round(took_s * 1000))
+            if traces.here:
+                traces.past(query.name, took_s)
+            if took_s > slow.over_s and took_s > self._slow_s:
+                slow.saw(query, took_s)
 
 
 class Database:
     """One process's use of a pool (config.db.postgres.make_pool), as nobody's: `of` and `for_request` say whose.
-    `chance` gives numbers in [0, 1), for the jitter."""
+    `chance` gives numbers in [0, 1), for the jitter. `replica`: what may answer the reads of `by_replica`."""
 
-    def __init__(self, pool: asyncpg.Pool, *, chance: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, *, replica: Replica | None = None, chance: Callable[[], float] = random.random
+    ) -> None:
         self.pool = pool
+        self._replica = replica
+        self._may_be_old = False
         self._lanes = Lanes()
         self._chance = chance
         self._waiting = Counter[str]()  # shared with the views of requests
@@ -119,6 +130,16 @@ class Database:
     def waiting(self) -> int:
         """Callers that wait for a connection now."""
         return self._waiting["connection"]
+
+    @property
+    def by_replica(self) -> "Database":
+        """The same database for what is only shown: its reads may be as old as REPLICA_LAG_S_MAX, and never older than
+        what its viewer wrote. Nothing is decided by them, and `snapshot` and writes are the primary's all the same."""
+        if self._replica is None:
+            return self
+        view = copy.copy(self)
+        view._may_be_old = True  # noqa: SLF001 - our own kind
+        return view
 
     def of(self, viewer: UUID | None) -> "Database":
         """The same database as this user sees it; None = nobody."""
@@ -152,6 +173,9 @@ class Database:
 
     async def read(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """What `work` reads, in one READ COMMITTED transaction that cannot write. Repeated while the server is away."""
+        if self._may_be_old and self._replica is not None:
+            with suppress(ElsewhereError):
+                return await self._read_replica(self._replica, work)
 
         async def attempt() -> Result:
             async with self._connection() as connection, self._begun(connection, _READING):
@@ -175,13 +199,15 @@ class Database:
         lane: Hashable | None = None,
         settle: Callable[[Transaction], Awaitable[Result | None]] | None = None,
         twins: frozenset[str] = frozenset(),
+        takes: bool = False,
     ) -> Result:
         """What `work` returns, once its SERIALIZABLE transaction is durably committed. `work` may run several times.
 
         `lane`: writes with the same one wait for each other here (a user's id). `twins`: unique constraints whose
         violation means that the same request won elsewhere, so that a repeat will see it; any other violation is
         the caller's. `settle` looks up, on a new connection, whether a commit whose answer was lost took place:
-        its result, or None to run the work again. Without it such a commit raises RetryLater.
+        its result, or None to run the work again. Without it such a commit raises RetryLater. `takes`: it takes from
+        others what they could see, so that no replica may show it any more.
         """
 
         async def attempt() -> Result:
@@ -203,7 +229,9 @@ class Database:
             return settled
 
         async with self._lanes.hold(lane) if lane is not None else nullcontext():
-            return await self._repeat(attempt, twins)
+            done = await self._repeat(attempt, twins)
+        await self._note(takes=takes)
+        return done
 
     async def once(self, query: Query, *args: Any, twins: frozenset[str] = frozenset()) -> Any:
         """The row of one statement that writes, and says the same when it is run again: its arguments tell whether it
@@ -217,43 +245,68 @@ class Database:
 
         return await self.write(work, settle=settle, twins=twins)
 
-    async def call(self, query: Query, *args: Any, lane: Hashable | None = None, twins: frozenset[str]) -> Any:
+    async def call(
+        self, query: Query, *args: Any, lane: Hashable | None = None, twins: frozenset[str], takes: bool = False
+    ) -> Any:
         """The row of one statement that is a whole transaction and may be sent again: a function with its own key. It
         says itself who asks (`become`): by its first argument, which must be the viewer's id.
 
         The role's default isolation holds (SERIALIZABLE). One round trip. A lost connection, also while it commits,
-        is answered by sending the same arguments on a new one: the key finds what was done.
+        is answered by sending the same arguments on a new one: the key finds what was done. `takes`: as `write`.
         """
         if self._viewer is None or args[0] != self._viewer:
             raise ValueError(f"{query.name}: its first argument is not who asks")
 
         async def attempt() -> Any:
-            async with self._connection() as connection:
+            async with (
+                self._connection() as connection,
+                # A trace's place goes along with a BEGIN of ours.
+                self._begun(connection, _WRITING) if traces.here else nullcontext(),
+            ):
                 return await Transaction(connection).fetchrow(query, *args)
 
         async with self._lanes.hold(lane) if lane is not None else nullcontext():
-            return await self._repeat(attempt, twins)
+            done = await self._repeat(attempt, twins)
+        await self._note(takes=takes)
+        return done
+
+    async def _note(self, *, takes: bool) -> None:
+        if self._replica is not None:
+            await self._replica.wrote(self.pool, self._viewer, for_all=takes)
+
+    async def _read_replica(self, replica: Replica, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Raises ElsewhereError."""
+        async with (
+            replica.asked(self._viewer) as condition,
+            self._connection(replica.pool) as connection,
+            self._begun(connection, _READING, condition),
+        ):
+            return await work(Transaction(connection, of=replica.troubles))
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def _connection(self, pool: asyncpg.Pool | None = None) -> AsyncIterator[asyncpg.Connection]:
+        pool = pool or self.pool
         async with AsyncExitStack() as held:
             self._waiting["connection"] += 1
             try:
                 for share in self._shares:
                     held.enter_context(await share.take())
                 async with asyncio.timeout(CONNECTION_WAIT_S):  # the pool's own timeout costs a task
-                    connection = await self.pool.acquire()
+                    connection = await pool.acquire()
             finally:
                 self._waiting["connection"] -= 1
-            held.push_async_callback(self.pool.release, connection)
+            held.push_async_callback(pool.release, connection)
             yield connection
 
     @asynccontextmanager
-    async def _begun(self, connection: asyncpg.Connection, mode: str) -> AsyncIterator[None]:
-        """A transaction of the viewer's, committed at the end, rolled back after an error."""
+    async def _begun(self, connection: asyncpg.Connection, mode: str, then: str = "") -> AsyncIterator[None]:
+        """A transaction of the viewer's, committed at the end, rolled back after an error; `then`: a statement that
+        goes along with its BEGIN."""
+        if traces.here:  # to the rows of the outbox
+            then = f"SET LOCAL musclemap.trace TO '{traces.here}'; {then}"
         who = "" if self._viewer is None else str(UUID(int=self._viewer.int))  # an id's text, whatever was given
         try:
-            await connection.execute(f"BEGIN ISOLATION LEVEL {mode}; SET LOCAL musclemap.user_id TO '{who}'")
+            await connection.execute(f"BEGIN ISOLATION LEVEL {mode}; SET LOCAL musclemap.user_id TO '{who}'; {then}")
             yield
         except BaseException:
             await _roll_back(connection)

@@ -72,6 +72,7 @@ class _Opener:
         not the server's."""
         connection = await asyncpg.connect(*args, **kwargs, statement_cache_size=0)
         try:
+            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")  # a standby refuses the role's own level
             is_direct = await connection.fetchval("SELECT pg_backend_pid()") == connection.get_server_pid()
         finally:
             connection.terminate()

@@ -3,10 +3,12 @@
 from typing import Any, Final
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Scope
 
 from config.errors import ApiError
+from config.serving.accept import form_of
 
 GRAPHQL_PATH: Final = "/api/graphql"
 
@@ -30,6 +32,8 @@ def error_response(scope: Scope, error: ApiError) -> Response:
     headers = {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
+    if scope["path"] == GRAPHQL_PATH:
+        headers["content-type"] = form_of(Headers(scope=scope).get("accept")).media_type
     return json_response(body, error.status, headers)
 
 
@@ -44,5 +48,10 @@ def error_fields(error: ApiError, request_id: str) -> dict[str, Any]:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether a Content-Type says JSON; its parameters do not matter."""
-    return content_type is not None and content_type.partition(";")[0].strip().lower() == "application/json"
+    """Whether a Content-Type says JSON. It is UTF-8 (RFC 8259, 8.1): another charset is another type; further
+    parameters do not matter."""
+    if content_type is None:
+        return False
+    essence, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = (value.strip('"') for name, _, value in (one.partition("=") for one in parameters) if name == "charset")
+    return essence == "application/json" and all(one in ("utf-8", "utf8") for one in charsets)

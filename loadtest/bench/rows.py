@@ -60,8 +60,8 @@ class _Unsaid(Database):
     """As it was: transactions that say nothing of who asks."""
 
     @asynccontextmanager
-    async def _begun(self, connection: asyncpg.Connection, mode: str) -> AsyncIterator[None]:
-        await connection.execute(f"BEGIN ISOLATION LEVEL {mode}")
+    async def _begun(self, connection: asyncpg.Connection, mode: str, then: str = "") -> AsyncIterator[None]:
+        await connection.execute(f"BEGIN ISOLATION LEVEL {mode}; {then}")
         yield
         await connection.execute("COMMIT")
 

@@ -87,17 +87,18 @@ class Access(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class ChannelGrant(NamedTuple):
     """A channel token: `user` may read `channel` (its wire name) until `expires_at`, unless what was given out up to
-    `issued_at` was taken back (rt/auth/revoked.py)."""
+    `issued_at` was taken back (rt/auth/revoked.py). `signed_by`: `{namespace}:{kid}` of the app that gave it."""
 
     user: str
     channel: str
     expires_at: int
     issued_at: int
+    signed_by: str = ""
 
 
 def verify_access(token: str, keys: Keys, issuer: str, audience: str, now: float) -> Access:
     """The claims of an access token. Raises TokenExpired, TokenKeyUnknown or TokenInvalid."""
-    claims = _verified(token, keys, ACCESS_TYPE, issuer, audience)
+    claims = verified(token, keys, ACCESS_TYPE, issuer, audience)
     expires_at, issued_at = _times(claims, now)
     roles = claims.get("roles")
     presence = claims.get("presence", "everyone")
@@ -105,28 +106,28 @@ def verify_access(token: str, keys: Keys, issuer: str, audience: str, now: float
         raise TokenInvalid("roles")
     if not isinstance(presence, str) or presence not in _AUDIENCES:
         raise TokenInvalid("presence")
-    tier = _text(claims, "tier")
+    tier = text_of(claims, "tier")
     if tier not in TIERS:
         raise TokenInvalid("tier")
     return Access(
-        user=_id(claims, "sub"),
-        sid=_id(claims, "sid"),
+        user=id_of(claims, "sub"),
+        sid=id_of(claims, "sid"),
         roles=tuple(roles),
         tier=intern(tier),  # a few words for a hundred thousand sockets
         expires_at=expires_at,
         issued_at=issued_at,
         presence_audience=_AUDIENCES[presence],
-        account_created_at=_number(claims, "account_created_at") if "account_created_at" in claims else issued_at,
+        account_created_at=number_of(claims, "account_created_at") if "account_created_at" in claims else issued_at,
     )
 
 
 def verify_channel(token: str, keys: Keys, issuer: str, audience: str, now: float) -> ChannelGrant:
     """The claims of a channel token, which lives at most CHANNEL_TOKEN_S_MAX. Raises as `verify_access`."""
-    claims = _verified(token, keys, CHANNEL_TYPE, issuer, audience)
+    claims = verified(token, keys, CHANNEL_TYPE, issuer, audience)
     expires_at, issued_at = _times(claims, now)
     if expires_at - issued_at > CHANNEL_TOKEN_S_MAX:
         raise TokenInvalid("life")
-    return ChannelGrant(_id(claims, "sub"), _text(claims, "channel"), expires_at, issued_at)
+    return ChannelGrant(id_of(claims, "sub"), text_of(claims, "channel"), expires_at, issued_at)
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -170,7 +171,22 @@ def _mac(secret: bytes, payload: bytes) -> bytes:
     return blake2b(payload, key=blake2b(secret).digest(), digest_size=32).digest()
 
 
-def _verified(token: str, keys: Keys, typ: str, issuer: str, audience: str) -> dict[str, Any]:
+def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims as a token says them, to see whose it may be: nothing is true yet. Raises TokenInvalid."""
+    if len(token) > TOKEN_CHARS_MAX or not _COMPACT.fullmatch(token):
+        raise TokenInvalid("form")
+    head, body, _ = token.split(".")
+    try:
+        header, claims = orjson.loads(base64url.decode(head)), orjson.loads(base64url.decode(body))
+    except ValueError:
+        raise TokenInvalid("form") from None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise TokenInvalid("form")
+    return header, claims
+
+
+def verified(token: str, keys: Keys, typ: str, issuer: str, audience: str) -> dict[str, Any]:
+    """The claims of a token of this type that one of `keys` signed. Raises TokenKeyUnknown or TokenInvalid."""
     if len(token) > TOKEN_CHARS_MAX or not _COMPACT.fullmatch(token):
         raise TokenInvalid("form")
     signed, _, tail = token.rpartition(".")
@@ -204,31 +220,33 @@ def _verified(token: str, keys: Keys, typ: str, issuer: str, audience: str) -> d
 
 
 def _times(claims: dict[str, Any], now: float) -> tuple[int, int]:
-    expires_at, issued_at = _number(claims, "exp"), _number(claims, "iat")
-    if issued_at > now + CLOCK_LEEWAY_S or ("nbf" in claims and _number(claims, "nbf") > now + CLOCK_LEEWAY_S):
+    expires_at, issued_at = number_of(claims, "exp"), number_of(claims, "iat")
+    if issued_at > now + CLOCK_LEEWAY_S or ("nbf" in claims and number_of(claims, "nbf") > now + CLOCK_LEEWAY_S):
         raise TokenInvalid("not yet")
     if now >= expires_at:
         raise TokenExpired("exp")
     return expires_at, issued_at
 
 
-def _number(claims: dict[str, Any], name: str) -> int:
+def number_of(claims: dict[str, Any], name: str) -> int:
+    """A claim that is a whole number. Raises TokenInvalid."""
     value = claims.get(name)
     if type(value) is not int or not 0 <= value < _NUMBER_MAX:
         raise TokenInvalid(name)
     return value
 
 
-def _text(claims: dict[str, Any], name: str) -> str:
+def text_of(claims: dict[str, Any], name: str) -> str:
+    """A claim that is a text. Raises TokenInvalid."""
     value = claims.get(name)
     if not isinstance(value, str) or not value or len(value) > 200:
         raise TokenInvalid(name)
     return value
 
 
-def _id(claims: dict[str, Any], name: str) -> str:
+def id_of(claims: dict[str, Any], name: str) -> str:
     """An id in the alphabet of channel names, so that it separates nothing in what it is packed into."""
-    value = _text(claims, name)
+    value = text_of(claims, name)
     if not is_id(value):
         raise TokenInvalid(name)
     return value

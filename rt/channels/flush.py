@@ -12,6 +12,7 @@ from typing import Final
 from config.limits import FLUSH_WRITES_PER_TURN
 from rt.channels.asks import Reader
 from rt.channels.outbox import Outbox, Sealed
+from rt.channels.traced import Traced
 from rt.metrics import Counters
 
 __all__ = ["Flusher", "Spare"]
@@ -72,6 +73,7 @@ class Flusher:
     """See the module. One per process. An outbox rests, is dirty, is late (it rests or its rate does), or is a job."""
 
     def __init__(self, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
+        self.traced = Traced()
         self._counters = counters
         self._loop = loop
         self._spare = Spare()
@@ -106,6 +108,8 @@ class Flusher:
         late = self._late.pop(outbox, None)
         if late is not None:
             late.cancel()
+        if self.traced.under_way:
+            self.traced.forget(outbox)
 
     # --- when
 
@@ -183,6 +187,8 @@ class Flusher:
             if job.at >= len(sealed.readers):
                 outbox.written()
                 job.at = 0
+                if self.traced.under_way:
+                    self.traced.written(outbox, sealed.last, len(sealed.readers))
         if not outbox.sealed:
             self._end(outbox, job)
         elif outbox in self._jobs:

@@ -20,7 +20,7 @@ from rt.channels.topic import StreamState, Topic, Verdict
 from rt.feed.positions import Position
 from rt.metrics import Counters
 from rt.wire import outbound
-from rt.wire.bus import decode_batch, decode_presence
+from rt.wire.bus import decode_batch, decode_member, decode_presence
 from rt.wire.channels import Channel, ChannelKind, bus_channel
 from rt.wire.inbound import MessageId, Since
 
@@ -187,6 +187,8 @@ class Hub:
         self._counters.batches += 1
         match topic.accept(batch, self.awake.now()):
             case Verdict.NEXT:
+                if batch.traces:
+                    self.flusher.traced.heard(topic.out, batch.traces, topic.channel.kind.value)
                 self.flusher.work(topic.out)
             case Verdict.HOLE:
                 self._counters.holes += 1
@@ -199,9 +201,16 @@ class Hub:
                 pass
 
     def _on_presence(self, topic: Topic, payload: bytes) -> None:
-        """How the owner of a profile is now: no event, so it has no offset and nobody recovers it."""
-        frame = decode_presence(payload)
-        if frame is None or topic.channel.kind is not ChannelKind.PROFILE:
+        """How the owner of a profile is now, or a member of an app's channel: no event, so it has no offset and nobody
+        recovers it."""
+        match topic.channel.kind:
+            case ChannelKind.PROFILE:
+                frame = decode_presence(payload)
+            case ChannelKind.APP:
+                frame = decode_member(topic.wire, payload)
+            case _:
+                frame = None
+        if frame is None:
             self._counters.bus_garbage += 1
             return
         self._tell_presence(topic, list(topic.out.readers), frame)

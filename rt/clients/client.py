@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from time import monotonic, time
 
 import structlog
+from websockets.http11 import Request
 
 from config.limits import (
     CLOSE_WAIT_S,
     CONNECT_DEADLINE_S,
 )
+from rt.auth.apps import namespace_of
+from rt.auth.tokens import Access
+from rt.clients import rights
 from rt.clients.effects import (
     AwaitKey,
     Beat,
@@ -33,6 +37,7 @@ from rt.map.geometry import bounds, view
 from rt.sockets.connection import CLOSING, HANDSHAKE, LOST, OPEN
 from rt.sockets.wheel import NOWHERE
 from rt.wire import outbound
+from rt.wire.channels import Channel, parse
 from rt.wire.closes import Closing
 from rt.wire.inbound import Decoded, decode
 
@@ -52,10 +57,14 @@ class Client(Outflow):
     # --- the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accepted: it has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
+        """Accepted."""
+        self._gateway.counters.accepted += 1
+        self._arrive(transport)
+
+    def _arrive(self, transport: asyncio.BaseTransport) -> None:
+        """It has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
         super().connection_made(transport)
         self._enter()
-        self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
         self._wake_at(self._gateway.awake.now() + CONNECT_DEADLINE_S)
 
@@ -68,13 +77,20 @@ class Client(Outflow):
         self._exit()
         super().connection_lost(error)
 
+    def _hand_over(self, request: Request, rest: bytes) -> None:
+        """A stream was asked for: this one is gone, and another has its socket."""
+        transport, streams = self.transport, self._gateway.rules.streams
+        self.connection_lost(None)
+        if transport is not None and streams is not None:
+            streams(transport, request, rest)
+
     def opened(self) -> None:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
         now = monotonic()
         self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
         self._gateway.counters.upgraded += 1
         self._gateway.lobby.upgrade(self, self._group)
-        self.session = Session(secrets.token_urlsafe(16), now, self._gateway.awake.now())
+        self.session = Session(secrets.token_urlsafe(16), now, self._gateway.awake.now(), self._origin)
 
     def closing(self) -> None:
         """Half-closed: presence and channels end now, the socket a little later."""
@@ -163,19 +179,19 @@ class Client(Outflow):
                     self._welcomed(effect.frame, now)
                     gateway.counters.resumed += effect.resumed
                 case Join():
-                    self.wake_before_deadline()
-                    gateway.hub.join(self, effect.id, effect.channel, effect.since)
+                    self._join(effect)
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
+                    self._leave_room(effect.channel)
                 case Watch():
                     self._watch(effect)
                 case AwaitKey():
                     gateway.admission.await_key(self, effect.message)
                 case Depart():
-                    if self.session is not None and self.session.access is not None:
-                        gateway.presence.leave(self.session.id)
+                    self._depart()
                 case Expel():
                     gateway.hub.drop(self, effect.wire)
+                    self._leave_room(parse(effect.wire))
                     self.send(effect.frame)
                 case WakeAt():
                     self._wake_at(effect.due)
@@ -191,17 +207,28 @@ class Client(Outflow):
         gateway.identified += 1
         gateway.lobby.name(self)
         access = session.access
-        if access is not None:
-            gateway.count_user(access.user, 1)
-            gateway.presence.join(
-                session.id,
-                access.user,
-                audience=session.audience,
-                settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
-                ttl_s=session.ttl_s,
-            )
+        for name, _ in rights.shares(access, session.widget, gateway.facts):
+            gateway.count_user(name, 1)
+        if access is not None and not namespace_of(access.user):
+            self._appear(session, access, now)
         self.send(welcome)
         self._wake_at(session.first_look_at(gateway.awake.now(), gateway.chance()))
+
+    def _appear(self, session: Session, access: Access, now: float) -> None:
+        """Signed in: online from now on."""
+        gateway = self._gateway
+        gateway.presence.join(
+            session.id,
+            access.user,
+            audience=session.audience,
+            settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
+            ttl_s=session.ttl_s,
+        )
+
+    def _join(self, join: Join) -> None:
+        self.wake_before_deadline()
+        self._gateway.hub.join(self, join.id, join.channel, join.since)
+        self.enter_rooms()
 
     def _beat(self, beat: Beat) -> None:
         session = self.session
@@ -221,6 +248,31 @@ class Client(Outflow):
         seen = view(bounds(message.west, message.south, message.east, message.north), message.zoom)
         self.watch_map(outbound.viewport(message.id, seen.resolution, seen.tiles), seen.resolution, seen.tiles)
 
+    # --- the rooms of its app
+
+    def enter_rooms(self) -> None:
+        """Which channels of its app know of it: all that it reads, or none, as the app says."""
+        session, gateway = self.session, self._gateway
+        if session is None or session.access is None or not session.was_welcomed:
+            return
+        for channel in rights.rooms_of(session.access, session.subscriptions):
+            app = gateway.facts.apps.by_namespace.get(channel.namespace)
+            if app is not None and app.presence:
+                gateway.rooms.enter(channel, session.id, session.access.user)
+            else:
+                gateway.rooms.leave(channel, session.id)
+
+    def _leave_room(self, channel: Channel | None) -> None:
+        if self.session is not None and channel is not None:
+            self._gateway.rooms.leave(channel, self.session.id)
+
+    def _depart(self) -> None:
+        session = self.session
+        if session is not None and session.access is not None:
+            self._gateway.presence.leave(session.id)
+            for channel in rights.rooms_of(session.access, session.subscriptions):
+                self._gateway.rooms.leave(channel, session.id)
+
     def _end_session(self) -> None:
         session, self.session = self.session, None
         self.nothing_due()
@@ -230,11 +282,14 @@ class Client(Outflow):
         gateway.lobby.end(self)
         for wire in session.subscriptions:
             gateway.hub.drop(self, wire)
+        for channel in rights.rooms_of(session.access, session.subscriptions):
+            gateway.rooms.close(channel, session.id)
         gateway.map.unwatch(self)
         if session.was_welcomed:
             gateway.identified -= 1
+            for name, _ in rights.shares(session.access, session.widget, gateway.facts):
+                gateway.count_user(name, -1)
             if session.access is not None:
-                gateway.count_user(session.access.user, -1)
                 gateway.presence.close(session.id)
 
     # --- time

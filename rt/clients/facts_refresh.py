@@ -22,12 +22,16 @@ from config.limits import (
 from config.process import set_within
 from config.redis import AWAY, REASONS, RedisClient, fault
 from config.settings import Settings
+from rt.auth import apps
 from rt.auth.revoked import Revocation, of_member, of_message
 from rt.auth.tokens import Keys
 from rt.channels.loader import Loader
 from rt.clients.gateway import Gateway
 from rt.sockets.admission import Visitor
 from rt.wire.bus import (
+    APPS_CHANGED,
+    APPS_DIGEST_KEY,
+    APPS_KEY,
     ENDED_KEY,
     EPOCH_KEY,
     EXERCISES_KEY,
@@ -53,6 +57,7 @@ class FactsRefresh:
         self._loader = loader
         self._own_keys = bool(settings.jwt_public_keys)
         self._jwks = b""
+        self._apps = b""  # the digest of what was read of other apps
         self._through = 0.0  # up to this time of the API's the set of revocations was read, ...
         self._ended_through = 0.0  # ... and that of channels
         self._new: dict[str, set[str]] = {}  # by kind, the names of what no socket was told yet
@@ -95,9 +100,11 @@ class FactsRefresh:
         pipe.get(FLAGS_KEY)
         pipe.zscore(ENDED_KEY, REVOKED_THROUGH)
         pipe.zrangebyscore(ENDED_KEY, ended_since, "+inf", start=0, num=CHANNELS_ENDED_MAX, withscores=True)
+        pipe.get(APPS_DIGEST_KEY)
         found = await pipe.execute()
-        epoch, jwks, exercises, through, revoked, secret, flags, ended_through, ended = found
+        epoch, jwks, exercises, through, revoked, secret, flags, ended_through, ended, apps_digest = found
         self._take_epoch(epoch)
+        await self._take_apps(apps_digest)
         self._take_keys(jwks, waited)
         self._take_flags(flags or b"")
         if exercises:
@@ -115,6 +122,8 @@ class FactsRefresh:
     def on_control(self, payload: bytes) -> None:
         """A message for every gateway; what is not understood is ignored."""
         self._take_flags(payload)
+        if payload == APPS_CHANGED:
+            self._gateway.admission.keys_wanted.set()
         for one in of_message(payload, time.time()):
             self._remember(one)
         self.apply_revocations()
@@ -138,6 +147,19 @@ class FactsRefresh:
         on = decode_flags(payload)
         if on is not None and FEED_DIGEST in on:
             self._gateway.hub.tell_digests(on[FEED_DIGEST])
+
+    async def _take_apps(self, digest: bytes | None) -> None:
+        """The text is read where its digest is not that of the one before; without one, what was known last holds."""
+        if digest is None or digest == self._apps:
+            return
+        text = await self._redis.get(APPS_KEY)
+        if text is None:
+            return
+        try:
+            self._gateway.change_apps(apps.decode(text))
+        except ValueError:
+            log.exception("apps_unreadable")
+        self._apps = apps.digest_of(text).encode()
 
     def _take_epoch(self, epoch: bytes | None) -> None:
         if epoch is None:

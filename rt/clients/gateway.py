@@ -13,6 +13,7 @@ from config.addresses import Network, networks
 from config.awake import AwakeClock
 from config.limits import FLUSH_WRITES_PER_TURN
 from config.settings import Settings
+from rt.auth.apps import Apps
 from rt.channels.hub import Hub
 from rt.clients.effects import Effects
 from rt.clients.facts import Facts
@@ -20,6 +21,7 @@ from rt.clients.session import Session
 from rt.map.tiles import MapView
 from rt.metrics import Counters
 from rt.presence.local import LocalPresence
+from rt.presence.rooms import Rooms
 from rt.sockets.admission import Admission
 from rt.sockets.handshake import Page, Rules
 from rt.sockets.lobby import Lobby, places
@@ -27,6 +29,7 @@ from rt.sockets.pump import Pump
 from rt.sockets.throttle import Throttle
 from rt.sockets.wheel import Wheel
 from rt.wire.closes import Closing
+from rt.wire.sse import Renditions
 
 log = structlog.get_logger()
 
@@ -79,6 +82,9 @@ class Socket(Behind, Protocol):
     def perform(self, effects: Effects, now: float) -> None:
         """What its session has decided."""
 
+    def enter_rooms(self) -> None:
+        """Which channels of its app know of it."""
+
     def abort(self) -> None:
         """Ends it at once."""
 
@@ -96,8 +102,10 @@ class Gateway:
         map_view: MapView,
         counters: Counters,
         awake: AwakeClock,
+        rooms: Rooms,
     ) -> None:
         self.rules = rules
+        self.rooms = rooms
         self.facts = facts
         self.hub = hub
         self.presence = presence
@@ -112,6 +120,9 @@ class Gateway:
         self.slow: set[Behind] = set()
         self.identified = 0
         self.draining = False
+        self.renditions = Renditions()  # of what streams are told
+        self.hosts = settings.hosts
+        self.allowed_headers = settings.allowed_headers
         self.lenient = settings.loopback_lenient
         self.trusted: tuple[Network, ...] = networks(settings.trusted_proxies)
         self.chance = random.random
@@ -196,6 +207,21 @@ class Gateway:
                 client.perform(client.session.on_ended(wire, self.facts), monotonic())
         if len(readers) > FLUSH_WRITES_PER_TURN:
             asyncio.get_running_loop().call_soon(self._end_reading, wire, readers[FLUSH_WRITES_PER_TURN:])
+
+    def change_apps(self, apps: Apps) -> None:
+        """Other apps or widget tokens are these now: ends what they allow no more."""
+        self.facts.apps = apps
+        pages = {widget.origin for widget in apps.widgets.values()}
+        self.rules = self.rules._replace(origins=self.facts.origins | pages)
+        self._change_apps(list(self.clients))
+
+    def _change_apps(self, clients: Sequence[Socket]) -> None:
+        for client in clients[:FLUSH_WRITES_PER_TURN]:
+            if client.session is not None:
+                client.perform(client.session.on_apps(self.facts), monotonic())
+                client.enter_rooms()
+        if len(clients) > FLUSH_WRITES_PER_TURN:
+            asyncio.get_running_loop().call_soon(self._change_apps, clients[FLUSH_WRITES_PER_TURN:])
 
     def change_audiences(self, users: set[str]) -> None:
         """Tells the sockets of these users who may know of their presence now."""

@@ -1,6 +1,7 @@
 """One socket beneath its session: its place in the process, its turns to be read, and what counts against its rate."""
 
 from collections.abc import Iterable
+from sys import intern
 from time import monotonic
 from typing import ClassVar, Final
 
@@ -24,7 +25,7 @@ CLOSING_READ_BYTES_MAX: Final = 16 * 1024  # of a closing socket in one read; th
 class Peer(Connection):
     """See the module. What its messages mean is the subclass's."""
 
-    __slots__ = ("_gateway", "_group", "session")
+    __slots__ = ("_gateway", "_group", "_origin", "session")
 
     frames_per_turn: ClassVar[int] = FRAMES_PER_TURN
 
@@ -33,6 +34,7 @@ class Peer(Connection):
         self.session: Session | None = None
         self._gateway = gateway
         self._group = ""  # of its address, for which it counts; empty: for none
+        self._origin = ""  # of the page that asks, one of those that may
 
     # --- its place
 
@@ -90,6 +92,7 @@ class Peer(Connection):
         if refusal is None:
             gateway.lobby.take(group)
             self._group = group
+            self._origin = intern(request.headers.get("Origin", ""))
         return refusal
 
     # --- its turns

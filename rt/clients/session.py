@@ -7,7 +7,7 @@ what is the client's own: who it is, its limits, which channels it may read and 
 from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from msgspec import structs
 
@@ -23,6 +23,7 @@ from config.limits import (
 from config.times import iso_z
 from rt.auth import tokens
 from rt.auth.tokens import Access, ChannelGrant, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
+from rt.clients import rights
 from rt.clients.allowance import Allowance
 from rt.clients.effects import (
     NOTHING,
@@ -43,7 +44,7 @@ from rt.clients.effects import (
 from rt.clients.facts import Facts
 from rt.wire import outbound
 from rt.wire.audience import Audience, strictest
-from rt.wire.channels import Channel, ChannelKind, parse
+from rt.wire.channels import parse
 from rt.wire.closes import Closing
 from rt.wire.frames import PING
 from rt.wire.inbound import (
@@ -71,13 +72,6 @@ class SessionState(Enum):
     CLOSING = auto()
 
 
-# Silence until a ping, and until the close: in the foreground, in the background.
-_SILENCE_S: Final = (
-    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
-    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
-)
-
-_FREELY: Final = ChannelGrant("", "", 0, 0)  # for as long as it likes, without a token
 _IDENTIFIED: Final = SessionState.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
@@ -93,14 +87,23 @@ class Session(Allowance):
         "expires_unix",
         "heard_at",
         "id",
+        "origin",
         "state",
         "subscriptions",
         "training",
+        "widget",
     )
 
-    def __init__(self, session_id: str, now: float, heard_at: float = 0.0) -> None:
+    silence_s: ClassVar[tuple[tuple[float, float], ...]] = (  # until a ping, a close: in front, in the background
+        (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+        (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
+    )
+
+    def __init__(self, session_id: str, now: float, heard_at: float = 0.0, origin: str = "") -> None:
         super().__init__(now)
         self.id = session_id
+        self.origin = origin  # of the page that opened the socket; "" = of none
+        self.widget = ""  # the id of its widget token
         self.heard_at = heard_at  # the client, in the time in which the process ran
         self.state = SessionState.UNIDENTIFIED
         self.access: Access | None = None
@@ -171,7 +174,7 @@ class Session(Allowance):
             self._forget(wire)
         effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
         silent_s = awake - self.heard_at
-        ping_s, close_s = _SILENCE_S[self.background]
+        ping_s, close_s = self.silence_s[self.background]
         if unix >= self.expires_unix:
             return effects + self.close(Closing.TOKEN_EXPIRED)
         if silent_s >= close_s:
@@ -185,7 +188,7 @@ class Session(Allowance):
 
     def first_look_at(self, awake: float, chance: float) -> float:
         """When the clock is looked at first: at a random time, so that a wave of connects is no wave of pings."""
-        return awake + _SILENCE_S[self.background][0] * (0.5 + chance / 2)
+        return awake + self.silence_s[self.background][0] * (0.5 + chance / 2)
 
     def ends_at(self, awake: float, unix: float) -> float:
         """When the socket's life or the first channel token ends, in the time in which the process runs."""
@@ -201,6 +204,20 @@ class Session(Allowance):
             return NOTHING
         self._forget(wire)
         return (Expel(wire, outbound.unsubscribed(None, wire, "not_allowed")),)
+
+    def on_apps(self, facts: Facts) -> Effects:
+        """An app, or a widget token, is not what it was."""
+        if self.state is not _IDENTIFIED:
+            return NOTHING
+        if rights.is_ended(self.access, self.widget, facts):
+            return self.close(Closing.REVOKED)
+        grants, effects = self._grants or {}, NOTHING
+        for wire in self.subscriptions:
+            channel = parse(wire) if wire.startswith("app:") else None
+            if channel is not None and not rights.still_reads(self.access, channel, grants.get(wire), facts):
+                self._forget(wire)
+                effects += (Expel(wire, outbound.unsubscribed(None, wire, "not_allowed")),)
+        return effects
 
     def on_audience(self, facts: Facts) -> Effects:
         """The user has chosen another audience, here or elsewhere."""
@@ -236,24 +253,31 @@ class Session(Allowance):
                 return self.close(Closing.TOKEN_EXPIRED)
         if access is None and message.token is not None:
             try:
-                access = tokens.verify_access(message.token, facts.keys, facts.issuer, facts.audience, unix)
+                access = self._identify(message.token, facts, unix)
             except TokenExpired:
                 return self.close(Closing.TOKEN_EXPIRED)
             except TokenKeyUnknown:
                 return (AwaitKey(message),)
             except TokenInvalid:
                 return self.close(Closing.BAD_TOKEN)
-        if access is not None:
-            if facts.revoked.covers(access):
-                return self.close(Closing.REVOKED)
-            if facts.sockets_by_user.get(access.user, 0) >= facts.connections_per_user_max:
-                return self.close(Closing.TOO_MANY_CONNECTIONS)
+        if self.origin and self.origin not in facts.origins and not self.widget:
+            return self.close(Closing.BAD_TOKEN)  # a page of another site
+        if rights.is_ended(access, self.widget, facts):
+            return self.close(Closing.REVOKED)
+        held = facts.sockets_by_user
+        if any(held.get(name, 0) >= most for name, most in rights.shares(access, self.widget, facts)):
+            return self.close(Closing.TOO_MANY_CONNECTIONS)
         self.access = access
         self._narrow(facts)
         self.background = message.background
         self.expires_unix = until
         self.state = SessionState.IDENTIFIED
         return (Welcome(self._welcome(message.id, facts, unix), resumed),)
+
+    def _identify(self, token: str, facts: Facts, unix: float) -> Access | None:
+        """Who shows this; nobody, where it is a page that embeds a widget. Raises as rt.auth.tokens."""
+        access, self.widget = rights.identify(token, self.origin, facts, unix)
+        return access
 
     def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
         resume = None
@@ -316,10 +340,13 @@ class Session(Allowance):
 
     def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
         channel = parse(message.channel)
-        grant = None if channel is None else self._may_read(channel, message.token, facts, now + facts.unix_offset)
+        unix = now + facts.unix_offset
+        grant = (
+            None if channel is None else rights.may_read(self.access, self.widget, channel, message.token, facts, unix)
+        )
         if channel is None or grant is None:
             return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
-        if grant.expires_at and not facts.knows_ended:
+        if grant.expires_at and not grant.signed_by and not facts.knows_ended:
             text = "it is not known yet who may join"
             return (Send(outbound.error(message.id, "UNAVAILABLE", text, 1000), is_error=True),)
         wire = intern(channel.wire)  # the same object for all who hear it
@@ -333,26 +360,6 @@ class Session(Allowance):
         elif self._grants is not None:
             self._grants.pop(wire, None)
         return (Join(message.id, channel, message.since),)
-
-    def _may_read(self, channel: Channel, token: str | None, facts: Facts, unix: float) -> ChannelGrant | None:
-        """By what this client may read the channel, or None."""
-        user = self.access.user if self.access else None
-        match channel.kind:
-            case ChannelKind.COMMUNITY:
-                return _FREELY
-            case ChannelKind.USER:
-                return _FREELY if user is not None and channel.owner == user else None
-            case ChannelKind.APP if channel.namespace in facts.open_namespaces:
-                return _FREELY
-            case ChannelKind.APP | ChannelKind.PROFILE:
-                if user is None or token is None:
-                    return None
-                try:
-                    grant = tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
-                except TokenInvalid:
-                    return None
-                fits = (grant.user, grant.channel) == (user, channel.wire) and not facts.revoked.voids(grant)
-                return grant if fits else None
 
     def _unsubscribe(self, message: Unsubscribe, now: float) -> Effects:
         channel = parse(message.channel)
@@ -370,12 +377,12 @@ class Session(Allowance):
     def _refresh(self, message: Refresh, facts: Facts, now: float) -> Effects:
         unix = now + facts.unix_offset
         try:
-            access = tokens.verify_access(message.token, facts.keys, facts.issuer, facts.audience, unix)
+            access, _ = rights.identify(message.token, self.origin, facts, unix)
         except TokenInvalid:
             return self.error(message.id, "UNAUTHENTICATED", "the token is not valid", now)
-        if self.access is None or access.user != self.access.user:
+        if self.access is None or access is None or access.user != self.access.user:
             return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
-        if facts.revoked.covers(access):
+        if rights.is_ended(access, "", facts):
             return self.close(Closing.REVOKED)
         chosen = strictest(
             facts.revoked.audience_of(self.access), access.presence_audience

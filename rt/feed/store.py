@@ -6,13 +6,14 @@ the script accepts only the next offset, so a call whose answer was lost may be 
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from config.limits import FEED_LIST_EVENTS, FEED_LIST_S, FEED_WINDOWS_MAX
+from config.limits import APP_STREAM_S, FEED_LIST_EVENTS, FEED_LIST_S, FEED_WINDOWS_MAX
 from config.redis import Call, RedisClient, Script, load_script
 from rt.feed.positions import History, Position, Window, recover
 from rt.wire.bus import EPOCH_KEY, REFILL_LIST, RELAY_WAKE_CHANNEL, encode_batch
-from rt.wire.channels import Channel, bus_channel, history_key, meta_key, tag
+from rt.wire.channels import Channel, ChannelKind, bus_channel, history_key, meta_key, tag
 
 FEED_REFILL_PART: Final = 200  # events per script call of a refill: about 1 ms of Redis
 FEED_REFILL_QUEUE_MAX: Final = 10_000  # requests that wait in Redis; a dropped one is asked again by its client
@@ -35,13 +36,15 @@ class Append(NamedTuple):
     """Consecutive events of one channel; `first` is the offset of the first body.
 
     `begins`: every event before was published, so that a personal channel that Redis does not have may begin with
-    these; what came before is refilled when somebody asks for it.
+    these; what came before is refilled when somebody asks for it. `traces`: of those that are traced, by their place
+    in `bodies`, where the trace goes on.
     """
 
     channel: Channel
     first: int
     bodies: Sequence[bytes]
     begins: bool = False
+    traces: Mapping[int, str] = MappingProxyType({})
 
     @property
     def last(self) -> int:
@@ -168,12 +171,13 @@ class FeedStore:
         await pipe.execute()
 
     def _append_call(self, epoch: str, append: Append, term: int) -> Call:
-        channel, first, bodies, begins = append
+        channel, first, bodies, begins, traces = append
         if channel.is_stream:
-            kind, keep, expires_s = "s", self._keep_from(channel, first + len(bodies) - 1), 0
+            kind, keep = "s", self._keep_from(channel, first + len(bodies) - 1)
+            expires_s = APP_STREAM_S if channel.kind is ChannelKind.APP else 0
         else:
             kind, keep, expires_s = "l", FEED_LIST_EVENTS, FEED_LIST_S
-        payload = encode_batch(epoch, channel.wire, first, bodies)
+        payload = encode_batch(epoch, channel.wire, first, bodies, traces.values())
         args = [epoch, term, first, kind, keep, expires_s, bus_channel(channel), payload, int(begins), *bodies]
         return [meta_key(channel), history_key(channel)], args
 
@@ -195,7 +199,7 @@ class FeedStore:
 def _refill_calls(epoch: str, refill: Refill, term: int) -> Iterator[Call]:
     channel, head, entries = refill
     kind = "s" if channel.is_stream else "l"
-    expires_s = 0 if channel.is_stream and head else FEED_LIST_S  # clients may ask for any name of an open app
+    expires_s = 0 if channel.kind is ChannelKind.COMMUNITY and head else FEED_LIST_S  # of an app, any name may be asked
     keys = [meta_key(channel), history_key(channel), f"{history_key(channel)}:refill:{term}"]
     for at in range(0, max(1, len(entries)), FEED_REFILL_PART):
         last = at + FEED_REFILL_PART >= len(entries)

@@ -8,15 +8,19 @@ from functools import partial
 from typing import Final
 
 import structlog
+from websockets.http11 import Request
 
 from config.awake import AwakeClock
+from config.crashes import crashes
 from config.process import Lifetime
 from config.redis import AWAY, RedisClient, connect
 from config.settings import Settings
+from config.tracing import traces
 from rt.channels.bus import Bus
 from rt.channels.hub import Hub
 from rt.channels.loader import Loader
 from rt.clients.client import Client
+from rt.clients.events import EventStream
 from rt.clients.facts import Facts
 from rt.clients.facts_refresh import FactsRefresh
 from rt.clients.gateway import Gateway
@@ -24,6 +28,7 @@ from rt.feed.store import FeedStore
 from rt.map.tiles import MapView
 from rt.metrics import Board, Counters
 from rt.presence.local import LocalPresence
+from rt.presence.rooms import Rooms
 from rt.presence.store import PresenceStore
 from rt.presence.training import TrainingStore
 from rt.process.drain import drain
@@ -61,8 +66,11 @@ class Server:
         )
         self._map = MapView(self._redis, busy=hub.flusher.is_writing)
         pages = Pages(board, settings.hosts, self._write_report, lambda: self._presence.keeper_stats)
-        rules = Rules(origins=settings.origins, pages=pages.page)
-        self._gateway = Gateway(settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake)
+        rules = Rules(origins=settings.origins, pages=pages.page, streams=self._stream)
+        self._rooms = Rooms(self._redis)
+        self._gateway = Gateway(
+            settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake, self._rooms
+        )
         self._refresh = FactsRefresh(settings, self._redis, self._gateway, self._loader)
         self._lateness = Lateness()
         self._report = Report(self._gateway, self._bus, self._refresh, self._lateness, board, row)
@@ -81,7 +89,7 @@ class Server:
         self._report.write()
         await drain(self._gateway, server, self._listener, lifetime, self._settings.rt_drain_s)
         ended.set()
-        await asyncio.wait([presence], timeout=_PRESENCE_LEAVES_S)
+        await asyncio.wait(presence, timeout=_PRESENCE_LEAVES_S)
         await lifetime.cancel_tasks()
         await self._redis.aclose()
 
@@ -95,8 +103,8 @@ class Server:
         finally:
             await self._redis.aclose()
 
-    def _start(self, lifetime: Lifetime, ended: asyncio.Event) -> asyncio.Task[None]:
-        """Everything that runs beside the sockets; returns the task that writes presence, which ends last."""
+    def _start(self, lifetime: Lifetime, ended: asyncio.Event) -> list[asyncio.Task[None]]:
+        """Everything that runs beside the sockets; returns the tasks that write presence, which end last."""
         self._bus.subscribe(CONTROL_CHANNEL, self._refresh.on_control)
         for channel in self._map.channels():
             self._bus.subscribe(channel, partial(self._map.on_message, channel), self._map.resync)
@@ -106,7 +114,11 @@ class Server:
         lifetime.spawn("tick", Ticker(self._gateway, self._bus, self._report).run())
         lifetime.spawn("gaps", self._lateness.watch())
         self._loader.start(lifetime)
-        return lifetime.spawn("presence", self._presence.run(ended))
+        rooms = lifetime.spawn("rooms", self._rooms.run(ended))
+        return [lifetime.spawn("presence", self._presence.run(ended)), rooms]
+
+    def _stream(self, transport: asyncio.Transport, request: Request, rest: bytes) -> None:
+        EventStream(self._gateway).begin(transport, request, rest)
 
     def _write_report(self) -> None:
         self._report.write()
@@ -119,6 +131,7 @@ def _facts(settings: Settings) -> Facts:
         open_namespaces=frozenset(settings.rt_open_namespaces),
         connections_per_user_max=settings.connections_per_user_max,
         settled_s=settings.map_settled_s,
+        origins=settings.origins,
     )
     facts.unix_offset = time.time() - asyncio.get_running_loop().time()
     return facts
@@ -126,4 +139,6 @@ def _facts(settings: Settings) -> Facts:
 
 async def serve(lifetime: Lifetime, settings: Settings, listener: socket.socket, board: Board, row: int) -> None:
     """The life of one gateway process."""
+    crashes.start("rt", settings)
+    traces.start("rt", settings)
     await Server(settings, listener, board, row).run(lifetime)

@@ -20,7 +20,7 @@ _HEAD: Final = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]{1,64}:[
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # 16 bytes
 _CONNECTIONS: Final = frozenset({"upgrade", "keep-alive, upgrade"})
 _MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
-_FORWARDED: Final = "X-Forwarded-For"
+_SHOWN: Final = ("X-Forwarded-For", "Origin")
 _NO_HEADERS: Final = Headers()
 _BODY: Final = frozenset({"content-length", "transfer-encoding"})
 
@@ -28,7 +28,7 @@ _BODY: Final = frozenset({"content-length", "transfer-encoding"})
 def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -> Answer | None:
     """As rt/handshake.answer; None: not the common request, nobody was asked anything.
 
-    `admit` is shown the path and the forwarding header alone: it knows nothing of the others.
+    `admit` is shown the path, the forwarding header and the origin alone: it knows nothing of the others.
     """
     found = _HEAD.fullmatch(head)
     if found is None:
@@ -47,8 +47,8 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
         or (rules.origins is not None and headers.get("origin") not in (None, *rules.origins))
     ):
         return None
-    forwarded = headers.get("x-forwarded-for")
-    refusal = admit(Request(path, _NO_HEADERS if forwarded is None else Headers({_FORWARDED: forwarded})))
+    shown = {name: headers[name.lower()] for name in _SHOWN if name.lower() in headers}
+    refusal = admit(Request(path, Headers(shown) if shown else _NO_HEADERS))
     if refusal is not None:
         return Answer(page(refusal, {"Retry-After": "5"}), upgraded=False)
     accept = b64encode(sha1(headers["sec-websocket-key"].encode() + _MAGIC, usedforsecurity=False).digest())

@@ -1,17 +1,19 @@
 """What is published for one channel, and what every gateway reads. Pure.
 
 Two payloads share the channel of a profile: the relay's batch of events, and the presence of its owner. `decode_batch`
-answers None for the second, `decode_presence` for the first.
+answers None for the second, `decode_presence` for the first; on a channel of another app it is `decode_member`.
 
 A batch is `{epoch} {first} {count}\\n` followed by `count` whole server frames, one per event, offsets ascending
 and dense from `first`. The gateway writes the frames as they are: it parses nothing per event. A batch of no events is
-the relay's answer to a request: PostgreSQL's newest event of the channel is `first` - 1.
+the relay's answer to a request: PostgreSQL's newest event of the channel is `first` - 1. Where events of it are traced,
+a fourth word names the places (`traceparent`) at which their traces go on, with commas between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from config.limits import TRACES_PER_BATCH_MAX
 from config.times import iso_z
 from rt.wire.frames import text_frame
 
@@ -20,10 +22,16 @@ from rt.wire.frames import text_frame
 # sets below; and what rt/wire/flags.py says.
 CONTROL_CHANNEL: Final = "rt:control"
 RELAY_WAKE_CHANNEL: Final = "relay:wake"  # to the relay: something was committed (payload empty)
+DROPS_CHANNEL: Final = "api:drops"  # to the APIs: what of the answers that they keep has changed (rt/wire/drops.py)
 MAP_CHANNEL: Final = "presence:map"  # changes of tiles, a line each (rt/wire/map.py)
 ONLINE_CHANNEL: Final = "presence:online"  # JSON {"users": n, "training": n}, every ONLINE_EVERY_S
 # List of channels (`namespace:name`) that a gateway or the API misses in Redis; the relay takes and refills them.
 REFILL_LIST: Final = "relay:refill"
+# Other apps and widget tokens (rt/auth/apps.py): the text, and a digest of it; kept fresh by the API. APPS_CHANGED goes
+# out on CONTROL_CHANNEL behind them.
+APPS_KEY: Final = "apps"
+APPS_DIGEST_KEY: Final = "apps:digest"
+APPS_CHANGED: Final = b'{"t":"apps_changed"}'
 # String: the epoch of the installation, kept fresh by the relay.
 EPOCH_KEY: Final = "feed:epoch"
 # String: in which version the community's events lie in its history; kept by the relay.
@@ -53,12 +61,14 @@ TICKET_SECRET_KEY: Final = "rt:ticket-secret"  # noqa: S105 - the name of a key,
 
 
 class Batch(NamedTuple):
-    """Consecutive events of one channel: `frames` holds the offsets first .. first + size - 1."""
+    """Consecutive events of one channel: `frames` holds the offsets first .. first + size - 1. `traces`: where those go
+    on that some of them belong to (config/tracing.py)."""
 
     epoch: str
     first: int
     size: int
     frames: bytes
+    traces: tuple[str, ...] = ()
 
     @property
     def last(self) -> int:
@@ -79,20 +89,22 @@ def event_of(channel: str, offset: int, frame: bytes) -> bytes:
     return frame[head + len(b'{"type":"event","channel":"%b","offset":%d,"event":' % (channel.encode(), offset)) : -1]
 
 
-def encode_batch(epoch: str, channel: str, first: int, bodies: Sequence[bytes]) -> bytes:
-    """The payload for PUBLISH."""
+def encode_batch(epoch: str, channel: str, first: int, bodies: Sequence[bytes], traces: Collection[str] = ()) -> bytes:
+    """The payload for PUBLISH. Of many traces it carries the first TRACES_PER_BATCH_MAX."""
     frames = b"".join(event_frame(channel, first + n, body) for n, body in enumerate(bodies))
-    return b"%b %d %d\n%b" % (epoch.encode(), first, len(bodies), frames)
+    traced = b" " + ",".join(list(traces)[:TRACES_PER_BATCH_MAX]).encode() if traces else b""
+    return b"%b %d %d%b\n%b" % (epoch.encode(), first, len(bodies), traced, frames)
 
 
 def decode_batch(payload: bytes) -> Batch | None:
     """The batch, or None where the payload is none (a foreign publisher must not stop a gateway)."""
     head, newline, frames = payload.partition(b"\n")
     parts = head.split(b" ")
-    if not newline or len(parts) != 3 or not parts[1].isdigit() or not parts[2].isdigit():
+    if not newline or len(parts) not in (3, 4) or not parts[1].isdigit() or not parts[2].isdigit():
         return None
     try:
-        return Batch(parts[0].decode(), int(parts[1]), int(parts[2]), frames)
+        traces = tuple(parts[3].decode().split(",")) if len(parts) == 4 else ()
+        return Batch(parts[0].decode(), int(parts[1]), int(parts[2]), frames, traces)
     except UnicodeDecodeError:
         return None
 
@@ -116,4 +128,19 @@ def decode_presence(payload: bytes) -> bytes | None:
     seen = iso_z(datetime.fromtimestamp(int(parts[3]) / 1000, UTC), "milliseconds")
     return text_frame(
         b'{"type":"presence","user":"%b","state":"%b","last_seen":"%b"}' % (parts[1], parts[2], seen.encode())
+    )
+
+
+def decode_member(channel: str, payload: bytes) -> bytes | None:
+    """The ready `presence` frame for everybody on a channel of another app, or None where the payload is none.
+
+    It is `member {user} {state}`, written by rt/presence/room.lua; `state` is `online` or `offline`.
+    """
+    parts = payload.split(b" ")
+    if len(parts) != 3 or parts[0] != b"member" or parts[2] not in (b"online", b"offline"):
+        return None
+    if not parts[1].translate(None, b"-_:").isalnum():
+        return None
+    return text_frame(
+        b'{"type":"presence","channel":"%b","user":"%b","state":"%b"}' % (channel.encode(), parts[1], parts[2])
     )

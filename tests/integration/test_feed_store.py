@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from config.limits import FEED_LIST_EVENTS, FEED_LIST_S, FEED_STREAM_EVENTS, FEED_STREAM_EVENTS_MAX
+from config.limits import APP_STREAM_S, FEED_LIST_EVENTS, FEED_LIST_S, FEED_STREAM_EVENTS, FEED_STREAM_EVENTS_MAX
 from config.redis import RedisClient, connect
 from rt.feed.positions import Position
 from rt.feed.store import Append, FeedStore, TermOutdatedError
@@ -139,13 +139,19 @@ async def test_a_personal_channel_is_short_and_forgotten(redis: RedisClient, sto
 
 
 async def test_a_channel_that_nobody_uses_is_forgotten_one_in_use_stays(redis: RedisClient, store: FeedStore) -> None:
-    """Clients may ask for any name of an open app. Failed against: no PERSIST at the first append."""
+    """Clients may ask for any name of an open app; an app's stays for a while after each event. Failed against: no
+    PERSIST at the first append."""
+    await store.refill(COMMUNITY, E, 0, [])
+    assert await redis.ttl(meta_key(COMMUNITY)) > 0
+    await store.append(COMMUNITY, E, 1, bodies(1, 1))
+    assert await redis.ttl(meta_key(COMMUNITY)) == await redis.ttl(history_key(COMMUNITY)) == -1
     channel = app_channel("polls", "any")
     await store.refill(channel, E, 0, [])
-    assert await redis.ttl(meta_key(channel)) > 0
-    await store.append(channel, E, 1, bodies(1, 1))
-    assert await redis.ttl(meta_key(channel)) == -1
-    assert await redis.ttl(history_key(channel)) == -1
+    for number in (1, 2):
+        await redis.expire(meta_key(channel), 10)
+        await store.append(channel, E, number, bodies(number, number))
+        for key in (meta_key(channel), history_key(channel)):
+            assert APP_STREAM_S - 5 <= await redis.ttl(key) <= APP_STREAM_S
 
 
 async def test_a_large_refill_is_seen_whole_or_not_at_all(redis: RedisClient, store: FeedStore) -> None:

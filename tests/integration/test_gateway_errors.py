@@ -23,6 +23,7 @@ from config.redis import connect as connect_redis
 from config.settings import Settings
 from rt.metrics import Board
 from rt.presence.keeper import keep
+from rt.presence.rooms import present
 from rt.process.server import Server
 from rt.process.supervisor import listener
 from rt.wire.bus import EXERCISES_KEY, REFILL_LIST
@@ -46,6 +47,7 @@ TASKS: Final = {
     "loader_deadlines": "whoever waits in vain is told so",
     "map": "a viewport is answered",
     "presence": "nothing is degraded: the lease was renewed and members written",
+    "rooms": "who comes into a channel of an app is written",
     "tick": "asks no store; the report is fresh",
     "gaps": "asks no store",
     "keeper": "leads, and works",
@@ -106,6 +108,12 @@ class Running:
                 return tag(lacking).encode() in (names or ())
 
             await until(asked)
+        self.server._rooms.enter(lacking, word, "open:ann")
+
+        async def there() -> bool:
+            return (await present(self._feeds.redis, lacking)).users == ["open:ann"]
+
+        await until(there)
 
 
 def _new() -> Any:

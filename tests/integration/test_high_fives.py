@@ -131,7 +131,7 @@ async def test_the_owner_hears_a_sender_once_for_an_event_and_who_it_was(people:
     assert [one["actor"]["id"] for one in await people.on_dashboard(ann)] == [str(bob), str(eve)]
     for other in (bob, eve):
         assert await people.on_dashboard(other) == []
-    assert [one.event["type"] for one in await people.page("community")] == ["workout_completed"]
+    assert [one.event.type for one in await people.page("community")] == ["workout_completed"]
     assert await audit(people.owner) == []
 
 

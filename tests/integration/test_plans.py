@@ -35,6 +35,9 @@ MORE: Final = {
     "api/community/queries.sql: follow": 800,  # the catalog, by the functions' first call in a session
     "api/feed/queries.sql: profile_page": 800,
     "api/feed/queries.sql: following_page": 5_000,  # 3.3 for each of a thousand who are followed
+    "api/apps/queries.sql: publish": 3_500,  # a hundred ids and channels, each in its indexes; the catalog
+    "api/apps/queries.sql: history": 1_000,  # 10,000 positions, by their age, and a page of a thousand
+    "worker/queries.sql: drop_app_event_ids": 60_000,  # APP_EVENT_IDS_ROWS of them, each found and deleted
     "worker/queries.sql: drop_ended_reads": 2_500,  # RETENTION_ROWS of them
     "worker/books/audit_window.sql: lost_event": 2_500,  # the outbox whole, and what came since the window
     "worker/books/audit_window.sql: unknown_outbox_row": 2_000,  # the outbox whole
@@ -78,6 +81,7 @@ INLINE: Final = {
     "api/migrate.py",
     "config/embedded/postgres.py",
     "config/db/postgres.py",
+    "config/db/replica.py",  # no table
 }
 
 

@@ -26,6 +26,7 @@ from config.settings import Settings
 from rt.wire.channels import ChannelKind, profile_channel
 from tests.integration.test_relay_backlog import lead
 from tests.support.ledger import NOW, connection, ledger, query
+from tests.support.plan_apps import of_apps
 from tests.support.plan_parameters import parameters
 from tests.support.plans import ASKED_BY_FIRST, OWNERS, named_statements
 from tests.support.pooler import pgbouncer
@@ -66,6 +67,7 @@ PROOFS: Final = {
     "api/accounts/queries.sql: proof_kind": "what a link is for, to whoever has it",
     "api/privacy/queries.sql: erasures": "who is gone, for the API that looks at Redis",
     "api/admin.sql: act_for": "says who asks, as each transaction of the API does",
+    **dict.fromkeys(of_apps(), "nothing of a user: by a server key, for gateways, or by whoever has a shell"),
 }
 # Who joins makes rows that are nobody's before.
 JOINS: Final = {"api/credits/queries.sql: open_account", "api/accounts/queries.sql: insert_user"}

@@ -20,10 +20,15 @@ from pydantic import SecretStr
 import api.accounts.mailer
 import api.accounts.revocations
 import api.app
+import api.apps.service
 import api.flags.service
+import api.graphql.drops
+import api.graphql.persisted
 import api.privacy.erasures
 import config.db.postgres
+import config.db.replica
 import config.metrics
+import config.rates.limiter
 import config.redis
 import worker.audit
 import worker.jobs.runner
@@ -33,6 +38,7 @@ from api.app import Api
 from config import redis
 from config.db import postgres
 from config.process import Lifetime
+from config.rates.rules import Claim, Limit
 from config.settings import Settings
 from rt.feed.positions import Position
 from rt.feed.store import FeedStore
@@ -58,10 +64,13 @@ ERROR_S: Final = 20.0  # that an error is met, or gone, within this
 WITHOUT: Final = {
     "http": "answers; what it asks is tested by its requests",
     "hurry": "waits for a signal",
+    "board": "copies figures in memory",
     "load": "a batch of one request: what it raises is told to all who wait for it",
     "root:*": "a field of one request: what it raises is told",
     "postgres_connect": "ends when the first connections are there; test_postgres_pool.py",
     "postgres connect": "the same",
+    "replica_connect": "the same",
+    "slow_statements": "asks only about what was slow; test_slow_statements.py",
     "api": "the process",
     "worker": "the process",
     "rt": "the process",
@@ -112,7 +121,14 @@ async def of_api(running: Running) -> None:
     made = Api(running.settings)
     running.apis.append(made)
     made.start(running.lifetime)
-    running.poke = made._wake.soon
+    limit = Limit("requests", 1_000_000, 60)
+
+    def poke() -> None:
+        made._wake.soon()
+        made._limiter._ask(["limits:{nobody}:requests"], [Claim(limit)])
+        made._persisted.register("{ a }", "a" * 64, values=False)
+
+    running.poke = poke
 
 
 async def of_worker(running: Running) -> None:
@@ -182,13 +198,19 @@ TASKS: Final[Mapping[str, Task]] = {
     "reference": Task(of_api, victims=[()]),
     "publish": Task(of_api, redis=True),
     "relay_wake": Task(of_api, redis=True),
+    "limits": Task(of_api, redis=True),
     "revocations": Task(of_api, redis=True, victims=[()]),
     "revocations_heard": Task(of_api, redis=True),
     "flags": Task(of_api, redis=True, victims=[()]),
+    "apps": Task(of_api, redis=True, victims=[()]),
     "flags_heard": Task(of_api, redis=True),
+    "drops": Task(of_api, redis=True),
+    "drops_heard": Task(of_api, redis=True),
+    "persisted": Task(of_api, redis=True),
     "mails": Task(of_api, victims=[()], before=asked),
     "erasures": Task(of_api, redis=True, victims=[()], before=deleted),
     "redis_metrics": Task(of_api, redis=True),
+    "replica": Task(of_api, redis=True),
     "redis metrics": Task(of_worker, redis=True),
     "relay listen": Task(of_worker, redis=True),
     "relay measure": Task(of_worker, victims=[()], before=recorded),
@@ -211,12 +233,17 @@ _HOUSE: Final = ("RELAY_LOOK_S", "RELAY_MARK_S")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers of some milliseconds, so that each error is met soon."""
     short = {
-        api.app: ("REFERENCE_RETRY_S", "REFERENCE_RELOAD_S", "PUBLISH_TO_REDIS_S"),
+        api.app: ("REFERENCE_RETRY_S", "REFERENCE_LOOK_S", "PUBLISH_TO_REDIS_S"),
         api.accounts.mailer: ("MAIL_EVERY_S",),
         api.accounts.revocations: ("REVOCATIONS_EVERY_S",),
         api.flags.service: ("FLAGS_EVERY_S",),
+        api.graphql.drops: ("DROPS_EVERY_S", "DROPS_RETRY_S"),
+        api.graphql.persisted: ("PERSISTED_AGAIN_S", "PERSISTED_RETRY_S"),
+        api.apps.service: ("APPS_EVERY_S",),
         api.privacy.erasures: ("ERASURES_EVERY_S",),
+        config.db.replica: ("REPLICA_LOOK_S",),
         config.metrics: ("REDIS_LOOK_S",),
+        config.rates.limiter: ("LIMITS_PAUSE_S",),
         worker.audit: ("AUDITS_LOOK_S", "_RETRY_S"),
         worker.relay: ("MEASURE_EVERY_S", "LISTEN_S", "RELAY_RETRY_S", "RELAY_TAKE_S", "RELAY_RENEW_S", *_HOUSE),
         worker.jobs.runner: ("JOBS_LOOK_S",),
@@ -238,14 +265,20 @@ async def alone(
     name: str, database: Database, database_url: str, redis_url: str, feeds: FeedStore, folder: Path
 ) -> AsyncIterator[Running]:
     """The task, running over the stores of these addresses."""
-    settings = Settings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), data_dir=folder)
+    replica = database_url if name == "replica" else ""  # the same server, which is no standby
+    settings = Settings(
+        database_url=SecretStr(database_url),
+        database_replica_url=SecretStr(replica),
+        redis_url=SecretStr(redis_url),
+        data_dir=folder,
+    )
     async with AsyncExitStack() as stack:
         pool = postgres.make_pool(settings)
         stack.push_async_callback(postgres.close, pool, 1)
         client = await stack.enter_async_context(redis.connect(redis_url))
         owner = await asyncpg.connect(database.superuser_url)
         stack.push_async_callback(owner.close)
-        lifetime = Alone(name, "postgres connect", "postgres_connect")
+        lifetime = Alone(name, "postgres connect", "postgres_connect", "replica_connect")
         running = Running(pool, client, settings, lifetime, owner, feeds)
         stack.push_async_callback(lifetime.cancel_tasks)
         before = TASKS[name].before

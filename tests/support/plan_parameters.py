@@ -25,6 +25,7 @@ from config.limits import (
     RELAY_REFILLS,
     REVOCATIONS_MAX,
 )
+from tests.support.plan_apps import of_apps, of_retention
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
 from worker.jobs.challenges import ACTIVE_DAYS, CHALLENGED_AT_ONCE
 from worker.jobs.every import JOBS
@@ -75,6 +76,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         **_standings(heavy, other),
         **_relay(channels, namespaces),
         **_earning(heavy),
+        **of_apps() | of_retention(),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
         "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],
@@ -243,6 +245,7 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
         file + "upsert_challenges": [(nothing,) * 10],
         file + "retire_challenges": [([uuid7()],)],
         file + "give_achievements": [()],
+        file + "edition": [()],
         **{
             file + f"all_{name}": [()]
             for name in ("muscles", "equipment", "exercises", "activations", "archetypes", "achievements", "challenges")
@@ -358,6 +361,7 @@ def _jobs(user: UUID) -> dict[str, list[tuple[Any, ...]]]:
         file + "score_rivals": [(nobody, nobody, RIVALS_LOOKED_AT), (user, user, RIVALS_LOOKED_AT)],
         file + "refresh_leaderboards": [()],
         file + "forget_week": [(NOW.date(),)],
+        file + "by_hashes": [()],
         file + "keep_week": [(monday(NOW),)],
         file + "bound_wait": [("2000",)],
         file + "make_month": [("activity_events", months) for months in (0, 40)],

@@ -1,6 +1,8 @@
 """Real stores for tests: one PostgreSQL and one Valkey for the run, and databases copied from a migrated one."""
 
 import asyncio
+import fcntl
+import json
 import os
 import secrets
 import subprocess
@@ -11,7 +13,7 @@ from typing import Final
 import asyncpg
 from pydantic import SecretStr
 
-from config.embedded.account import home, unprivileged
+from config.embedded.account import Account, home, unprivileged
 from config.embedded.ports import free_port
 from config.embedded.postgres import (
     APPLICATION,
@@ -63,15 +65,25 @@ class Database:
 
 
 class Cluster:
-    """A migrated PostgreSQL cluster that nobody runs, for others to start from: making one takes two seconds."""
+    """A migrated PostgreSQL cluster that nobody runs, for others to start from: making one takes seven seconds of CPU,
+    so whichever process of a run comes first makes it for all, and those that come meanwhile wait."""
 
     def __init__(self, folder: Path) -> None:
         account = unprivileged()
-        self.passwords = Passwords({role: secrets.token_hex(16) for role in ROLES})
-        self._folder = home(folder, account) / "postgres"
-        server = PostgresServer(
-            self._folder, port=free_port(), passwords=self.passwords, account=account, durable=False
-        )
+        place = home(folder, account)
+        self._folder = place / "postgres"
+        made = place / "made.json"
+        with (place / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                passwords = Passwords({role: secrets.token_hex(16) for role in ROLES})
+                self._make(passwords, account)
+                made.touch(mode=0o600)
+                made.write_text(json.dumps(passwords))
+        self.passwords = Passwords(json.loads(made.read_text()))
+
+    def _make(self, passwords: Passwords, account: Account | None) -> None:
+        server = PostgresServer(self._folder, port=free_port(), passwords=passwords, account=account, durable=False)
         try:
             server.start()
             server.prepare()

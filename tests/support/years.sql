@@ -112,3 +112,18 @@ SELECT u.id, a.id, now() FROM users AS u, achievements AS a WHERE u.name = 'User
 INSERT INTO subscriptions (id, customer, status, until, created, rank, event_id, updated_at)
 SELECT 'sub_of_user_1', c.customer, 'active', now(), now(), 1, 'evt_1', now()
   FROM payment_customers AS c JOIN users AS u USING (account_id) WHERE u.name = 'User 1';
+-- An app that has published for a year, on many channels.
+INSERT INTO apps (namespace, history, history_s, channels, created_at)
+VALUES ('polls', 10000, 1, 20000, now()), ('meals', 1000, NULL, 0, now());
+INSERT INTO app_rates (namespace, tokens, at) SELECT namespace, 5000, now() FROM apps;
+INSERT INTO app_keys (key_hash, namespace, created_at) VALUES (sha256('polls'), 'polls', now()), (sha256('meals'), 'meals', now());
+INSERT INTO app_channels (namespace, channel, created_at) SELECT 'polls', 'c' || n, now() FROM generate_series(1, 20000) AS n;
+INSERT INTO app_event_ids (namespace, id, at)
+SELECT 'polls', n::text, now() - interval '1 minute' * n FROM generate_series(1, 30000) AS n;
+INSERT INTO feed_channels (namespace, channel, last_offset, published_through) VALUES ('polls', 'c1', 20000, 20000);
+INSERT INTO stream_positions (namespace, channel, "offset", event_id, event_at, numbered_at, body)
+SELECT 'polls', 'c1', n, gen_random_uuid(), now() - interval '1 hour', now() - interval '1 hour', '{"id":"x","data":{}}'
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO widget_tokens (id, origin, key, created_at, expires_at)
+SELECT gen_random_uuid(), 'https://gym.example', '{}', now(), now() + interval '1 day' FROM generate_series(1, 1000);
+ANALYZE apps, app_keys, app_channels, app_event_ids, feed_channels, stream_positions, widget_tokens;

@@ -167,9 +167,10 @@ SELECT e.id::text AS subject, format('%s in the outbox, %s in the feed of the ow
  LIMIT $1;
 
 -- name: unknown_outbox_row
+-- What other apps publish is not recorded beside its stream.
 SELECT o.event_id::text AS subject, 'in the outbox, but no event' AS detail
   FROM outbox AS o LEFT JOIN activity_events AS e ON e.id = o.event_id AND e.created_at = o.event_at
- WHERE e.id IS NULL
+ WHERE o.namespace = 'musclemap' AND e.id IS NULL
  LIMIT $1;
 
 -- name: feed_with_holes
@@ -216,7 +217,8 @@ SELECT what AS subject, format('dropped through %s at %s, by a term of %s days',
 UNION ALL
 SELECT namespace || ':' || channel, format('dropped through %s of %s', dropped_through, last_offset)
   FROM feed_channels
- WHERE dropped_through > 0 AND (channel LIKE 'user:%' OR channel LIKE 'profile:%' OR dropped_through > last_offset - 1000)
+ WHERE namespace = 'musclemap' AND dropped_through > 0
+   AND (channel LIKE 'user:%' OR channel LIKE 'profile:%' OR dropped_through > last_offset - 1000)
  LIMIT $1;
 
 -- name: wrong_day

@@ -208,9 +208,11 @@ SELECT t.id::text AS subject,
  LIMIT $1;
 
 -- name: unknown_outbox_row
+-- What other apps publish is not recorded beside its stream.
 SELECT o.event_id::text AS subject, 'in the outbox, but no event' AS detail
   FROM outbox AS o LEFT JOIN activity_events AS e ON e.id = o.event_id AND e.created_at = o.event_at
- WHERE o.event_id >= $2 AND o.event_id < $3 AND $4::timestamptz < $5::timestamptz AND e.id IS NULL
+ WHERE o.event_id >= $2 AND o.event_id < $3 AND $4::timestamptz < $5::timestamptz
+   AND o.namespace = 'musclemap' AND e.id IS NULL
  LIMIT $1;
 
 -- name: feed_with_holes

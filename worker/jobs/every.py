@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from rt.wire.drops import LEADERBOARDS, NOTHING, Drop
 from worker.jobs import challenges, leaderboards, partitions, rivals, streaks, terms
 from worker.jobs.job import Job, Work
 from worker.schedule import SCHEDULE
@@ -17,4 +18,8 @@ _WORK: Final[Mapping[str, Work]] = {
     "week": leaderboards.keep_week,
     "last-week": leaderboards.keep_last_week,
 }
-JOBS: Final = MappingProxyType({name: Job(name, SCHEDULE[name], work) for name, work in _WORK.items()} | terms.JOBS)
+_DROPS: Final[Mapping[str, Drop]] = {"leaderboards": Drop(types=frozenset({LEADERBOARDS}))}
+JOBS: Final = MappingProxyType(
+    {name: Job(name, SCHEDULE[name], work, drops=_DROPS.get(name, NOTHING)) for name, work in _WORK.items()}
+    | terms.JOBS
+)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from config.db.database import Transaction
 from config.settings import Settings
+from rt.wire.drops import NOTHING, Drop
 from worker.schedule import Schedule
 
 
@@ -30,9 +31,11 @@ Work = Callable[[Transaction, Turn], Awaitable[Batch]]
 
 
 class Job(NamedTuple):
-    """What is done, when, and how long others have the database to themselves between two batches."""
+    """What is done, when, how long others have the database to themselves between two batches, and what APIs are told
+    to drop when it is done."""
 
     name: str
     schedule: Schedule
     work: Work
     rest_s: float = 0.0
+    drops: Drop = NOTHING

@@ -13,12 +13,14 @@ from worker.jobs.job import Batch, Turn
 
 _QUERIES: Final = load_queries(__file__)
 _REFRESH_LEADERBOARDS: Final = _QUERIES["refresh_leaderboards"]
+_BY_HASHES: Final = _QUERIES["by_hashes"]
 _FORGET_WEEK: Final = _QUERIES["forget_week"]
 _KEEP_WEEK: Final = _QUERIES["keep_week"]
 
 
 async def refresh(tx: Transaction, _: Turn) -> Batch:
     """The view, concurrently."""
+    await tx.execute(_BY_HASHES)
     await tx.execute(_REFRESH_LEADERBOARDS)
     return Batch(0)
 
@@ -40,4 +42,5 @@ def monday(at: datetime) -> date:
 
 async def _keep(tx: Transaction, week: date) -> Batch:
     await tx.execute(_FORGET_WEEK, week)
+    await tx.execute(_BY_HASHES)
     return Batch(await tx.fetchval(_KEEP_WEEK, week))

@@ -101,6 +101,10 @@ SELECT refresh_leaderboards();
 -- $1 its Monday.
 DELETE FROM leaderboard_snapshots WHERE week = $1;
 
+-- name: by_hashes
+-- For this transaction: what reads tables whole joins them by hashes, also when they have grown since they were looked at.
+SELECT set_config('enable_nestloop', 'off', true);
+
 -- name: keep_week
 -- $1 its Monday. XP and volume of its days, as training_days has them now; streaks as the leaderboard has them now.
 WITH trained AS (

@@ -18,7 +18,10 @@ import structlog
 
 from config.db.database import Transaction
 from config.db.postgres import ERRORS, connect_once
+from config.redis import publish_once
 from config.settings import Settings
+from rt.wire.bus import DROPS_CHANNEL
+from rt.wire.drops import NOTHING, encode_drop
 from worker import metrics
 from worker.jobs import store
 from worker.jobs.job import Batch, Job, Turn
@@ -113,12 +116,14 @@ async def run_slot(settings: Settings, job: Job, slot: datetime, worker: str) ->
     try:
         while True:
             async with asyncio.timeout(JOB_BATCH_S_MAX), connection.transaction(isolation="read_committed"):
-                done = await _batch(Transaction(connection, JOB_SLOW_S), settings, job, slot, worker)
+                done = await _batch(Transaction(connection, slow_s=JOB_SLOW_S), settings, job, slot, worker)
             if isinstance(done, Outcome):
                 return done
             changed += done.changed
             if done.place is None:
                 log.info("job_done", name=job.name, slot=slot.isoformat(), changed=changed)
+                if job.drops != NOTHING:
+                    await publish_once(settings.redis_url.get_secret_value(), DROPS_CHANNEL, encode_drop(job.drops))
                 return Outcome.DONE
             await asyncio.sleep(job.rest_s)
     finally:

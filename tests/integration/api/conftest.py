@@ -102,6 +102,11 @@ class Running:
         client.cookies.set(self.cookie, token, domain=HOST, path=COOKIE_PATH)
         return Account(client, user.email, str(user.id), self.signer.access_token(user, session, now), token)
 
+    def counted(self, metric: str, label: str = "") -> int:
+        """A counter of the process, or the sum of those whose labels have this text."""
+        lines = httpx2.get(self.service.http("/metrics")).text.splitlines()
+        return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(metric) and label in line)
+
     def sql(self, statement: str, *args: Any) -> list[Any]:
         """Runs a statement on all rows, whoever's they are."""
 

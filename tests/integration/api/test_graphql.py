@@ -302,14 +302,6 @@ def test_only_json_is_read(ada: Account, content_type: str | None) -> None:
     assert (answer.status_code, code(answer.json())) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_nothing_is_done_by_get(ada: Account) -> None:
-    answer = ada.client.get(
-        GRAPHQL, params={"query": "{ me { id } }"}, headers={"authorization": f"Bearer {ada.token}"}
-    )
-    assert (answer.status_code, code(answer.json())) == (405, "METHOD_NOT_ALLOWED")
-    assert answer.headers["allow"] == "POST"
-
-
 def test_now_training_is_a_series_of_minutes(client: httpx2.Client) -> None:
     """The figures come from the gateways (test_presence_training.py); here that GraphQL asks and bounds them."""
     query = "query($n: Int) { nowTraining(minutes: $n) { minute training exercises { slug name count } } }"

@@ -78,7 +78,7 @@ def test_a_proxy_is_trusted_by_its_address(word: str) -> None:
 
 SECRETS = (
     *("database_url", "database_owner_url", "worker_database_url", "redis_url", "jwt_private_key", "smtp_url"),
-    *("ticket_secret", "map_secret", "stripe_webhook_secret"),
+    *("ticket_secret", "map_secret", "stripe_webhook_secret", "database_replica_url", "sentry_dsn"),
 )
 LINES = {name: f"the {name}\nof two lines" for name in SECRETS} | {"smtp_url": "smtps://the.example"}
 

@@ -1,0 +1,1 @@
+"""How often somebody may ask: limits by address, user and account, counted in Redis."""
