@@ -65,7 +65,7 @@ def _way(resolver: Resolver, field: GraphQLField, *, root: bool) -> Resolver:
         return Root(resolver)
     if field.args:  # no plan has such a field: a resolver as the library knows it
         return resolver
-    return resolver if isinstance(resolver, (Item, Relation)) else Read(resolver)
+    return resolver if isinstance(resolver, (Attribute, Item, Relation)) else Read(resolver)
 
 
 def _bind_attributes(schema: GraphQLSchema) -> None:

@@ -32,6 +32,10 @@ class Thing:
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
 
+    @property
+    def own(self) -> "Thing":
+        return self
+
     def __getitem__(self, key: str) -> Any:
         return self.__dict__[key]
 
@@ -82,7 +86,7 @@ class World:
         }
 
     def _fields(self, owner: str, count: int) -> dict[str, Field]:
-        ways = ("attribute", "attribute", "item", "read", "relation", "waiting")
+        ways = ("attribute", "inner", "item", "read", "relation", "waiting")
         return {
             f"{owner.lower()}f{n}": Field(
                 self._kind(),
@@ -297,6 +301,8 @@ def _way(name: str, one: Field) -> Callable[..., Any]:
         return many(sources, info)
 
     match one.way:
+        case "inner":
+            return Attribute(f"own.{name}")
         case "item":
             return Item(name)
         case "read":
