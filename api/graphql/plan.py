@@ -290,7 +290,7 @@ class _Compiler:
 
     def _read(self, field: GraphQLField, value: str) -> str:
         way = field.resolve
-        if isinstance(way, Attribute) and way.name.isidentifier() and not iskeyword(way.name):
+        if isinstance(way, Attribute) and all(one.isidentifier() and not iskeyword(one) for one in way.name.split(".")):
             return f"{value}.{way.name}"
         if isinstance(way, Item):
             return f"{value}[{way.key!r}]"

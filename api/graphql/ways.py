@@ -21,7 +21,7 @@ _EMPTY: Final = object()
 
 
 class Attribute:
-    """Reads an attribute."""
+    """Reads an attribute, or one of an attribute: `event.id`."""
 
     __slots__ = ("_read", "name")
 
@@ -52,7 +52,7 @@ class Read:
 
     def __init__(self, of: Callable[[Any], Any]) -> None:
         if len(signature(of).parameters) != 1 or iscoroutinefunction(of):
-            raise ValueError(f"{of.__qualname__}: a function of the value alone, or a Relation")
+            raise ValueError(f"{of!r}: a function of the value alone, or a Relation")
         self.of = of
 
     def __call__(self, source: Any, _: Info) -> Any:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.unit.api.graphql.test_plan import OPERATIONS, compare
+from tests.unit.api.graphql.test_plan import LEFT, OPERATIONS, compare
 
 pytestmark = [
     pytest.mark.chaos,
     pytest.mark.timeout(1_800),
-    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    *LEFT,
 ]
 
 

@@ -5,11 +5,23 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import pytest
-from graphql import OperationDefinitionNode, OperationType, build_schema, parse
+from graphql import (
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    build_schema,
+    get_named_type,
+    parse,
+)
+from graphql.execution.values import VariableValues
 
+from api.app import FEATURES
 from api.graphql.context import Context, Info, Services
 from api.graphql.execution import Meter
 from api.graphql.operation import PLANS_MAX, Operation
+from api.graphql.plan import compiled
+from api.graphql.schema import build
 from api.graphql.ways import Attribute, Relation, Root
 from config.db.database import Database
 from config.errors import AnswerTooLarge, NotFound
@@ -164,3 +176,27 @@ async def test_an_operation_has_few_plans() -> None:
         }
     assert len(world.operation._plans) == PLANS_MAX
     assert GRAPHQL_PLAN_FALLBACKS.labels("conditions")._value.get() >= 8
+
+
+def _everything(schema: GraphQLSchema, kind: Any, depth: int) -> str:
+    """All fields of a type, as deep as they go."""
+    named = get_named_type(kind)
+    if not isinstance(named, GraphQLObjectType):
+        return ""
+    fields = [
+        name + _everything(schema, one.type, depth - 1)
+        for name, one in named.fields.items()
+        if depth or not isinstance(get_named_type(one.type), GraphQLObjectType)
+    ]
+    return f"{{ __typename {' '.join(fields)} }}"
+
+
+def test_every_field_of_ours_has_a_plan() -> None:
+    """Seen failing with an attribute of an attribute that no plan could read."""
+    schema = build(FEATURES)
+    for root in (schema.query_type, schema.mutation_type):
+        assert root is not None
+        for name, field in root.fields.items():
+            node = parse(f"{root.name.lower()} {{ {name} {_everything(schema, field.type, 5)} }}").definitions[0]
+            assert isinstance(node, OperationDefinitionNode)
+            assert [one.name for one in compiled(schema, {}, node, VariableValues({}, {})).roots] == [name]

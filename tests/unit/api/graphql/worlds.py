@@ -15,7 +15,7 @@ from api.graphql.scalars import bind_date_time
 from api.graphql.ways import Attribute, Item, Read, Relation, Root
 
 LEAVES: Final = ("String", "ID", "Int", "Float", "Boolean", "JSON", "DateTime", "E")
-HEAD: Final = "enum E { A B } scalar JSON scalar DateTime "
+HEAD: Final = "enum E { A B } scalar JSON scalar DateTime directive @all(int: Int, id: ID) on FIELD "
 INPUTS: Final[tuple[dict[str, Any], ...]] = (
     *({"k": False}, {"k": True}, {"k": False, "c": False, "n": 9}, {"k": False, "n": None}, {"k": True, "c": False}),
     *({"k": "no"}, {}, {"k": False, "n": 2**40}, {"k": False, "c": None}),
@@ -31,6 +31,10 @@ class Thing:
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
+
+    @property
+    def own(self) -> "Thing":
+        return self
 
     def __getitem__(self, key: str) -> Any:
         return self.__dict__[key]
@@ -77,14 +81,14 @@ class World:
 
     def _types(self) -> dict[str, dict[str, Field]]:
         return {
-            name: {"id": Field("ID!", "attribute", "", broken=False), **self._fields(self.chance.randint(2, 6))}
+            name: {"id": Field("ID!", "attribute", "", broken=False), **self._fields(name, self.chance.randint(2, 6))}
             for name in self.objects
         }
 
-    def _fields(self, count: int) -> dict[str, Field]:
-        ways = ("attribute", "attribute", "item", "read", "relation", "waiting")
+    def _fields(self, owner: str, count: int) -> dict[str, Field]:
+        ways = ("attribute", "inner", "item", "read", "relation", "waiting")
         return {
-            f"f{n}{self.chance.randrange(100)}": Field(
+            f"{owner.lower()}f{n}": Field(
                 self._kind(),
                 self.chance.choice(ways),
                 "(n: Int)" if self.chance.random() < 0.02 else "",
@@ -297,6 +301,8 @@ def _way(name: str, one: Field) -> Callable[..., Any]:
         return many(sources, info)
 
     match one.way:
+        case "inner":
+            return Attribute(f"own.{name}")
         case "item":
             return Item(name)
         case "read":
