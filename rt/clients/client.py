@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from time import monotonic, time
 
 import structlog
+from websockets.http11 import Request
 
 from config.limits import (
     CLOSE_WAIT_S,
     CONNECT_DEADLINE_S,
 )
 from rt.auth.apps import namespace_of
+from rt.auth.tokens import Access
 from rt.clients import rights
 from rt.clients.effects import (
     AwaitKey,
@@ -55,10 +57,14 @@ class Client(Outflow):
     # --- the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accepted: it has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
+        """Accepted."""
+        self._gateway.counters.accepted += 1
+        self._arrive(transport)
+
+    def _arrive(self, transport: asyncio.BaseTransport) -> None:
+        """It has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
         super().connection_made(transport)
         self._enter()
-        self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
         self._wake_at(self._gateway.awake.now() + CONNECT_DEADLINE_S)
 
@@ -70,6 +76,13 @@ class Client(Outflow):
         self._end_session()
         self._exit()
         super().connection_lost(error)
+
+    def _hand_over(self, request: Request, rest: bytes) -> None:
+        """A stream was asked for: this one is gone, and another has its socket."""
+        transport, streams = self.transport, self._gateway.rules.streams
+        self.connection_lost(None)
+        if transport is not None and streams is not None:
+            streams(transport, request, rest)
 
     def opened(self) -> None:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
@@ -166,9 +179,7 @@ class Client(Outflow):
                     self._welcomed(effect.frame, now)
                     gateway.counters.resumed += effect.resumed
                 case Join():
-                    self.wake_before_deadline()
-                    gateway.hub.join(self, effect.id, effect.channel, effect.since)
-                    self.enter_rooms()
+                    self._join(effect)
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
                     self._leave_room(effect.channel)
@@ -199,15 +210,25 @@ class Client(Outflow):
         for name, _ in rights.shares(access, session.widget, gateway.facts):
             gateway.count_user(name, 1)
         if access is not None and not namespace_of(access.user):
-            gateway.presence.join(
-                session.id,
-                access.user,
-                audience=session.audience,
-                settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
-                ttl_s=session.ttl_s,
-            )
+            self._appear(session, access, now)
         self.send(welcome)
         self._wake_at(session.first_look_at(gateway.awake.now(), gateway.chance()))
+
+    def _appear(self, session: Session, access: Access, now: float) -> None:
+        """Signed in: online from now on."""
+        gateway = self._gateway
+        gateway.presence.join(
+            session.id,
+            access.user,
+            audience=session.audience,
+            settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
+            ttl_s=session.ttl_s,
+        )
+
+    def _join(self, join: Join) -> None:
+        self.wake_before_deadline()
+        self._gateway.hub.join(self, join.id, join.channel, join.since)
+        self.enter_rooms()
 
     def _beat(self, beat: Beat) -> None:
         session = self.session

@@ -29,6 +29,7 @@ from rt.sockets.pump import Pump
 from rt.sockets.throttle import Throttle
 from rt.sockets.wheel import Wheel
 from rt.wire.closes import Closing
+from rt.wire.sse import Renditions
 
 log = structlog.get_logger()
 
@@ -119,6 +120,9 @@ class Gateway:
         self.slow: set[Behind] = set()
         self.identified = 0
         self.draining = False
+        self.renditions = Renditions()  # of what streams are told
+        self.hosts = settings.hosts
+        self.allowed_headers = settings.allowed_headers
         self.lenient = settings.loopback_lenient
         self.trusted: tuple[Network, ...] = networks(settings.trusted_proxies)
         self.chance = random.random

@@ -30,6 +30,20 @@ def identify(token: str, origin: str, facts: Facts, unix: float) -> tuple[Access
         raise ours from None
 
 
+def granted(token: str, facts: Facts, unix: float) -> ChannelGrant:
+    """What a channel token of ours or of an app opens. Raises as `identify`."""
+    try:
+        return tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
+    except TokenExpired:
+        raise
+    except TokenInvalid as error:
+        ours = error
+    try:
+        return apps.verify_channel(token, facts.apps, facts.audience, unix)
+    except apps.NoAppError:
+        raise ours from None
+
+
 def is_ended(access: Access | None, widget: str, facts: Facts) -> bool:
     """Whether what let this client in was taken back: a session, a key of an app, a widget token."""
     if widget:

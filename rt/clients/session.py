@@ -7,7 +7,7 @@ what is the client's own: who it is, its limits, which channels it may read and 
 from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from msgspec import structs
 
@@ -72,12 +72,6 @@ class SessionState(Enum):
     CLOSING = auto()
 
 
-# Silence until a ping, and until the close: in the foreground, in the background.
-_SILENCE_S: Final = (
-    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
-    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
-)
-
 _IDENTIFIED: Final = SessionState.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
@@ -98,6 +92,11 @@ class Session(Allowance):
         "subscriptions",
         "training",
         "widget",
+    )
+
+    silence_s: ClassVar[tuple[tuple[float, float], ...]] = (  # until a ping, a close: in front, in the background
+        (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+        (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
     )
 
     def __init__(self, session_id: str, now: float, heard_at: float = 0.0, origin: str = "") -> None:
@@ -175,7 +174,7 @@ class Session(Allowance):
             self._forget(wire)
         effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
         silent_s = awake - self.heard_at
-        ping_s, close_s = _SILENCE_S[self.background]
+        ping_s, close_s = self.silence_s[self.background]
         if unix >= self.expires_unix:
             return effects + self.close(Closing.TOKEN_EXPIRED)
         if silent_s >= close_s:
@@ -189,7 +188,7 @@ class Session(Allowance):
 
     def first_look_at(self, awake: float, chance: float) -> float:
         """When the clock is looked at first: at a random time, so that a wave of connects is no wave of pings."""
-        return awake + _SILENCE_S[self.background][0] * (0.5 + chance / 2)
+        return awake + self.silence_s[self.background][0] * (0.5 + chance / 2)
 
     def ends_at(self, awake: float, unix: float) -> float:
         """When the socket's life or the first channel token ends, in the time in which the process runs."""
@@ -254,7 +253,7 @@ class Session(Allowance):
                 return self.close(Closing.TOKEN_EXPIRED)
         if access is None and message.token is not None:
             try:
-                access, self.widget = rights.identify(message.token, self.origin, facts, unix)
+                access = self._identify(message.token, facts, unix)
             except TokenExpired:
                 return self.close(Closing.TOKEN_EXPIRED)
             except TokenKeyUnknown:
@@ -274,6 +273,11 @@ class Session(Allowance):
         self.expires_unix = until
         self.state = SessionState.IDENTIFIED
         return (Welcome(self._welcome(message.id, facts, unix), resumed),)
+
+    def _identify(self, token: str, facts: Facts, unix: float) -> Access | None:
+        """Who shows this; nobody, where it is a page that embeds a widget. Raises as rt.auth.tokens."""
+        access, self.widget = rights.identify(token, self.origin, facts, unix)
+        return access
 
     def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
         resume = None

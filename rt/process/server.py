@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from websockets.http11 import Request
 
 from config.awake import AwakeClock
 from config.crashes import crashes
@@ -19,6 +20,7 @@ from rt.channels.bus import Bus
 from rt.channels.hub import Hub
 from rt.channels.loader import Loader
 from rt.clients.client import Client
+from rt.clients.events import EventStream
 from rt.clients.facts import Facts
 from rt.clients.facts_refresh import FactsRefresh
 from rt.clients.gateway import Gateway
@@ -64,7 +66,7 @@ class Server:
         )
         self._map = MapView(self._redis, busy=hub.flusher.is_writing)
         pages = Pages(board, settings.hosts, self._write_report, lambda: self._presence.keeper_stats)
-        rules = Rules(origins=settings.origins, pages=pages.page)
+        rules = Rules(origins=settings.origins, pages=pages.page, streams=self._stream)
         self._rooms = Rooms(self._redis)
         self._gateway = Gateway(
             settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake, self._rooms
@@ -114,6 +116,9 @@ class Server:
         self._loader.start(lifetime)
         rooms = lifetime.spawn("rooms", self._rooms.run(ended))
         return [lifetime.spawn("presence", self._presence.run(ended)), rooms]
+
+    def _stream(self, transport: asyncio.Transport, request: Request, rest: bytes) -> None:
+        EventStream(self._gateway).begin(transport, request, rest)
 
     def _write_report(self) -> None:
         self._report.write()

@@ -80,6 +80,9 @@ class Connection(Stream):
         """May refuse an upgrade."""
         return None
 
+    def _hand_over(self, request: Request, rest: bytes) -> None:
+        """A stream was asked for, and `rest` said behind that: another protocol answers it, and has the socket."""
+
     def opened(self) -> None:
         """The socket is open."""
 
@@ -195,6 +198,9 @@ class Connection(Stream):
         elif end >= 4:
             head, rules = data[:end], self.rules()
             answer = upgrade.answer(head, rules, self.admit) or handshake.answer(head, rules, self.admit)
+            if answer.stream is not None:
+                self._hand_over(answer.stream, data[end:])
+                return
             if not answer.upgraded:
                 self._end(answer.data)
                 return

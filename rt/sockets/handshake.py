@@ -6,10 +6,13 @@ are let go with every cycle cut, so that reference counts free them.
 
 import http
 import logging
+import re
+from asyncio import Transport
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from websockets import http11
+from websockets.datastructures import Headers
 from websockets.exceptions import NegotiationError
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
@@ -21,6 +24,11 @@ from config.limits import HEAD_BYTES_MAX
 
 SUBPROTOCOL: Final = "musclemap.v1"
 PATH: Final = "/ws"
+STREAM_PATH: Final = "/api/v1/feed/stream"
+# `websockets` reads no request that has a body: of one to a stream the method alone is told.
+_NO_STREAM: Final = re.compile(
+    rb"(?!GET |HEAD )([A-Z]{1,16}) (%b(?:\?[!-~]*)?) HTTP/1\.[01]\r\n" % re.escape(STREAM_PATH.encode())
+)
 
 http11.MAX_LINE_LENGTH = HEAD_BYTES_MAX  # of one line, 8 KiB otherwise: cookies are one line
 
@@ -39,19 +47,23 @@ class Page(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What to write. `upgraded`: the socket is open now; else close after writing."""
+    """What to write. `upgraded`: the socket is open now; else close after writing. `stream`: a request for a stream,
+    which answers it by itself."""
 
     data: bytes
     upgraded: bool
+    stream: Request | None = None
 
 
 class Rules(NamedTuple):
-    """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path at a host, or None."""
+    """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path at a host, or None.
+    `streams` answers a request for a stream, and has its socket from then on; with what was said behind it."""
 
     path: str | None = PATH
     origins: frozenset[str] | None = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
     pages: Callable[[str, str], Page | None] = lambda _path, _host: None
+    streams: Callable[[Transport, Request, bytes], None] | None = None
 
 
 class _Upgrade(ServerProtocol):
@@ -79,6 +91,9 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
         protocol.receive_data(head)
         request = next(iter(protocol.events_received()), None)
         if not isinstance(request, Request):
+            other = _NO_STREAM.match(head)
+            if other is not None and rules.streams is not None:
+                return Answer(b"", upgraded=False, stream=Request(other[2].decode(), Headers(), other[1].decode()))
             written = b"".join(protocol.data_to_send())
             return Answer(written or page(Page(400, b"not an HTTP request\n")), upgraded=False)
         return _route(protocol, request, rules, admit)
@@ -92,6 +107,8 @@ def _route(protocol: ServerProtocol, request: Request, rules: Rules, admit: Call
     host = host_name(hosts[0]) if len(hosts) == 1 else None
     if not path.startswith("/") or host is None:
         return Answer(page(Page(400, b"bad request\n")), upgraded=False)
+    if path == STREAM_PATH and rules.streams is not None:
+        return Answer(b"", upgraded=False, stream=request)
     if rules.path is not None and path != rules.path:
         found = rules.pages(path, host)
         if found is None:

@@ -27,6 +27,12 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return bytes((_CLOSE, len(payload))) + payload
 
 
+def payload_of(frame: bytes) -> bytes:
+    """What one frame carries, as `text_frame` made it."""
+    size = frame[1]
+    return frame[2 if size < 126 else 4 if size == 126 else 10 :]
+
+
 def split_frames(data: bytes) -> Iterator[bytes]:
     """The whole frames that stand one after another in `data`, as `text_frame` made them."""
     at = 0

@@ -78,7 +78,11 @@ async def whole(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/config.json", "/static/app.js", "/static/vendor/h3-js.es.js", "/.well-known/jwks.json", "/health"]
+    "path",
+    [
+        *("/", "/config.json", "/static/app.js", "/static/vendor/h3-js.es.js"),
+        *("/.well-known/jwks.json", "/health", "/docs", "/docs/sse"),
+    ],
 )
 async def test_what_is_public_comes_through(proxy: Front, path: str) -> None:
     """Seen failing with `/static/*` not named."""
