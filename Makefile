@@ -7,7 +7,7 @@ ARGS ?=
 # Processes that share the tests of `make test`: most of what a test does is wait. 0: in one, where a debugger works.
 WORKERS ?= 4
 
-.PHONY: help run stores migrate test lint bench bench-100k bench-1m bench-years load attack chaos lock clean-data runtime development
+.PHONY: help run stores migrate test lint bench bench-100k bench-1m bench-years bench-api load attack chaos lock clean-data runtime development
 
 help: ## lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1 - /p' Makefile
@@ -43,6 +43,9 @@ bench-1m: development ## 1,000,000 of them, half an hour; says how far it gets
 
 bench-years: development ## a database as years of use leave it, beside an empty one; YEARS_WORKOUTS=200000
 	@exec $(VENV)/python -m loadtest.bench years
+
+bench-api: development ## the API beside Apollo Server and Mercurius, over the same rows, some four minutes
+	@exec $(VENV)/python -m loadtest.bench api
 
 load: development ## 30 s of Locust people on what make run has started; loopback only
 	@exec $(VENV)/locust --locustfile loadtest/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 30s \

@@ -1,16 +1,11 @@
 """The composition root of the API: every part made once, wired by hand, and the background work that it owns."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final
 
 import orjson
 import structlog
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
 from api.accounts import routes as account_routes
@@ -66,20 +61,20 @@ from api.web import handbook, page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
+from config.board import Board
 from config.db import postgres
 from config.db.database import Database
 from config.db.postgres import ERRORS
 from config.db.replica import Replica
 from config.db.slow import slow
-from config.errors import ApiError
-from config.limits import HTTP_COMPRESS_BYTES_MIN, PUBLISH_TO_REDIS_S
+from config.limits import PUBLISH_TO_REDIS_S
 from config.process import Lifetime
 from config.rates.gate import Gate
 from config.rates.limiter import Limiter
 from config.redis import AWAY
 from config.serving import operations
 from config.serving.answers import GRAPHQL_PATH
-from config.serving.http import Answering, Guarding, on_api_error, on_http_exception
+from config.serving.http import Shell
 from config.serving.traced import Traced
 from config.settings import Settings
 from config.tracing import traces
@@ -109,13 +104,14 @@ FEATURES: Final = (
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_LOOK_S: Final = 0.5  # a migration may bring new exercises while this process serves
 CLOSE_S: Final = 1.5
-_GZIP_LEVEL: Final = 5
 
 
 class Api:
     """One process's API. `application` is what the server runs; `start` and `close` frame its life."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, board: Board | None = None) -> None:
+        """`board`: what the processes count that serve beside this one."""
+        self._board = board
         self._pool = postgres.make_pool(settings)
         self._redis = redis.connect(settings.redis_url.get_secret_value())
         self._replica = _replica(settings, self._redis)
@@ -157,13 +153,14 @@ class Api:
             ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *apps_routes.routes(self._apps),
-            *operations.routes(self.readiness.look),
+            *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
             *page.routes(settings),
             *handbook.routes(settings, schema),
         ]
         policies = page.policies(settings) | handbook.policies(settings)
-        answering = Answering(_Application(routes, settings), settings, policies)
-        self.application: ASGIApp = Traced(answering) if traces.on else answering
+        # A path is one of ours or none: nobody is sent to one that ends otherwise.
+        shell = Shell(Router(routes, redirect_slashes=False), settings, policies)
+        self.application: ASGIApp = Traced(shell) if traces.on else shell
 
     def start(self, lifetime: Lifetime) -> None:
         """Starts what runs beside the requests. None of it needs its store to be there yet."""
@@ -188,6 +185,13 @@ class Api:
         lifetime.spawn("mails", self._mailer.run())
         lifetime.spawn("erasures", self._erasures.run())
         lifetime.spawn("redis_metrics", metrics.watch_redis(self._redis))
+        if self._board is not None:
+            lifetime.spawn("board", self._board.keep())
+
+    @property
+    def warm(self) -> bool:
+        """Whether what requests need is in memory."""
+        return self._reference.loaded and self._revocations.known
 
     async def close(self) -> None:
         """Lets go of stores and threads, within CLOSE_S."""
@@ -254,18 +258,3 @@ class Api:
 def _replica(settings: Settings, client: redis.RedisClient) -> Replica | None:
     url = settings.database_replica_url
     return Replica(postgres.make_pool(settings, url), client) if url.get_secret_value() else None
-
-
-class _Application(Starlette):
-    """Starlette's router under our own layers, in the order in which a request meets them."""
-
-    def __init__(self, routes: Sequence[BaseRoute], settings: Settings) -> None:
-        super().__init__(routes=routes)
-        self.router.redirect_slashes = False  # a path is one of ours or none
-        self._settings = settings
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Guards, then compression, then the errors that routes raise."""
-        handled = ExceptionMiddleware(self.router, {HTTPException: on_http_exception, ApiError: on_api_error})
-        compressed = GZipMiddleware(handled, HTTP_COMPRESS_BYTES_MIN, _GZIP_LEVEL)
-        return Guarding(compressed, self._settings)

@@ -91,6 +91,9 @@ class Settings(RateSettings):
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on")
     api_port: int = Field(8000, ge=1, le=65535, description="Port of the API and the demo page")
+    api_processes: int = Field(
+        1, ge=1, le=64, description="API processes on the port, each with connections to the stores of its own"
+    )
     rt_host: str = Field("127.0.0.1", description="Address that the gateway listens on")
     rt_port: int = Field(8001, ge=1, le=65535, description="Port of the WebSocket gateway")
     rt_processes: int = Field(

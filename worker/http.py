@@ -4,8 +4,7 @@ import asyncio
 from typing import Any
 
 import asyncpg
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from config import redis
@@ -14,7 +13,7 @@ from config.process import Lifetime
 from config.ready import answer
 from config.redis import RedisClient
 from config.serving import operations
-from config.serving.http import Answering, Guarding, on_http_exception
+from config.serving.http import Shell
 from config.settings import Settings
 
 
@@ -28,6 +27,4 @@ def application(settings: Settings, pool: asyncpg.Pool, client: RedisClient, lif
         reasons |= {name: fault for name, fault in zip(("postgres", "redis"), faults, strict=True) if fault}
         return answer("worker", reasons)
 
-    inner = Starlette(routes=operations.routes(look), exception_handlers={HTTPException: on_http_exception})
-    inner.router.redirect_slashes = False
-    return Answering(Guarding(inner, settings), settings)
+    return Shell(Router(operations.routes(look), redirect_slashes=False), settings)

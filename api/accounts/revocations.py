@@ -59,6 +59,11 @@ class Revocations:
         self._ended_until = 0.0  # PostgreSQL was read up to this time, ...
         self._read_until = 0.0  # ... and the set up to this score
 
+    @property
+    def known(self) -> bool:
+        """Whether it is known what was ended."""
+        return self._known
+
     def covers(self, access: Access) -> bool:
         """Whether the access was ended. Raises RetryLater until it is known what was."""
         if not self._known:

@@ -5,11 +5,10 @@ join without a hole or a repeat.
 """
 
 import re
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import msgspec
-import orjson
 
 from api.pages import bad_cursor, decode_cursor, encode_cursor
 from config.events import anonymous, followers
@@ -19,12 +18,25 @@ from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
 _POSITION = re.compile(r"([0-9A-Za-z_-]{1,64}):([0-9]{1,16})")
 
 
+class Event(msgspec.Struct, frozen=True):
+    """One event as its channel's readers hear it; `data` is text as it is stored, which nobody here reads."""
+
+    id: str
+    type: str
+    created_at: str
+    data: msgspec.Raw
+    actor: dict[str, str] | None = None
+    v: int = 1
+
+
+_decode: Final = msgspec.json.Decoder(Event).decode
+
+
 class FeedEvent(msgspec.Struct, frozen=True):
-    """One numbered event as its channel's readers hear it: `event` is {"id", "v", "type", "created_at", "actor",
-    "data"}."""
+    """One numbered event."""
 
     position: Position
-    event: dict[str, Any]
+    event: Event
 
     @property
     def cursor(self) -> str:
@@ -34,11 +46,11 @@ class FeedEvent(msgspec.Struct, frozen=True):
 class MergedEvent(msgspec.Struct, frozen=True):
     """One of a feed that is merged of several, where it stands by its id, which rises with time."""
 
-    event: dict[str, Any]
+    event: Event
 
     @property
     def cursor(self) -> str:
-        return encode_cursor(self.event["id"])
+        return encode_cursor(self.event.id)
 
 
 class FeedPage(msgspec.Struct, frozen=True):
@@ -78,10 +90,12 @@ def decode_event(cursor: str) -> UUID:
         raise bad_cursor() from None
 
 
-def event_of(channel: Channel, body: bytes, *, derived: bool) -> dict[str, Any]:
+def event_of(channel: Channel, body: bytes, *, derived: bool) -> Event:
     """What readers of the channel hear of a stored event; `derived`: the body is its owner's."""
-    event: dict[str, Any] = orjson.loads(followers.of_owner(body) if derived else body)
-    return anonymous.renewed(event) if channel == COMMUNITY else event
+    event = _decode(followers.of_owner(body) if derived else body)
+    if channel == COMMUNITY and not anonymous.is_current(event.type, event.v):
+        return _decode(anonymous.renewed_text(body))
+    return event
 
 
 def community_feed() -> Channel:

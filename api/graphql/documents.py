@@ -25,6 +25,7 @@ from graphql import (
 from api.graphql import hints, limits
 from api.graphql.hints import Policy
 from api.graphql.merging import Merging
+from api.graphql.operation import COMPILED_AT_ONCE_COST, PLAN_SELECTIONS_MAX, Operation
 from api.graphql.shape import Shape, read
 from config import metrics
 from config.errors import BadInput
@@ -38,6 +39,7 @@ _COMMENTS_MAX: Final = 200
 # A document in memory: what tracemalloc says of one token with the nodes that it makes, and of the text.
 _BYTES_PER_TOKEN: Final = 800
 _BYTES_PER_CHARACTER: Final = 4
+_BYTES_PER_PLANNED: Final = 1_500  # of a selection in one plan: what tracemalloc says
 RULES: Final = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)  # merging.py
 
 
@@ -52,13 +54,13 @@ class Root(NamedTuple):
 class Prepared(NamedTuple):
     """A document that may be executed, and its operations by name ("" for one without).
 
-    `signed_in`: the root fields of each operation that has nothing for whoever is not signed in; `policies`: how long
-    its answer may be kept; `mutations`: how many root fields it changes something by, by each alias. `digest`: of the
-    text. `size`: bytes of it in memory.
+    `runs`: what runs each of them. `signed_in`: the root fields of each operation that has nothing for whoever is not
+    signed in; `policies`: how long its answer may be kept; `mutations`: how many root fields it changes something by,
+    by each alias. `digest`: of the text. `size`: bytes of it in memory, with all plans that it may have.
     """
 
-    document: DocumentNode
     operations: dict[str, OperationDefinitionNode]
+    runs: dict[str, Operation]
     signed_in: dict[str, tuple[Root, ...]]
     policies: dict[str, Policy]
     mutations: dict[str, int]
@@ -165,10 +167,14 @@ class Documents:
             name: len(merging.fields([one.selection_set])) if one.operation is OperationType.MUTATION else 0
             for name, one in operations.items()
         }
-        size = _size(document, text)
-        return Prepared(
-            document, operations, signed_in, policies, mutations, digest, measure.cost, measure.aliases, size
-        )
+        at_once, selections = measure.cost >= COMPILED_AT_ONCE_COST, measure.selections
+        runs = {
+            name: Operation(self._schema, document, node, selections=selections, at_once=at_once)
+            for name, node in operations.items()
+        }
+        plans = sum(run.plans_max for run in runs.values()) * min(selections, PLAN_SELECTIONS_MAX) * _BYTES_PER_PLANNED
+        size = _size(document, text) + plans
+        return Prepared(operations, runs, signed_in, policies, mutations, digest, measure.cost, measure.aliases, size)
 
 
 def _signed_in(operation: OperationDefinitionNode, merging: Merging, shape: Shape) -> tuple[Root, ...]:

@@ -62,10 +62,14 @@ def told(kind: str, version: int, data: Mapping[str, Any]) -> tuple[int, dict[st
     return (VERSION, _workout(data)) if kind == "workout_completed" else (version, {})
 
 
+def is_current(kind: object, version: object) -> bool:
+    """Whether an event of the community that is stored so says what it would be told today."""
+    return kind != "workout_completed" or (isinstance(version, int) and version >= VERSION)
+
+
 def renewed(event: dict[str, Any]) -> dict[str, Any]:
     """An event of the community as it would be told today: what was stored earlier may say more."""
-    version = event.get("v")
-    if event.get("type") != "workout_completed" or (isinstance(version, int) and version >= VERSION):
+    if is_current(event.get("type"), event.get("v")):
         return event
     data = event.get("data")
     version, today = told("workout_completed", VERSION, data if isinstance(data, dict) else {})

@@ -1,7 +1,8 @@
 """The shell around every HTTP answer: request id, log line, metrics, security headers, CORS, body limit, errors.
 
-Two pure-ASGI layers. `Answering` is outermost and touches what goes out; `Guarding` decides on what comes in and
-hands the application a body that has arrived whole.
+One pure-ASGI layer around the routes. It decides on what comes in, hands on a body that has arrived whole, makes errors
+of what the routes raise, and touches what goes out. The head is read once: a layer each for these would take as long as
+a small query.
 """
 
 import asyncio
@@ -13,9 +14,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.middleware.gzip import GZipResponder
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,7 +35,7 @@ from config.errors import (
     RateLimited,
     RetryLater,
 )
-from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_DISCARD_BYTES_MAX
+from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_COMPRESS_BYTES_MIN, HTTP_DISCARD_BYTES_MAX
 from config.serving.answers import error_response
 from config.serving.bodies import HalfBodies, HalfBody
 from config.settings import Settings
@@ -44,15 +44,18 @@ from config.shares import Shares
 log = structlog.get_logger()
 
 # Answers that are no page: nothing may be loaded by them, nobody may frame them. The page brings its own policy.
-SECURITY_HEADERS: Final = (
-    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("permissions-policy", "camera=(), microphone=(), payment=(), usb=(), geolocation=(self)"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+_SECURITY: Final = (
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), microphone=(), payment=(), usb=(), geolocation=(self)"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_SECURED: Final = frozenset(name for name, _ in _SECURITY)
+_VARY: Final = (b"Accept-Encoding", b"Origin")
+_VARIES: Final = b", ".join(_VARY)
 OPERATIONS: Final = frozenset({"/health", "/ready", "/metrics"})
 # Asked by balancers under whatever name they know this host, and also when the process is full; what they are told is
 # worth nothing to others.
@@ -63,21 +66,30 @@ Policy = Callable[[str, bool], str]
 NO_POLICIES: Final[Mapping[str, Policy]] = {}
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
+_COMPRESS_LEVEL: Final = 5
 _CORS_METHODS: Final = "GET, POST"
 _CORS_HEADERS: Final = ("authorization", "content-type", "x-request-id")
-_EXPOSED: Final = "x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, ratelimit-policy"
+_EXPOSED: Final = b"x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, ratelimit-policy"
 
 
-class Answering:
-    """Outermost: gives the request its id, dresses the answer, counts and logs it, turns a crash into a 500."""
+class Shell:
+    """Gives a request its id, lets it in or refuses it, dresses, counts and logs its answer.
+
+    `scope["state"]` says what routes may ask: `request_id`, `client` (an address), `holder` (whose share it counts for:
+    an address, or None for nobody's) and `proxied`.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings, policies: Mapping[str, Policy] = NO_POLICIES) -> None:
-        """`policies`: of the paths that are pages."""
+        """`app`: the routes. `policies`: of the paths that are pages."""
         self._app = app
         self._policies = policies
         self._origins = settings.origins
         self._trusted = networks(settings.trusted_proxies)
-        self._settings = settings
+        self._lenient = settings.loopback_lenient
+        self._asking = Shares(settings.connections_per_address_max)  # many may share one connection of a proxy
+        self._half = HalfBodies()
+        self._allowed_headers = ", ".join((*_CORS_HEADERS, *settings.allowed_headers))
+        self._hosts = settings.hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI. After `send` was called once, an exception ends the connection: the answer cannot be taken back."""
@@ -85,22 +97,13 @@ class Answering:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Headers(scope=scope)
-        request_id = _request_id(headers)
-        state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
-        peer, forwarded = _peer(scope), ",".join(headers.getlist("x-forwarded-for"))
-        state["client"] = client = client_address(peer, forwarded, self._trusted)
-        spared = self._settings.loopback_lenient and is_lenient(peer, bool(forwarded), self._trusted)
-        state["holder"] = None if spared else address_group(client)
-        scheme, trusts = headers.get("x-forwarded-proto"), is_inside(peer, self._trusted)
-        state["proxied"] = trusts and bool(forwarded or scheme)
-        if scheme in ("http", "https") and trusts:
-            scope["scheme"] = scheme
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        origin = headers.get("origin")
-        answer = _Answer(send, state, origin if origin in self._origins else None, self._page_policy(scope, headers))
+        head = _Head(scope)
+        scope["app"] = self  # so that routes raise what they refuse
+        self._say_who(scope, head)
+        answer = self._answer(scope, head, send)
+        structlog.contextvars.bind_contextvars(request_id=scope["state"]["request_id"])
         try:
-            await self._app(scope, receive, answer)
+            await self._guarded(scope, head, receive, answer)
         except Exception as error:
             log.exception("request_failed")
             if answer.status:
@@ -109,98 +112,73 @@ class Answering:
         finally:
             _observe(scope, answer, time.perf_counter() - started)
 
-    def _page_policy(self, scope: Scope, headers: Headers) -> str | None:
+    def _say_who(self, scope: Scope, head: "_Head") -> None:
+        state = scope.setdefault("state", {})
+        given = head.get(b"x-request-id")
+        state["request_id"] = given if given and _REQUEST_ID.fullmatch(given) else uuid4().hex
+        client = scope.get("client")
+        peer, forwarded = client[0] if client else "unknown", ",".join(head.all(b"x-forwarded-for"))
+        state["client"] = address = client_address(peer, forwarded, self._trusted)
+        spared = self._lenient and is_lenient(peer, bool(forwarded), self._trusted)
+        state["holder"] = None if spared else address_group(address)
+        scheme, trusts = head.get(b"x-forwarded-proto"), is_inside(peer, self._trusted)
+        state["proxied"] = trusts and bool(forwarded or scheme)
+        if scheme in ("http", "https") and trusts:
+            scope["scheme"] = scheme
+
+    def _answer(self, scope: Scope, head: "_Head", send: Send) -> "_Answer":
+        headers = [(b"x-request-id", scope["state"]["request_id"].encode())]
         policy = self._policies.get(scope["path"])
-        return None if policy is None else policy(headers.get("host", ""), scope["state"]["proxied"])
+        if policy is not None:
+            shown = policy(head.get(b"host") or "", scope["state"]["proxied"])
+            headers.append((b"content-security-policy", shown.encode()))
+        origin = head.get(b"origin")
+        if origin in self._origins:
+            headers += (
+                (b"access-control-allow-origin", str(origin).encode()),
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-expose-headers", _EXPOSED),
+            )
+        return _Answer(send, headers, scope["state"])
 
-
-class _Answer:
-    """The `send` of one request: adds the headers that every answer has and keeps what metrics need."""
-
-    __slots__ = ("_origin", "_policy", "_send", "_state", "size", "status")
-
-    def __init__(self, send: Send, state: dict[str, Any], origin: str | None, policy: str | None) -> None:
-        self._send = send
-        self._state = state
-        self._origin = origin
-        self._policy = policy
-        self.status = 0
-        self.size = 0
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers["x-request-id"] = self._state["request_id"]
-            for name, value in self._state.get("rate_limit", ()):
-                headers[name] = value
-            if self._policy is not None:
-                headers["content-security-policy"] = self._policy
-            for name, value in SECURITY_HEADERS:
-                headers.setdefault(name, value)
-            headers.add_vary_header("Origin")
-            if self._origin is not None:
-                headers["access-control-allow-origin"] = self._origin
-                headers["access-control-allow-credentials"] = "true"
-                headers["access-control-expose-headers"] = _EXPOSED
-        elif message["type"] == "http.response.body":
-            self.size += len(message.get("body", b""))
-        await self._send(message)
-
-
-class Guarding:
-    """Refuses what no handler should see: a wrong Host, a foreign preflight, a body too big or too slow.
-
-    `scope["state"]["holder"]` is whose share a request counts for: an address, or None for nobody's.
-    """
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
-        self._asking = Shares(settings.connections_per_address_max)  # many may share one connection of a proxy
-        self._half = HalfBodies()
-        self._origins = settings.origins
-        self._allowed_headers = ", ".join((*_CORS_HEADERS, *settings.allowed_headers))
-        self._hosts = settings.hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI; refusals are answers in the shape that the path has."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        holder = None if scope["path"] in _DOORS else scope["state"]["holder"]
+    async def _guarded(self, scope: Scope, head: "_Head", receive: Receive, answer: "_Answer") -> None:
+        """Refusals are answers in the shape that the path has."""
+        door = scope["path"] in _DOORS
+        holder, read = None if door else scope["state"]["holder"], False
         try:
-            if scope["state"].get("full") and scope["path"] not in _DOORS:
+            if scope["state"].get("full") and not door:
+                holder = None
                 raise RetryLater
             if holder is not None and not self._asking.take(holder):
                 holder = None
                 raise RateLimited
-            await self._answer(scope, receive, send)
-        except ApiError as refusal:
-            response = error_response(scope, refusal)
+            if not scope["path"].isprintable():
+                raise NotFound  # a route's pattern ends in `$`, which a line feed at the end passes
+            if not door:
+                check_host(head.all(b"host"), self._hosts)
+            if scope["method"] == "OPTIONS" and head.get(b"access-control-request-method") is not None:
+                await self._preflight(head)(scope, receive, answer)
+                return
+            body = await self._whole_body(head, receive, scope["state"])
+            read = True
+            app = _compressed(self._app) if "gzip" in (head.get(b"accept-encoding") or "") else self._app
+            await app(scope, _replay(body, receive), answer)
+        except (ApiError, HTTPException) as error:
+            if answer.status:
+                raise
+            response = refused(scope, error)
             # Where a body was not read to its end, nothing that follows can be told from it.
-            if _has_body(Headers(scope=scope)):
+            if not read and head.has_body:
                 response.headers["connection"] = "close"
-            await response(scope, receive, send)
+            await response(scope, receive, answer)
         except ClientLeft:
             return
         finally:
             if holder is not None:
                 self._asking.give_back(holder)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        if not scope["path"].isprintable():
-            raise NotFound  # a route's pattern ends in `$`, which a line feed at the end passes
-        if scope["path"] not in _DOORS:
-            check_host(headers.getlist("host"), self._hosts)
-        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await self._preflight(headers)(scope, receive, send)
-            return
-        body = await self._whole_body(headers, receive, scope["state"]["holder"])
-        await self._app(scope, _replay(body, receive), send)
-
-    def _preflight(self, headers: Headers) -> Response:
-        if headers.get("origin") not in self._origins:
+    def _preflight(self, head: "_Head") -> Response:
+        if head.get(b"origin") not in self._origins:
             raise Forbidden("This origin may not call the API")
         allowed = {
             "access-control-allow-methods": _CORS_METHODS,
@@ -209,37 +187,99 @@ class Guarding:
         }
         return Response(status_code=204, headers=allowed)
 
-    async def _whole_body(self, headers: Headers, receive: Receive, holder: str | None) -> bytes:
+    async def _whole_body(self, head: "_Head", receive: Receive, state: Mapping[str, Any]) -> bytes:
         """The request's body. Raises ApiError 413 above HTTP_BODY_BYTES_MAX, 408 after HTTP_BODY_S, 503 where too many
         are half-sent, or ClientLeft."""
-        if not _has_body(headers):
+        if not head.has_body:
             return b""
         too_big = PayloadTooLarge(f"A body may have at most {HTTP_BODY_BYTES_MAX} bytes")
-        declared = headers.get("content-length", "")
+        declared = head.get(b"content-length") or ""
         size = int(declared) if declared.isdigit() else 0
         # Whoever asks before sending, or announces more than we would read away, hears it at once.
-        if size > HTTP_DISCARD_BYTES_MAX or (size > HTTP_BODY_BYTES_MAX and "expect" in headers):
+        if size > HTTP_DISCARD_BYTES_MAX or (size > HTTP_BODY_BYTES_MAX and head.get(b"expect") is not None):
             raise too_big
-        half: HalfBody | None = None
-        try:
-            async with asyncio.timeout(HTTP_BODY_S) as deadline:
-                first = await receive()
-                if first["type"] != "http.disconnect" and not first["more_body"]:
-                    chunks, size = [first["body"]], len(first["body"])
-                else:
-                    half = self._half.begin(deadline, holder)
-                    chunks, size = await _rest_of_body(first, receive, self._half, half)
-        except TimeoutError:
-            if half is not None and half.shed:
-                raise RetryLater("Too many bodies are half-sent") from None
-            late = f"The body did not arrive within {HTTP_BODY_S} seconds"
-            raise ApiError("REQUEST_TIMEOUT", late, 408) from None
-        finally:
-            if half is not None:
-                self._half.end(half)
+        if state.get("whole"):  # it came with its head: there is nothing to wait for
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            chunks, size = [message["body"]], len(message["body"])
+        else:
+            chunks, size = await _arriving_body(receive, self._half, state["holder"])
         if size > HTTP_BODY_BYTES_MAX:
             raise too_big
         return b"".join(chunks)
+
+
+class _Head:
+    """The headers of a request, by their names in lower case."""
+
+    __slots__ = ("_all", "_first", "has_body")
+
+    def __init__(self, scope: Scope) -> None:
+        self._all: list[tuple[bytes, bytes]] = scope["headers"]
+        self._first = dict(reversed(self._all))
+        self.has_body = (
+            b"transfer-encoding" in self._first or self._first.get(b"content-length", b"0").strip(b"0 ") != b""
+        )
+
+    def get(self, name: bytes) -> str | None:
+        """The first of this name."""
+        value = self._first.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def all(self, name: bytes) -> list[str]:
+        """All of this name, in their order."""
+        if name not in self._first:
+            return []
+        return [value.decode("latin-1") for one, value in self._all if one == name]
+
+
+class _Answer:
+    """The `send` of one request: adds the headers that every answer has, `headers`, and those that `state` has got
+    meanwhile as `rate_limit`; keeps what metrics need."""
+
+    __slots__ = ("_headers", "_send", "_state", "size", "status")
+
+    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]], state: Mapping[str, Any]) -> None:
+        self._send = send
+        self._state = state
+        self._headers = headers
+        self.status = 0
+        self.size = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._headers += [(name.encode(), value.encode()) for name, value in self._state.get("rate_limit", ())]
+            message["headers"] = _dressed(message.get("headers", ()), self._headers)
+        elif message["type"] == "http.response.body":
+            self.size += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _dressed(said: Sequence[tuple[bytes, bytes]], ours: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What the answer says, then ours, which it cannot say otherwise, then what every answer says unless it does."""
+    names = {name for name, _ in said}
+    given = {name for name, _ in ours}
+    vary = b", ".join(value for name, value in said if name == b"vary")
+    headers = [pair for pair in said if pair[0] != b"vary" and pair[0] not in given] if vary or names & given else said
+    names |= given
+    return [
+        *headers,
+        *ours,
+        (b"vary", _varying(vary)),
+        *(_SECURITY if names.isdisjoint(_SECURED) else [pair for pair in _SECURITY if pair[0] not in names]),
+    ]
+
+
+def _varying(said: bytes) -> bytes:
+    """Whatever else it depends on, an answer depends on who may read it and in what coding."""
+    lower = said.lower()
+    return b", ".join([said, *(name for name in _VARY if name.lower() not in lower)]) if said else _VARIES
+
+
+def _compressed(app: ASGIApp) -> ASGIApp:
+    return GZipResponder(app, HTTP_COMPRESS_BYTES_MIN, _COMPRESS_LEVEL)
 
 
 def check_host(hosts: Sequence[str], known: frozenset[str]) -> None:
@@ -254,8 +294,24 @@ def check_host(hosts: Sequence[str], known: frozenset[str]) -> None:
         raise BadInput("This host is not served here; ALLOWED_ORIGINS names those that are")
 
 
-def _has_body(headers: Headers) -> bool:
-    return "transfer-encoding" in headers or headers.get("content-length", "0").strip("0 ") != ""
+async def _arriving_body(receive: Receive, halves: HalfBodies, holder: str | None) -> tuple[list[bytes], int]:
+    """A body within HTTP_BODY_S, and its size."""
+    half: HalfBody | None = None
+    try:
+        async with asyncio.timeout(HTTP_BODY_S) as deadline:
+            first = await receive()
+            if first["type"] != "http.disconnect" and not first["more_body"]:
+                return [first["body"]], len(first["body"])
+            half = halves.begin(deadline, holder)
+            return await _rest_of_body(first, receive, halves, half)
+    except TimeoutError:
+        if half is not None and half.shed:
+            raise RetryLater("Too many bodies are half-sent") from None
+        late = f"The body did not arrive within {HTTP_BODY_S} seconds"
+        raise ApiError("REQUEST_TIMEOUT", late, 408) from None
+    finally:
+        if half is not None:
+            halves.end(half)
 
 
 async def _rest_of_body(
@@ -289,21 +345,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals (404, 405) in the API's shape."""
-    if not isinstance(error, HTTPException):
-        raise error
+def refused(scope: Scope, error: ApiError | HTTPException) -> Response:
+    """A refusal in the API's shape: of a use case, or Starlette's own (404, 405)."""
+    if isinstance(error, ApiError):
+        return error_response(scope, error)
     refusals = {404: NotFound(), 405: MethodNotAllowed()}
-    response = error_response(request.scope, refusals.get(error.status_code, BadInput()))
+    response = error_response(scope, refusals.get(error.status_code, BadInput()))
     response.headers.update(error.headers or {})
     return response
-
-
-async def on_api_error(request: Request, error: Exception) -> Response:
-    """A refusal of a use case, in the API's shape."""
-    if not isinstance(error, ApiError):
-        raise error
-    return error_response(request.scope, error)
 
 
 def unexpected(error: Exception) -> ApiError:
@@ -340,13 +389,3 @@ def _count(method: str, route: str, status: int) -> Callable[[], None]:
 @lru_cache(maxsize=100)
 def _observers(route: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
     return metrics.HTTP_SECONDS.labels(route).observe, metrics.HTTP_BYTES.labels(route).observe
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
-
-
-def _peer(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else "unknown"

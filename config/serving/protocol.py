@@ -37,7 +37,8 @@ class _Stage(Enum):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. `scope["state"]["full"]` marks a request that came through the reserve."""
+    """One connection. `scope["state"]` says `full` of a request that came through the reserve, and `whole` once all of
+    its body is here."""
 
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
@@ -240,6 +241,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._stage = _Stage.ANSWER
+        self.scope["state"]["whole"] = True
 
     # --- answers
 

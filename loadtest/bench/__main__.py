@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks in one run on this machine, printed as tables and kept in loadtest/results/.
 
-`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years, jobs and apps run only when they are named.
+`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years, jobs, apps and api run only when they are named.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from config.embedded.stores import Stores
 from config.redis import connect as connect_redis
 from config.settings import Settings
 from loadtest.bench import (
+    api,
     apps,
     bus,
     connect,
@@ -114,12 +115,13 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "tracing": tracing.run,
     "streams": streams.run,
 }
-# Only when named: minutes, and most of the memory of a small machine.
+# Only when named: minutes, most of the memory of a small machine, or a database of their own.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "100k": hold.bench_100k,
     "1m": hold.bench_1m,
     "years": years_bench.run,
     "jobs": jobs.run,
+    "api": api.run,
     "apps": apps.run,
 }
 
@@ -155,10 +157,7 @@ def main() -> None:
     """Starts stores of its own, durable as in `make run`, and runs what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names",
-        nargs="*",
-        choices=[[], *BENCHES, *LONG],
-        help="which benchmarks; none: all but 100k, 1m, years, jobs, apps",
+        "names", nargs="*", choices=[[], *BENCHES, *LONG], help=f"which benchmarks; none: all but {', '.join(LONG)}"
     )
     names = parser.parse_args().names or list(BENCHES)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

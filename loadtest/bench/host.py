@@ -62,14 +62,17 @@ async def redis_pid(redis: RedisClient) -> int:
 @contextlib.contextmanager
 def moved(pids: Sequence[int], core: int) -> Iterator[None]:
     """Keeps processes (0: this one) on one core for the length of the block, so that the other is the server's own."""
-    before = [(pid, os.sched_getaffinity(pid)) for pid in pids]
+    before = {}
     for pid in pids:
-        os.sched_setaffinity(pid, {core})
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            before[pid] = os.sched_getaffinity(pid)
+            os.sched_setaffinity(pid, {core})
     try:
         yield
     finally:
-        for pid, cores in before:
-            os.sched_setaffinity(pid, cores)
+        for pid, cores in before.items():
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(pid, cores)
 
 
 @contextlib.asynccontextmanager

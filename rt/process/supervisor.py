@@ -1,25 +1,23 @@
-"""Several gateway processes and the presence keeper behind one port: imports once, forks, restarts, passes signals on.
+"""Several gateway processes and the presence keeper behind one port.
 
-No event loop here. Each child has its own listener on the port, made before the fork, so that a child that is
-replaced finds its queue where it was; options set on a listener are inherited by the sockets it accepts.
+Each child has its own listener on the port, made before the fork, so that a child that is replaced finds its queue
+where it was; options set on a listener are inherited by the sockets it accepts.
 """
 
-import gc
-import os
-import signal
 import socket
 import sys
 import time
+from functools import partial
 from typing import Final
 
 import structlog
 
 from config.limits import TCP_KEEPALIVE_S, TCP_NOTSENT_LOWAT_BYTES, TCP_USER_TIMEOUT_MS
 from config.listening import TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT, family_of, trouble
-from config.prctl import die_with_parent
 from config.process import Lifetime, allow_open_files, configure_logging, run
 from config.redis import connect
 from config.settings import Settings
+from config.supervisor import Children, supervise
 from rt.metrics import Board
 from rt.presence.keeper import keep
 from rt.process.prefork import warm_up
@@ -28,7 +26,6 @@ from rt.process.server import serve
 log = structlog.get_logger()
 
 TCP_RECEIVE_BYTES: Final = 64 * 1024  # the kernel keeps about this of what one socket says, and a read brings no more
-RESTART_PAUSE_S: Final = 0.5  # before a child that died is replaced
 
 _BACKLOG: Final = 4096
 _KEEPER: Final = "keeper"
@@ -74,9 +71,6 @@ class Supervisor:
         self._settings = settings
         self._board = Board(settings.rt_processes)
         self._listeners: list[socket.socket] = []
-        self._children: dict[int, int | str] = {}  # pid -> row, or the keeper
-        self._stopping = False
-        self._parent = os.getpid()
 
     def run(self) -> int:
         """Forks, watches, and ends when every child has ended after a signal."""
@@ -86,71 +80,28 @@ class Supervisor:
         configure_logging("rt", settings.log_level)
         files = allow_open_files()
         warm_up(settings)
-        signals = (signal.SIGTERM, signal.SIGINT)
-        signal.pthread_sigmask(signal.SIG_BLOCK, (*signals, signal.SIGCHLD))
-        # Not collected first: new objects of a child would fill the holes, and so copy the pages around them.
-        gc.freeze()
         log.info("supervising", processes=settings.rt_processes, port=settings.rt_port, open_files=files)
-        for row in range(settings.rt_processes):
-            self._start(row)
-        self._start(_KEEPER)
-        while self._children:
-            number = signal.sigwait((*signals, signal.SIGCHLD))
-            if number == signal.SIGCHLD:
-                self._reap()
-            else:
-                self._stop(number)
-        log.info("stopped", exit_code=0)
+        gateways: Children = {row: partial(self._serve, row) for row in range(settings.rt_processes)}
+        supervise({**gateways, _KEEPER: self._keep}, self._close)
         return 0
 
-    def _start(self, role: int | str) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._be_child(role)
-        self._children[pid] = role
+    def _serve(self, row: int) -> None:
+        """The life of a child with sockets."""
+        settings, board, own = self._settings, self._board, self._listeners[row]
+        self._close(but=own)
+        board.adopt(row)
+        run("rt", settings.log_level, lambda lifetime: serve(lifetime, settings, own, board, row))
 
-    def _be_child(self, role: int | str) -> None:
-        """Never returns."""
-        die_with_parent(signal.SIGKILL)
-        if os.getppid() != self._parent:
-            os._exit(1)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        settings, board = self._settings, self._board
-        for row, made in enumerate(self._listeners):
-            if row != role:
-                made.close()
-        code = 1
-        try:
-            if isinstance(role, int):
-                own, mine = self._listeners[role], role
-                board.adopt(mine)
-                run("rt", settings.log_level, lambda lifetime: serve(lifetime, settings, own, board, mine))
-            else:
-                run("keeper", settings.log_level, lambda lifetime: _keep(lifetime, settings))
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
+    def _keep(self) -> None:
+        """The life of the keeper."""
+        self._close()
+        run("keeper", self._settings.log_level, lambda lifetime: _keep(lifetime, self._settings))
 
-    def _reap(self) -> None:
-        while self._children:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            role = self._children.pop(pid, None)
-            if role is None or self._stopping:
-                continue
-            log.error("child_died", child=role, pid=pid, status=os.waitstatus_to_exitcode(status))
-            time.sleep(RESTART_PAUSE_S)
-            self._start(role)
-
-    def _stop(self, number: int) -> None:
-        self._stopping = True
+    def _close(self, but: socket.socket | None = None) -> None:
+        """Of this process alone: a child closes its own listener when its queue is empty."""
         for made in self._listeners:
-            made.close()  # ours; a child closes its own when its queue is empty
-        for pid in list(self._children):
-            os.kill(pid, number)
+            if made is not but:
+                made.close()
 
 
 async def _keep(lifetime: Lifetime, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from config.errors import BadInput, NotFound
 from config.ids import uuid7
 from rt.wire.channels import profile_channel
 from tests.integration.test_following import refused
+from tests.support.feed import data_of
 from tests.support.ledger import NOW, connection
 from tests.support.people_graph import People, people
 from tests.support.stores import Database
@@ -43,7 +44,7 @@ async def publish(owner: asyncpg.Connection, user: UUID, ids: list[UUID]) -> Non
 
 
 def ids_of(page: FeedPage | MergedPage) -> list[str]:
-    return [one.event["id"] for one in page.events]
+    return [one.event.id for one in page.events]
 
 
 async def all_of(here: People, viewer: UUID, size: int) -> list[str]:
@@ -89,11 +90,11 @@ async def test_the_merged_feed_is_the_merge_of_all(database: Database) -> None:
 
         page = await here.feeds.following(viewer, 5)
         assert page.position is None
-        assert [one.event["data"] for one in page.events if "note" in one.event["data"]] == []
+        assert not [one for one in page.events if "note" in data_of(one.event)]
         assert ids_of(await here.feeds.following(await here.add("New"))) == []
         for wrong in (
             "x",
-            page.events[0].event["id"],
+            page.events[0].event.id,
             profile_cursor(await here.feeds.profile(owners[15], owners[15])),
         ):
             assert await refused(here.feeds.following(viewer, 5, wrong)) is BadInput
@@ -136,7 +137,7 @@ async def test_a_profile_is_two_statements_and_for_followers_alone(
         assert (profile.xp, profile.level, profile.streak, profile.followers) == (350, 3, 4, 1)
         assert ids_of(page) == [str(one) for one in reversed(ids[10:])]
         assert page.position.offset == 30
-        assert page.events[0].event["data"] == {"level": 30}
+        assert data_of(page.events[0].event) == {"level": 30}
         rest = await here.feeds.profile(bob, ann, 20, page.events[-1].cursor)
         assert ids_of(rest) == [str(one) for one in reversed(ids[:10])]
         assert not rest.has_next
@@ -180,6 +181,6 @@ WITH made AS (
 )
 INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)
 SELECT 'musclemap', 'profile:' || id, e, x.event_id, $2,
-       json_build_object('id', x.event_id, 'data', json_build_object())
+       json_build_object('id', x.event_id, 'v', 1, 'type', 'x', 'created_at', $2, 'data', json_build_object())
   FROM made, generate_series(1, 5) AS e, LATERAL (SELECT gen_random_uuid() AS event_id WHERE e > 0) AS x
 """

@@ -22,6 +22,7 @@ from config.settings import Settings
 from rt.wire.channels import profile_channel
 from tests.integration.test_relay_backlog import lead
 from tests.integration.test_retention import drop, pages
+from tests.support.feed import data_of
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.relay import append_event
 from tests.support.stores import ROOT, Database, TestStores
@@ -160,7 +161,7 @@ async def test_what_was_stored_before_goes_on(before: Database) -> None:
     async with ledger(before) as books, connection(before.owner_url) as owner:
 
         async def newest(channel: Any) -> Any:
-            return (await Feeds(books.of(SOMEBODY)).page(channel, 1)).events[0].event["data"]
+            return data_of((await Feeds(books.of(SOMEBODY)).page(channel, 1)).events[0].event)
 
         for channel in (community_feed(), followers, dashboard(SOMEBODY)):
             assert await pages(books, channel) == list(range(1_500, 0, -1))

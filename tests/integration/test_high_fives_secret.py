@@ -93,8 +93,8 @@ async def test_what_is_answered_and_counted_is_the_same(people: Community) -> No
         for existing in (False, True):
             sent = await people.high_fives(sender).send(sender, str(anonymous), "k", NOW)
             assert sent == Sent(anonymous, 1, existing), name
-        (shown,) = [one for one in await people.page("community") if one.event["id"] == str(anonymous)]
-        assert shown.event["actor"] is None
+        (shown,) = [one for one in await people.page("community") if one.event.id == str(anonymous)]
+        assert shown.event.actor is None
 
 
 async def test_the_same_is_read_and_written_whoever_the_owner_is(people: Community) -> None:

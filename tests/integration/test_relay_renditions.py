@@ -15,6 +15,7 @@ from rt.feed.store import FeedStore
 from rt.wire.bus import RENDITIONS_KEY
 from rt.wire.channels import COMMUNITY
 from tests.integration.test_relay_faults import worker_fleet
+from tests.support.feed import data_of
 from tests.support.ledger import ledger
 from tests.support.relay import append_event, eventually
 from tests.support.stores import Database
@@ -37,8 +38,9 @@ async def test_details_of_earlier_versions_are_told_no_more(database: Database, 
     epoch = await connection.fetchval("SELECT epoch FROM installation")
     async with ledger(database) as books:
         page = await Feeds(books.db).page(community_feed())
-    assert [one.event["data"]["total_tu"] for one in page.events] == [5_000] * OLD_ONES
-    assert all("exercises" not in one.event["data"] for one in page.events)
+    data = [data_of(one.event) for one in page.events]
+    assert [one["total_tu"] for one in data] == [5_000] * OLD_ONES
+    assert all("exercises" not in one for one in data)
 
     redis = connect(redis_url)
     store = FeedStore(redis)

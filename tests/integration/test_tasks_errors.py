@@ -63,6 +63,9 @@ ERROR_S: Final = 20.0  # that an error is met, or gone, within this
 WITHOUT: Final = {
     "http": "answers; what it asks is tested by its requests",
     "hurry": "waits for a signal",
+    "board": "copies figures in memory",
+    "load": "a batch of one request: what it raises is told to all who wait for it",
+    "root:*": "a field of one request: what it raises is told",
     "postgres_connect": "ends when the first connections are there; test_postgres_pool.py",
     "postgres connect": "the same",
     "replica_connect": "the same",

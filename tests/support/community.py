@@ -17,6 +17,7 @@ from api.highfives.service import HighFives
 from config.ids import uuid7
 from rt.wire.channels import profile_channel
 from tests.integration.test_relay_backlog import lead
+from tests.support.feed import whole
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.stores import Database
 from worker.leader import Lease
@@ -100,7 +101,7 @@ class Community:
         """Events of a kind that `user` has heard of, oldest first."""
         await self.number()
         page = await Feeds(self.books.of(user)).page(dashboard(user), 100)
-        return [one.event for one in reversed(page.events) if one.event["type"] == kind]
+        return [whole(one.event) for one in reversed(page.events) if one.event.type == kind]
 
     async def page(self, channel: str) -> list[FeedEvent]:
         """The newest events of `community`, or of the user with this id as followers read them."""

@@ -16,7 +16,7 @@ import config.serving.bodies
 import config.serving.connections
 from api.accounts.passwords import Caller, Passwords
 from config.errors import ClientLeft, RetryLater
-from config.serving.http import Answering, Guarding
+from config.serving.http import Shell
 from config.serving.server import listen, make_server
 from config.settings import Settings
 from tests.support.gateway import until
@@ -50,7 +50,7 @@ async def serving(app: ASGIApp, **changes: Any) -> AsyncIterator[int]:
     """The port of the server, with settings changed."""
     settings = Settings(**changes)
     listener = listen(HOST, 0, "API_PORT")
-    server = make_server(Answering(Guarding(app, settings), settings), settings)
+    server = make_server(Shell(app, settings), settings)
     running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
     try:
         async with asyncio.timeout(WITHIN_S):
