@@ -4,7 +4,6 @@ A session is told each message (`step`) and answers with effects, in the order i
 what is the client's own: who it is, its limits, which channels it may read and until when.
 """
 
-from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
 from typing import ClassVar, Final, Literal
@@ -20,7 +19,7 @@ from config.limits import (
     SOCKET_LIFE_S_MAX,
     SUBSCRIPTIONS_PER_CONNECTION_MAX,
 )
-from config.times import iso_z
+from config.times import iso_of
 from rt.auth import tokens
 from rt.auth.tokens import Access, ChannelGrant, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.clients import rights
@@ -292,7 +291,7 @@ class Session(Allowance):
             session=self.id,
             user=self.access.user if self.access else None,
             background=self.background,
-            expires_at=_iso(self.expires_unix),
+            expires_at=iso_of(self.expires_unix),
             expires_in_s=int(self.expires_unix - unix),
             resume=resume,
             degraded=facts.degraded,
@@ -389,7 +388,7 @@ class Session(Allowance):
         chosen = strictest(known, access.presence_audience)
         self.access = structs.replace(access, presence_audience=chosen)
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
-        answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))
+        answer = Send(outbound.refreshed(message.id, iso_of(self.expires_unix), SOCKET_LIFE_S_MAX))
         return (*self.on_audience(facts), answer)
 
     def _limited(self, message_id: MessageId, now: float) -> Effects:
@@ -398,7 +397,3 @@ class Session(Allowance):
         text = f"at most {MESSAGES_PER_S} messages a second"
         frame = outbound.error(message_id, "RATE_LIMITED", text, self.retry_after_ms())
         return (Send(frame, is_error=True), Throttle(counted=True))
-
-
-def _iso(unix: float) -> str:
-    return iso_z(datetime.fromtimestamp(int(unix), UTC))
