@@ -26,13 +26,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.graphql import incoming, limits, variables
+from api.graphql import incoming
 from api.graphql.answers import Answers, Question
 from api.graphql.context import Context, Makers, Services
-from api.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
 from api.graphql.drops import Drops
 from api.graphql.execution import Meter, too_many_bytes
 from api.graphql.incoming import Asked
+from api.graphql.operation import Operation, runs_of
 from api.graphql.persisted import Persisted
 from config import metrics
 from config.db.database import Database
@@ -45,6 +45,8 @@ from config.errors import (
     RateLimited,
     Unauthenticated,
 )
+from config.graphql import limits, variables
+from config.graphql.documents import Documents, InvalidDocumentError, Prepared, Root
 from config.limits import (
     GRAPHQL_ANSWER_BYTES_MAX,
     GRAPHQL_ERROR_CHARS_MAX,
@@ -83,7 +85,7 @@ class _Ready(NamedTuple):
 
     asked: Asked
     text: str
-    prepared: Prepared
+    prepared: Prepared[Operation]
     node: OperationDefinitionNode
     name: str
 
@@ -139,7 +141,9 @@ class GraphQLEndpoint:
         self._authenticate = authenticate
         self._caches = caches
         self._gate = gate
-        self._documents = Documents(schema, introspection=introspection)
+        self._documents = Documents(
+            schema, runs_of, introspection=introspection, hit=metrics.GRAPHQL_CACHE_HITS.labels("documents").inc
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -37,6 +37,7 @@ from api.graphql.projection import Projection
 from api.graphql.ways import Resolved, waits
 from config import metrics
 from config.errors import AnswerTooLarge
+from config.graphql.limits import Measure
 from config.limits import GRAPHQL_ERRORS_MAX
 
 log = structlog.get_logger()
@@ -44,7 +45,21 @@ log = structlog.get_logger()
 PLANS_MAX: Final = 4  # of one operation: one for each truth of what its @skip and @include ask
 PLAN_SELECTIONS_MAX: Final = 150  # of its document: some 0.1 ms each to compile, in one go
 COMPILED_AT_ONCE_COST: Final = 50  # 12 ms of graphql-core for what such a document may bring, 2 ms for its plan
+_BYTES_PER_PLANNED: Final = 1_500  # of a selection in one plan: what tracemalloc says
 _NO_VARIABLES: Final = VariableValues({}, {})
+
+
+def runs_of(
+    schema: GraphQLSchema, document: DocumentNode, operations: Mapping[str, OperationDefinitionNode], measure: Measure
+) -> tuple[dict[str, "Operation"], int]:
+    """What runs each operation of a document, and how many bytes all their plans may have."""
+    at_once, selections = measure.cost >= COMPILED_AT_ONCE_COST, measure.selections
+    runs = {
+        name: Operation(schema, document, node, selections=selections, at_once=at_once)
+        for name, node in operations.items()
+    }
+    plans = sum(run.plans_max for run in runs.values()) * min(selections, PLAN_SELECTIONS_MAX) * _BYTES_PER_PLANNED
+    return runs, plans
 
 
 class Asking(NamedTuple):

@@ -35,11 +35,15 @@ def feature(module_file: str, resolvers: Mapping[str, Mapping[str, Resolver]]) -
     return Feature((Path(module_file).parent / SDL_FILE).read_text("utf-8"), resolvers)
 
 
+def sdl(features: Sequence[Feature]) -> str:
+    """The SDL of all features, with what they share; api/sdl.py writes it down for the gateway."""
+    return "\n".join([(Path(__file__).parent / SDL_FILE).read_text("utf-8"), *(one.sdl for one in features)])
+
+
 def build(features: Sequence[Feature]) -> GraphQLSchema:
     """The executable schema. Raises ValueError for a root field without a resolver, a resolver without a field, and one
     below the root that is no function of its value."""
-    sdl = [(Path(__file__).parent / SDL_FILE).read_text("utf-8"), *(one.sdl for one in features)]
-    schema = build_schema("\n".join(sdl))
+    schema = build_schema(sdl(features))
     assert_valid_schema(schema)
     date_time = schema.type_map["DateTime"]
     if not isinstance(date_time, GraphQLScalarType):

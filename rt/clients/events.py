@@ -35,7 +35,7 @@ from rt.sockets import handshake
 from rt.sockets.connection import OPEN
 from rt.sockets.handshake import Page
 from rt.wire import outbound, sse, sse_request
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import payload_of
 from rt.wire.sse_request import Asked
 
@@ -53,7 +53,7 @@ _BEGINS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 _MORE: Final = BadInput("Nothing may follow the request")
-_CLOSINGS: Final[Mapping[Closing, ApiError]] = {
+_CLOSINGS: Final[Mapping[Closing | GraphqlClosing, ApiError]] = {
     Closing.TOKEN_EXPIRED: Unauthenticated("The token has expired"),
     Closing.BAD_TOKEN: Unauthenticated("The token is not valid"),
     Closing.REVOKED: Unauthenticated("The session has ended"),
@@ -195,7 +195,7 @@ class EventStream(Client):
         elif kind == b"":  # a ping
             super().send(sse.COMMENT)
 
-    def close(self, closing: Closing) -> None:
+    def close(self, closing: Closing | GraphqlClosing) -> None:
         """The end, for the reason that a socket would be told."""
         if self.phase == OPEN:
             self._gateway.count_close(closing)

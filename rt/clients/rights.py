@@ -66,9 +66,11 @@ def shares(access: Access | None, widget: str, facts: Facts) -> tuple[tuple[str,
 
 
 def may_read(
-    access: Access | None, widget: str, channel: Channel, token: str | None, facts: Facts, unix: float
+    access: Access | None, widget: str, channel: Channel | None, token: str | None, facts: Facts, unix: float
 ) -> ChannelGrant | None:
-    """By what this client may read the channel, or None."""
+    """By what this client may read the channel, or None, also where there is none of the name."""
+    if channel is None:
+        return None
     user = access.user if access is not None else None
     namespace = namespace_of(user) if user is not None else ""
     if widget and channel.kind is not ChannelKind.COMMUNITY:

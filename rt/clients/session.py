@@ -4,7 +4,6 @@ A session is told each message (`step`) and answers with effects, in the order i
 what is the client's own: who it is, its limits, which channels it may read and until when.
 """
 
-from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
 from typing import ClassVar, Final, Literal
@@ -20,7 +19,7 @@ from config.limits import (
     SOCKET_LIFE_S_MAX,
     SUBSCRIPTIONS_PER_CONNECTION_MAX,
 )
-from config.times import iso_z
+from config.times import iso_of
 from rt.auth import tokens
 from rt.auth.tokens import Access, ChannelGrant, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.clients import rights
@@ -31,6 +30,7 @@ from rt.clients.effects import (
     Beat,
     Close,
     Depart,
+    Effect,
     Effects,
     Expel,
     Join,
@@ -45,7 +45,7 @@ from rt.clients.facts import Facts
 from rt.wire import outbound
 from rt.wire.audience import Audience, strictest
 from rt.wire.channels import parse
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import PING
 from rt.wire.inbound import (
     AnyMessage,
@@ -156,7 +156,7 @@ class Session(Allowance):
         """A fragment counts like a message. NOTHING: it is kept; else its message is ignored."""
         return NOTHING if self.may_speak(now) else self._limited(None, now)
 
-    def close(self, closing: Closing) -> Effects:
+    def close(self, closing: Closing | GraphqlClosing) -> Effects:
         """Ends the session, whatever it was doing."""
         if self.state is SessionState.CLOSING:
             return NOTHING
@@ -172,7 +172,7 @@ class Session(Allowance):
         ended = tuple(name for name, grant in (self._grants or {}).items() if grant.expires_at <= unix)
         for wire in ended:
             self._forget(wire)
-        effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
+        effects: Effects = tuple(self._expelled(wire, "token_expired") for wire in ended)
         silent_s = awake - self.heard_at
         ping_s, close_s = self.silence_s[self.background]
         if unix >= self.expires_unix:
@@ -203,7 +203,10 @@ class Session(Allowance):
         if grant is None or not facts.revoked.voids(grant):
             return NOTHING
         self._forget(wire)
-        return (Expel(wire, outbound.unsubscribed(None, wire, "not_allowed")),)
+        return (self._expelled(wire, "not_allowed"),)
+
+    def _expelled(self, wire: str, reason: outbound.Reason) -> Effect:
+        return Expel(wire, outbound.unsubscribed(None, wire, reason))
 
     def on_apps(self, facts: Facts) -> Effects:
         """An app, or a widget token, is not what it was."""
@@ -288,7 +291,7 @@ class Session(Allowance):
             session=self.id,
             user=self.access.user if self.access else None,
             background=self.background,
-            expires_at=_iso(self.expires_unix),
+            expires_at=iso_of(self.expires_unix),
             expires_in_s=int(self.expires_unix - unix),
             resume=resume,
             degraded=facts.degraded,
@@ -340,10 +343,7 @@ class Session(Allowance):
 
     def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
         channel = parse(message.channel)
-        unix = now + facts.unix_offset
-        grant = (
-            None if channel is None else rights.may_read(self.access, self.widget, channel, message.token, facts, unix)
-        )
+        grant = rights.may_read(self.access, self.widget, channel, message.token, facts, now + facts.unix_offset)
         if channel is None or grant is None:
             return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
         if grant.expires_at and not grant.signed_by and not facts.knows_ended:
@@ -384,12 +384,11 @@ class Session(Allowance):
             return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
         if rights.is_ended(access, "", facts):
             return self.close(Closing.REVOKED)
-        chosen = strictest(
-            facts.revoked.audience_of(self.access), access.presence_audience
-        )  # an old one widens nothing
+        known = facts.revoked.audience_of(self.access)  # an old one widens nothing
+        chosen = strictest(known, access.presence_audience)
         self.access = structs.replace(access, presence_audience=chosen)
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
-        answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))
+        answer = Send(outbound.refreshed(message.id, iso_of(self.expires_unix), SOCKET_LIFE_S_MAX))
         return (*self.on_audience(facts), answer)
 
     def _limited(self, message_id: MessageId, now: float) -> Effects:
@@ -398,7 +397,3 @@ class Session(Allowance):
         text = f"at most {MESSAGES_PER_S} messages a second"
         frame = outbound.error(message_id, "RATE_LIMITED", text, self.retry_after_ms())
         return (Send(frame, is_error=True), Throttle(counted=True))
-
-
-def _iso(unix: float) -> str:
-    return iso_z(datetime.fromtimestamp(int(unix), UTC))

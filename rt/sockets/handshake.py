@@ -8,7 +8,8 @@ import http
 import logging
 import re
 from asyncio import Transport
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from websockets import http11
@@ -47,23 +48,32 @@ class Page(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What to write. `upgraded`: the socket is open now; else close after writing. `stream`: a request for a stream,
-    which answers it by itself."""
+    """What to write. `upgraded`: the socket is open now, at `path`; else close after writing. `stream`: a request for a
+    stream, which answers it by itself."""
 
     data: bytes
     upgraded: bool
     stream: Request | None = None
+    path: str = ""
 
 
 class Rules(NamedTuple):
     """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path at a host, or None.
-    `streams` answers a request for a stream, and has its socket from then on; with what was said behind it."""
+    `streams` answers a request for a stream, and has its socket from then on; with what was said behind it.
+
+    `path` None = any; `others`: more paths of sockets, with the subprotocols that are spoken there.
+    """
 
     path: str | None = PATH
     origins: frozenset[str] | None = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
     pages: Callable[[str, str], Page | None] = lambda _path, _host: None
     streams: Callable[[Transport, Request, bytes], None] | None = None
+    others: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    def spoken(self, path: str) -> tuple[str, ...] | None:
+        """The subprotocols of a socket at this path; None where there is none."""
+        return self.subprotocols if self.path is None or path == self.path else self.others.get(path)
 
 
 class _Upgrade(ServerProtocol):
@@ -84,7 +94,6 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
     """
     protocol = _Upgrade(
         origins=None if rules.origins is None else [None, *(Origin(origin) for origin in sorted(rules.origins))],
-        subprotocols=[Subprotocol(name) for name in rules.subprotocols],
         logger=_SILENT,
     )
     try:
@@ -109,18 +118,20 @@ def _route(protocol: ServerProtocol, request: Request, rules: Rules, admit: Call
         return Answer(page(Page(400, b"bad request\n")), upgraded=False)
     if path == STREAM_PATH and rules.streams is not None:
         return Answer(b"", upgraded=False, stream=request)
-    if rules.path is not None and path != rules.path:
+    spoken = rules.spoken(path)
+    if spoken is None:
         found = rules.pages(path, host)
         if found is None:
             return Answer(page(Page(404, b"not found\n")), upgraded=False)
         if request.method not in ("GET", "HEAD"):
             return Answer(page(Page(405, b"method not allowed\n"), {"Allow": "GET, HEAD"}), upgraded=False)
         return Answer(page(found, body=request.method == "GET"), upgraded=False)
+    protocol.available_subprotocols = [Subprotocol(name) for name in spoken]
     response = protocol.accept(request)
     if response.status_code == 101:
         refusal = admit(request)
         if refusal is None:
-            return Answer(response.serialize(), upgraded=True)
+            return Answer(response.serialize(), upgraded=True, path=path)
         return Answer(page(refusal, {"Retry-After": "5"}), upgraded=False)
     return Answer(response.serialize(), upgraded=False)
 

@@ -13,12 +13,16 @@ PING: Final = b"\x89\x00"
 
 def text_frame(payload: bytes) -> bytes:
     """One whole text frame; `payload` is UTF-8."""
-    size = len(payload)
+    return frame_head(len(payload)) + payload
+
+
+def frame_head(size: int) -> bytes:
+    """What stands before a text of so many bytes."""
     if size < 126:
-        return bytes((_TEXT, size)) + payload
+        return bytes((_TEXT, size))
     if size < 65_536:
-        return struct.pack("!BBH", _TEXT, 126, size) + payload
-    return struct.pack("!BBQ", _TEXT, 127, size) + payload
+        return struct.pack("!BBH", _TEXT, 126, size)
+    return struct.pack("!BBQ", _TEXT, 127, size)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

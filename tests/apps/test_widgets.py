@@ -37,7 +37,8 @@ async def said(server: AppServer, token: str | None, origin: str | None) -> int 
 
 
 async def test_a_widget_reads_the_community_and_the_map_alone(server: AppServer) -> None:
-    """On pages of its origin, until it is taken back, which also ends its sockets."""
+    """On pages of its origin, until it is taken back, which also ends its sockets.
+    Seen failing with pages that bring no token."""
     assert await opened(server, PAGE) == 403
     line, token = (await server.command("widget-token", "--origin", PAGE)).splitlines()
     name = line.split()[2]

@@ -5,9 +5,9 @@ from graphql import GraphQLObjectType, build_schema
 
 from api.app import FEATURES
 from api.graphql.schema import build
-from api.graphql.shape import read
 from api.graphql.ways import Root
 from api.reference.data import load
+from config.graphql.shape import read
 
 DIRECTIVES = """
 directive @listSize(assumedSize: Int!) on FIELD_DEFINITION

@@ -8,7 +8,7 @@ from rt.auth.tokens import Keys
 from rt.clients.effects import AwaitKey, Close, Effect, Effects, Expel, Join, Send, WakeAt, Welcome
 from rt.clients.facts import Facts
 from rt.clients.stream_session import StreamSession
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import PING
 from rt.wire.inbound import Since
 from rt.wire.sse_request import Asked
@@ -78,7 +78,7 @@ def test_what_may_not(asked: Asked) -> None:
 
 
 def test_tokens_that_are_over_or_of_another_key_or_taken_back() -> None:
-    def closing(asked: Asked, facts: Facts = FACTS) -> Closing:
+    def closing(asked: Asked, facts: Facts = FACTS) -> Closing | GraphqlClosing:
         (close,) = begun(asked, facts)[1]
         assert isinstance(close, Close)
         return close.closing
