@@ -57,7 +57,7 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.standings import schema as standings_schema
 from api.standings.service import Standings
-from api.web import page
+from api.web import handbook, page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
@@ -136,8 +136,9 @@ class Api:
         self._drops = Drops(self._redis, self._answers)
         self._persisted = Persisted(self._redis)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
+        schema = build(FEATURES)
         graphql = GraphQLEndpoint(
-            build(FEATURES),
+            schema,
             self._db,
             self._makers(settings),
             authenticate,
@@ -154,9 +155,11 @@ class Api:
             *apps_routes.routes(self._apps),
             *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
             *page.routes(settings),
+            *handbook.routes(settings, schema),
         ]
+        policies = page.policies(settings) | handbook.policies(settings)
         # A path is one of ours or none: nobody is sent to one that ends otherwise.
-        shell = Shell(Router(routes, redirect_slashes=False), settings, page.policies(settings))
+        shell = Shell(Router(routes, redirect_slashes=False), settings, policies)
         self.application: ASGIApp = Traced(shell) if traces.on else shell
 
     def start(self, lifetime: Lifetime) -> None:

@@ -49,6 +49,7 @@ SEND_QUEUE_BYTES_MAX: Final = 256 * 1024  # unread, beside the part of an answer
 SEND_QUEUE_AGE_S_MAX: Final = 10  # a socket that is behind must take in this time ...
 SEND_QUEUE_BYTES_PER_S_MIN: Final = 4 * 1024  # ... this much a second (a phone on 2G does); else 4002
 ANSWERS_WAITING_MAX: Final = SUBSCRIPTIONS_PER_CONNECTION_MAX  # `subscribe`s of a client in line; then RATE_LIMITED
+STREAM_COMMENT_S: Final = 15  # a stream of server-sent events is silent no longer: proxies cut what is, after 60 s
 TCP_NOTSENT_LOWAT_BYTES: Final = 16 * 1024  # without it the kernel hides 3.9 MB of a stalled reader
 
 # --- feeds in Redis (rt/wire/asyncapi.yaml)

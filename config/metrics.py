@@ -37,6 +37,9 @@ GRAPHQL_SECONDS: Final = Histogram(
     "graphql_query_duration_seconds", "Execution of one operation", ["operation"], buckets=_SECONDS
 )
 GRAPHQL_CACHE_HITS: Final = Counter("graphql_cache_hits_total", "Answers from a cache of the API", ["cache"])
+GRAPHQL_PLAN_FALLBACKS: Final = Counter(
+    "graphql_plan_fallbacks_total", "Operations that graphql-core answered in place of a plan, or completed", ["reason"]
+)
 GRAPHQL_ERRORS: Final = Counter("graphql_errors_total", "Errors in GraphQL answers", ["code"])
 
 PG_QUERY_SECONDS: Final = Histogram("pg_query_duration_seconds", "One named query", ["query"], buckets=_SECONDS)

@@ -27,7 +27,7 @@ _STAMP: Final = re.compile(rb'"t":\s?(\d+)')
 _MARK: Final = b'"workout_completed"'  # in every event once; a long mark is found faster than a short one
 _TAIL: Final = 64  # a stamp or a mark cut by the end of a read is found with the next one
 _READ_BYTES: Final = 64 * 1024
-_BRACE: Final = 0x7D
+_ENDS: Final = b"}\n"  # of a message; of a block of server-sent events
 _EVENTS_MAX: Final = 1_024
 # A server that writes to a client asleep in epoll has to wake it, a sixth of the price of the write. Clients elsewhere
 # cost it nothing of the kind, so these look by themselves.
@@ -44,6 +44,21 @@ def client_frame(text: bytes) -> bytes:
     if size < 126:
         return bytes((0x81, 0x80 | size)) + bytes(4) + text
     return struct.pack("!BBH", 0x81, 0x80 | 126, size) + bytes(4) + text
+
+
+def upgrade(port: int, path: str, subprotocol: str) -> bytes:
+    """The request of a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n"
+    ).encode()
+
+
+def plain(port: int, path: str) -> bytes:
+    """The request of a stream of server-sent events, in which the same marks are counted."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n".encode()
 
 
 class Client:
@@ -69,14 +84,9 @@ class Crowd:
     """
 
     def __init__(
-        self, port: int, path: str, subprotocol: str, ready_mark: bytes, source: str, size: int, firsts: Sequence[bytes]
+        self, port: int, handshake: bytes, ready_mark: bytes, source: str, size: int, firsts: Sequence[bytes]
     ) -> None:
-        key = base64.b64encode(os.urandom(16)).decode()
-        offered = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
-        self._handshake = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n"
-        ).encode()
+        self._handshake = handshake
         self._port = port
         self._ready_mark = ready_mark
         self._source = source
@@ -125,7 +135,7 @@ class Crowd:
                 self._watch(number, watched[number], data)
             else:
                 deliveries += data.count(_MARK)
-                if data[-1] != _BRACE:
+                if data[-1] not in _ENDS:
                     self._keep_rest(number, Client(is_open=True, sampled=False), data, 0)
                 elif data[0] == PING[0]:
                     self.write(number, PONG)
@@ -174,8 +184,8 @@ class Crowd:
                 del self._watched[number]
 
     def _keep_rest(self, number: int, client: Client, data: bytes, end: int) -> None:
-        """Keeps what a mark may be cut in, if anything: a message ends with a brace, and no mark has one in it."""
-        if data[-1] == _BRACE:
+        """Keeps what a mark may be cut in, if anything: what ends a message is in no mark."""
+        if data[-1] in _ENDS:
             client.rest = b""
         elif data.endswith(PING):
             self.write(number, PONG)
@@ -248,6 +258,7 @@ def main() -> None:
     parser.add_argument("events", type=int, help="events that each client must see")
     parser.add_argument("--path", default="/")
     parser.add_argument("--subprotocol", default="")
+    parser.add_argument("--stream", action="store_true", help="server-sent events, no WebSocket")
     parser.add_argument("--ready", default="HTTP/1.1 101", help="what a client must see to count as open")
     parser.add_argument("--first", help="file with a JSON list of messages per line, dealt to the clients in turn")
     parser.add_argument("--source", default="127.0.0.1", help="own address; one has about 28,000 ports")
@@ -259,10 +270,10 @@ def main() -> None:
     if options.first:
         lines = Path(options.first).read_text("utf-8").splitlines()
         firsts = [b"".join(client_frame(message.encode()) for message in json.loads(line)) for line in lines]
+    request = upgrade(options.port, options.path, options.subprotocol)
     crowd = Crowd(
         options.port,
-        options.path,
-        options.subprotocol,
+        plain(options.port, options.path) if options.stream else request,
         options.ready.encode(),
         options.source,
         options.clients,

@@ -1,4 +1,6 @@
-"""`python -m loadtest.publish EVENTS RATE SIZE [PORT]`: stamped events on `app:bench:main`, as the relay appends them.
+"""`python -m loadtest.publish EVENTS RATE SIZE [PORT [CHANNEL]]`: stamped events, as the relay appends them.
+
+They go to `app:bench:main`, or to CHANNEL.
 
 Each event carries `"t": <CLOCK_MONOTONIC ns>` in its data and is SIZE bytes of JSON. What is due at the same time goes
 out as one batch of at most RELAY_BATCH, like the relay's. Needs only Redis (REDIS_URL); a gateway lets clients join
@@ -18,7 +20,7 @@ from config.limits import RELAY_BATCH
 from config.redis import connect
 from rt.feed.store import FeedStore
 from rt.wire.bus import EPOCH_KEY
-from rt.wire.channels import Channel, app_channel
+from rt.wire.channels import Channel, app_channel, parse
 
 CHANNEL: Final = app_channel("bench", "main")
 MERGE_S: Final = 0.001  # faster feeds are published in batches of what came within this, like the relay's
@@ -44,14 +46,14 @@ async def ready(store: FeedStore, epoch: str, channel: Channel = CHANNEL) -> int
     return head.offset
 
 
-async def publish(events: int, rate: float, size: int, redis_url: str) -> float:
+async def publish(events: int, rate: float, size: int, redis_url: str, channel: Channel = CHANNEL) -> float:
     """Publishes `events` at `rate` a second; returns the seconds that it took."""
     redis = connect(redis_url)
     try:
         await redis.set(EPOCH_KEY, "bench", nx=True)  # without a relay nobody else names an epoch
         store = FeedStore(redis)
         epoch = await store.epoch() or "bench"
-        offset = await ready(store, epoch)
+        offset = await ready(store, epoch, channel)
         began = time.monotonic()
         sent = 0
         while sent < events:
@@ -62,9 +64,9 @@ async def publish(events: int, rate: float, size: int, redis_url: str) -> float:
             # Stamped when they were due, not when they were taken: the wait for a batch is part of the way.
             stamps = [int((began + (sent + n) / rate) * 1e9) for n in range(min(due, RELAY_BATCH))]
             batch = [body(sent + n + 1, size, stamp_ns) for n, stamp_ns in enumerate(stamps)]
-            expected = await store.append(CHANNEL, epoch, offset + 1, batch)
+            expected = await store.append(channel, epoch, offset + 1, batch)
             if expected is not None:
-                sys.exit(f"somebody else writes to {CHANNEL.wire}: Redis expects offset {expected}, not {offset + 1}")
+                sys.exit(f"somebody else writes to {channel.wire}: Redis expects offset {expected}, not {offset + 1}")
             offset += len(batch)
             sent += len(batch)
         return time.monotonic() - began
@@ -74,10 +76,13 @@ async def publish(events: int, rate: float, size: int, redis_url: str) -> float:
 
 def main() -> None:
     """The command."""
-    if len(sys.argv) not in (4, 5):
-        sys.exit("usage: python -m loadtest.publish EVENTS RATE SIZE [PORT]")
+    if len(sys.argv) not in (4, 5, 6):
+        sys.exit("usage: python -m loadtest.publish EVENTS RATE SIZE [PORT [CHANNEL]]")
+    channel = parse(sys.argv[5]) if len(sys.argv) == 6 else CHANNEL
+    if channel is None:
+        sys.exit(f"{sys.argv[5]} is no channel")
     events, rate, size = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    took = uvloop.run(publish(events, rate, size, os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"))
+    took = uvloop.run(publish(events, rate, size, os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0", channel))
     print(f"published {events} events in {took:.2f} s")
 
 

@@ -33,7 +33,8 @@ FIGURES: Final = {
     "redis_writes_refused": "Processes whose Redis answers and takes no writes: full, read-only",
     "rt_accepted_total": "Sockets accepted",
     "rt_upgraded_total": "WebSocket handshakes",
-    "rt_refused_total": "Handshakes refused",
+    "rt_streamed_total": "Streams of server-sent events begun",
+    "rt_refused_total": "Handshakes and streams refused for want of a place",
     "rt_shed_total": "Connections without a session ended to make room",
     "rt_welcomes_total": "Clients identified",
     "rt_resumed_total": "Clients identified by a resume ticket",
@@ -76,6 +77,7 @@ class Counters:
 
     accepted: int
     upgraded: int
+    streamed: int
     refused: int
     shed: int
     welcomes: int

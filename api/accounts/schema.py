@@ -12,7 +12,7 @@ async def _me(_: Any, info: Info) -> User:
     return await service_of(info, Accounts).me(viewer_id(info))
 
 
-def _audience(user: User, _: Info) -> str:
+def _audience(user: User) -> str:
     return user.audience.upper()
 
 

@@ -1,6 +1,6 @@
 """People in GraphQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from api.community.rules import Presence, Profile
 from api.community.service import Community
 from api.graphql.context import Info, context_of, service_of, viewer_id, viewer_or_none
 from api.graphql.schema import feature
+from api.graphql.ways import Relation
 from api.pages import Page
 from config.errors import NotFound
 
@@ -64,8 +65,8 @@ async def _set_audience(_: Any, info: Info, audience: str) -> User:
     return await service_of(info, Accounts).me(viewer_id(info))
 
 
-async def _presence(profile: Profile, info: Info) -> Presence | None:
-    return await service_of(info, Community).presence(profile, context_of(info).now)
+async def _presence(profiles: Sequence[Profile], info: Info) -> list[Presence | None]:
+    return await service_of(info, Community).presence(profiles, context_of(info).now)
 
 
 def _id(text: str) -> UUID:
@@ -94,6 +95,6 @@ FEATURE = feature(
             "unblock": _unblock,
             "setAudience": _set_audience,
         },
-        "Profile": {"presence": _presence},
+        "Profile": {"presence": Relation(_presence)},
     },
 )

@@ -1,6 +1,5 @@
 """The use cases of people: find them, follow, answer, block, and choose who may see oneself."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -18,6 +17,7 @@ from api.community.rules import (
     presence_of,
 )
 from api.community.store import Listed
+from api.loader import Loader
 from api.outbox import Wake
 from api.pages import Edge, Page, PageInfo, encode_cursor, page_size
 from config.db.database import Database
@@ -34,21 +34,15 @@ class Presences:
     def __init__(self, redis: RedisClient, partitions: int) -> None:
         self._redis = redis
         self._partitions = partitions
-        self._wanted: dict[UUID, None] = {}
-        self._known: dict[UUID, Here | None] = {}
-        self._reading = asyncio.Lock()
+        self._loader: Loader[UUID, Here | None] = Loader(self._load)
 
-    async def of(self, user: UUID) -> Here | None:
-        """None where nobody is. Raises as Redis does."""
-        if user not in self._known:
-            self._wanted[user] = None
-        async with self._reading:
-            if user not in self._known:
-                await asyncio.sleep(0)  # the others of the list say whom they want
-                wanted, self._wanted = list(self._wanted), {}
-                found = await here(self._redis, [str(one) for one in wanted], self._partitions)
-                self._known.update(zip(wanted, found, strict=True))
-        return self._known[user]
+    async def of(self, users: Sequence[UUID]) -> list[Here | None]:
+        """Each of them, None where nobody is. Raises as Redis does."""
+        return await self._loader.get_all(users)
+
+    async def _load(self, users: Sequence[UUID]) -> dict[UUID, Here | None]:
+        found = await here(self._redis, [str(one) for one in users], self._partitions)
+        return dict(zip(users, found, strict=True))
 
 
 class Community:
@@ -95,14 +89,14 @@ class Community:
             raise NotFound
         return _page(rows, size, [encode_cursor(row.by.isoformat(), row.profile.id) for row in rows[:size]])
 
-    async def presence(self, profile: Profile, now: datetime) -> Presence | None:
-        """How somebody is now; None where the viewer may not know it, or nobody does."""
-        if not profile.details:
-            return None
+    async def presence(self, profiles: Sequence[Profile], now: datetime) -> list[Presence | None]:
+        """How each is now; None where the viewer may not know it, or nobody does."""
+        told = [profile.id for profile in profiles if profile.details]
         try:
-            return presence_of(profile, await self._presences.of(profile.id), now)
+            found = dict(zip(told, await self._presences.of(told), strict=True))
         except AWAY:
-            return None
+            return [None] * len(profiles)
+        return [presence_of(one, found[one.id], now) if one.details else None for one in profiles]
 
     # --- changes. Each may be repeated: what is so already stays.
 

@@ -1,7 +1,5 @@
 """Feeds in GraphQL: an event is read from the body that the live stream carries too."""
 
-from collections.abc import Callable
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +10,7 @@ from api.feed.rules import FeedEvent, FeedPage, MergedEvent, MergedPage
 from api.feed.service import Feeds
 from api.graphql.context import Info, service_of, viewer_id
 from api.graphql.schema import feature
+from api.graphql.ways import Attribute, Item
 from api.pages import Edge, PageInfo
 from config.errors import NotFound
 
@@ -39,32 +38,16 @@ def _id(text: str) -> UUID:
         raise NotFound from None
 
 
-def _edges(page: FeedPage | MergedPage, _: Info) -> list[Edge[FeedEvent | MergedEvent]]:
+def _edges(page: FeedPage | MergedPage) -> list[Edge[FeedEvent | MergedEvent]]:
     return [Edge(event.cursor, event) for event in page.events]
 
 
-def _page_info(page: FeedPage | MergedPage, _: Info) -> PageInfo:
+def _page_info(page: FeedPage | MergedPage) -> PageInfo:
     return PageInfo(page.events[-1].cursor if page.events else None, page.has_next)
 
 
-def _of_event(name: str) -> Callable[[FeedEvent | MergedEvent, Info], Any]:
-    read = attrgetter(f"event.{name}")
-
-    def resolve(event: FeedEvent | MergedEvent, _: Info) -> Any:
-        return read(event)
-
-    return resolve
-
-
-def _data(event: FeedEvent | MergedEvent, _: Info) -> Fragment:
+def _data(event: FeedEvent | MergedEvent) -> Fragment:
     return Fragment(bytes(event.event.data))
-
-
-def _of_actor(key: str) -> Callable[[dict[str, str], Info], str]:
-    def resolve(actor: dict[str, str], _: Info) -> str:
-        return actor[key]
-
-    return resolve
 
 
 FEATURE = feature(
@@ -78,12 +61,12 @@ FEATURE = feature(
         },
         "FeedConnection": {"edges": _edges, "pageInfo": _page_info},
         "FeedEvent": {
-            "id": _of_event("id"),
-            "type": _of_event("type"),
-            "createdAt": _of_event("created_at"),
-            "actor": _of_event("actor"),
+            "id": Attribute("event.id"),
+            "type": Attribute("event.type"),
+            "createdAt": Attribute("event.created_at"),
+            "actor": Attribute("event.actor"),
             "data": _data,
         },
-        "Actor": {"id": _of_actor("id"), "name": _of_actor("name")},
+        "Actor": {"id": Item("id"), "name": Item("name")},
     },
 )

@@ -11,8 +11,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, NamedTuple
 
-from api.graphql.hints import Policy
 from config import metrics
+from config.graphql.hints import Policy
 from config.limits import ANSWER_KEPT_BYTES_MAX, ANSWER_WAIT_S, ANSWERS_BYTES_MAX
 from rt.wire.drops import Drop
 

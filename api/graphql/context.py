@@ -1,18 +1,24 @@
 """What resolvers are given: what the features offer, and who asks. It names no feature."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from graphql import GraphQLResolveInfo
-
+from api.loader import Loader
 from config.db.database import Database
 from config.errors import Unauthenticated
 from rt.auth.tokens import Access
 
-Info = GraphQLResolveInfo[Any]
 Offered = TypeVar("Offered")
+
+
+class Info(Protocol):
+    """What resolvers may read of the library's info: a plan resolves without the rest."""
+
+    @property
+    def context(self) -> Any: ...
+
 
 # Of each feature its service's class, and how one is made over a request's view of the database.
 Makers = Mapping[type, Callable[[Database], Any]]
@@ -21,12 +27,13 @@ Makers = Mapping[type, Callable[[Database], Any]]
 class Services:
     """The features' services, by their class: one of each a request, made when it is first asked for."""
 
-    __slots__ = ("_db", "_made", "_makers")
+    __slots__ = ("_db", "_loaders", "_made", "_makers")
 
     def __init__(self, makers: Makers, db: Database) -> None:
         self._makers = makers
         self._db = db
         self._made: dict[type, Any] = {}
+        self._loaders: dict[object, Loader[Any, Any]] = {}
 
     def __getitem__(self, kind: type[Offered]) -> Offered:
         """The service of this class. Raises KeyError where api/app.py makes none."""
@@ -34,6 +41,13 @@ class Services:
         if made is None:
             made = self._made[kind] = self._makers[kind](self._db)
         return made
+
+    def loader(self, of: object, load: Callable[[Sequence[Any]], Awaitable[Mapping[Any, Any]]]) -> Loader[Any, Any]:
+        """The request's loader of what `of` stands for, which `load` loads."""
+        loader = self._loaders.get(of)
+        if loader is None:
+            loader = self._loaders[of] = Loader(load)
+        return loader
 
 
 class Context(NamedTuple):

@@ -7,6 +7,9 @@ from graphql import GraphQLError, GraphQLScalarType
 
 from config.times import iso_z
 
+# Scalars that are texts in JSON, and whose texts pass as they are.
+TEXTS: Final = frozenset({"String", "ID", "DateTime", "Date"})
+
 _CHARS_MAX: Final = 40
 
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from graphql import (
+    GraphQLField,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
@@ -15,6 +15,7 @@ from graphql import (
 )
 
 from api.graphql.scalars import bind_date_time
+from api.graphql.ways import Attribute, Item, Read, Relation, Root
 
 Resolver = Callable[..., Any]
 SDL_FILE: Final = "schema.graphql"
@@ -22,7 +23,8 @@ _ROOTS: Final = frozenset({"Query", "Mutation"})
 
 
 class Feature(NamedTuple):
-    """What a feature adds: its SDL, and resolvers by type and field; fields without one read the attribute."""
+    """What a feature adds: its SDL, and resolvers by type and field, as ways.py says what they are; fields without one
+    read the attribute that a camelCase name stands for."""
 
     sdl: str
     resolvers: Mapping[str, Mapping[str, Resolver]]
@@ -33,10 +35,15 @@ def feature(module_file: str, resolvers: Mapping[str, Mapping[str, Resolver]]) -
     return Feature((Path(module_file).parent / SDL_FILE).read_text("utf-8"), resolvers)
 
 
+def sdl(features: Sequence[Feature]) -> str:
+    """The SDL of all features, with what they share; api/sdl.py writes it down for the gateway."""
+    return "\n".join([(Path(__file__).parent / SDL_FILE).read_text("utf-8"), *(one.sdl for one in features)])
+
+
 def build(features: Sequence[Feature]) -> GraphQLSchema:
-    """The executable schema. Raises ValueError for a root field without a resolver or a resolver without a field."""
-    sdl = [(Path(__file__).parent / SDL_FILE).read_text("utf-8"), *(one.sdl for one in features)]
-    schema = build_schema("\n".join(sdl))
+    """The executable schema. Raises ValueError for a root field without a resolver, a resolver without a field, and one
+    below the root that is no function of its value."""
+    schema = build_schema(sdl(features))
     assert_valid_schema(schema)
     date_time = schema.type_map["DateTime"]
     if not isinstance(date_time, GraphQLScalarType):
@@ -54,7 +61,15 @@ def _bind(schema: GraphQLSchema, name: str, fields: Mapping[str, Resolver]) -> N
     for field, resolver in fields.items():
         if not isinstance(owner, GraphQLObjectType) or field not in owner.fields:
             raise ValueError(f"a resolver without a field: {name}.{field}")
-        owner.fields[field].resolve = resolver
+        owner.fields[field].resolve = _way(resolver, owner.fields[field], root=name in _ROOTS)
+
+
+def _way(resolver: Resolver, field: GraphQLField, *, root: bool) -> Resolver:
+    if root:
+        return Root(resolver)
+    if field.args:  # no plan has such a field: a resolver as the library knows it
+        return resolver
+    return resolver if isinstance(resolver, (Attribute, Item, Relation)) else Read(resolver)
 
 
 def _bind_attributes(schema: GraphQLSchema) -> None:
@@ -66,14 +81,4 @@ def _bind_attributes(schema: GraphQLSchema) -> None:
                 continue
             if name in _ROOTS:
                 raise ValueError(f"a root field without a resolver: {name}.{field}")
-            definition.resolve = _attribute(field)
-
-
-def _attribute(field: str) -> Resolver:
-    """Reads the attribute that a camelCase field stands for."""
-    read = attrgetter(re.sub(r"(?<!^)([A-Z])", r"_\1", field).lower())
-
-    def resolve(source: Any, _: Any) -> Any:
-        return read(source)
-
-    return resolve
+            definition.resolve = Attribute(re.sub(r"(?<!^)([A-Z])", r"_\1", field).lower())

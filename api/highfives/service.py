@@ -53,10 +53,10 @@ class HighFives:
             case _:
                 raise Internal
 
-    async def tally(self, event: UUID, viewer: UUID | None) -> Tally:
-        """Of an event on a page; those of all events that are asked for in one turn are read at once."""
+    async def tallies(self, events: Sequence[UUID], viewer: UUID | None) -> list[Tally]:
+        """Of each event on a page; those of all events that are asked for in one turn are read at once."""
 
         async def load(events: Sequence[UUID]) -> dict[UUID, Tally]:
             return await store.tallies(self._db.by_replica, events, viewer)
 
-        return await self._loaders.setdefault(viewer, Loader(load)).get(event)
+        return await self._loaders.setdefault(viewer, Loader(load)).get_all(events)

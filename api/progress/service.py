@@ -46,17 +46,20 @@ class Progress:
             raise Unauthenticated
         return found
 
-    async def achievements(self, viewer: UUID | None, user_id: UUID, now: datetime) -> list[EarnedAchievement]:
-        """What somebody has earned, the newest first."""
+    async def achievements(
+        self, viewer: UUID | None, users: Sequence[UUID], now: datetime
+    ) -> list[list[EarnedAchievement]]:
+        """What each has earned, the newest first."""
         known = {one.id: one for one in self._reference.ready().goals.achievements}
-        rows = (await self._achieved(viewer, now).get(user_id)).earned
-        earned = [EarnedAchievement(known[wanted], at) for wanted, at in rows if wanted in known]
-        return sorted(earned, key=lambda one: (one.earned_at, one.achievement.threshold), reverse=True)
+        found = await self._achieved(viewer, now).get_all(users)
+        earned = [[EarnedAchievement(known[wanted], at) for wanted, at in of.earned if wanted in known] for of in found]
+        return [sorted(all_of, key=_by_newest, reverse=True) for all_of in earned]
 
-    async def archetype(self, viewer: UUID | None, user_id: UUID, now: datetime) -> Archetype | None:
-        """The way in which somebody trains; None where they have chosen none."""
-        chosen = (await self._achieved(viewer, now).get(user_id)).archetype_id
-        return None if chosen is None else self._reference.ready().archetype(chosen)
+    async def archetypes(self, viewer: UUID | None, users: Sequence[UUID], now: datetime) -> list[Archetype | None]:
+        """The way in which each trains; None for who has chosen none."""
+        known = self._reference.ready()
+        found = await self._achieved(viewer, now).get_all(users)
+        return [None if of.archetype_id is None else known.archetype(of.archetype_id) for of in found]
 
     def _achieved(self, viewer: UUID | None, now: datetime) -> Loader[UUID, Achieved]:
         async def load(users: Sequence[UUID]) -> dict[UUID, Achieved]:
@@ -88,3 +91,7 @@ class Progress:
 
         if not await self._db.write(work, lane=user_id, settle=settle):
             raise Unauthenticated
+
+
+def _by_newest(earned: EarnedAchievement) -> tuple[datetime, float]:
+    return earned.earned_at, earned.achievement.threshold

@@ -42,7 +42,7 @@ def _achievements(_: Any, info: Info) -> Sequence[Achievement]:
     return service_of(info, Reference).ready().goals.achievements
 
 
-def _activation(activation: Activation, _: Info) -> float:
+def _activation(activation: Activation) -> float:
     return activation.percent
 
 

@@ -26,6 +26,7 @@ from loadtest.bench import (
     connect,
     delivery,
     fanout,
+    graphql,
     hold,
     host,
     jobs,
@@ -36,6 +37,7 @@ from loadtest.bench import (
     presence,
     report,
     rows,
+    streams,
     tracing,
 )
 from loadtest.bench import years as years_bench
@@ -107,11 +109,13 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "rows": bench_rows,
     "fanout": bench_fanout,
     "latency": bench_latency,
+    "graphql": graphql.run,
     "bus": bus.run,
     "connect": connect.run,
     "presence": presence.run,
     "kept": kept.run,
     "tracing": tracing.run,
+    "streams": streams.run,
 }
 # Only when named: minutes, most of the memory of a small machine, or a database of their own.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {

@@ -41,6 +41,7 @@ class Server:
     publish: Sequence[str]
     path: str = "/"
     subprotocol: str = ""
+    stream: bool = False  # of server-sent events, no WebSocket
     ready: str = "HTTP/1.1 101"
     environment: Mapping[str, str] | None = None
     firsts: Sequence[str] = ()
@@ -112,6 +113,7 @@ async def _measure(
     crowd_command += ["--path", server.path, "--subprotocol", server.subprotocol, "--ready", server.ready]
     # An address of its own for each run: the ports of the run before rest for a minute.
     crowd_command += ["--source", f"127.1.{pid >> 8 & 127}.{pid & 255 or 1}"]
+    crowd_command += ["--stream"] if server.stream else []
     crowd_command += ["--wait-s", str(wait_s), *(["--first", str(first)] if server.firsts else [])]
     async with host.process(crowd_command, host.CROWD_CORE, output=asyncio.subprocess.PIPE) as crowd:
         if crowd.stdout is None:

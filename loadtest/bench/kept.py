@@ -20,7 +20,7 @@ from config.embedded.ports import free_port
 from loadtest.bench import host
 
 ROUNDS: Final = 5
-REQUESTS: Final = 300  # of each kind, in each round
+REQUESTS: Final = 100  # of each kind, in each round
 EVENTS: Final = 20
 ANSWER_S: Final = 30.0
 

@@ -14,7 +14,7 @@ import orjson
 from config.bucket import refilled
 from config.limits import DIGEST_BURST_S, FRAME_BYTES_MAX
 from rt.wire.channels import Channel, ChannelKind
-from rt.wire.frames import text_frame
+from rt.wire.frames import payload_of, text_frame
 
 DIGEST_SAMPLE_EVENTS: Final = 3  # of those that a digest stands for
 
@@ -82,7 +82,7 @@ def digest(channel: str, first: int, frames: Sequence[bytes]) -> bytes:
 
     `counts` is by event type and sums up to all of them; the sample is the newest few, as far as they fit into a frame.
     """
-    bodies = [_message.decode(_payload(frame)).event for frame in frames]
+    bodies = [_message.decode(payload_of(frame)).event for frame in frames]
     counts = Counter(_event.decode(body).type for body in bodies)
     shown = range(max(0, len(bodies) - DIGEST_SAMPLE_EVENTS), len(bodies))
     while shown and sum(len(frames[n]) for n in shown) > FRAME_BYTES_MAX - _COUNTS_BYTES:
@@ -96,8 +96,3 @@ def digest(channel: str, first: int, frames: Sequence[bytes]) -> bytes:
         "events": [{"offset": first + n, "event": orjson.Fragment(bytes(bodies[n]))} for n in shown],
     }
     return text_frame(orjson.dumps(message))
-
-
-def _payload(frame: bytes) -> bytes:
-    size = frame[1]
-    return frame[2 if size < 126 else 4 if size == 126 else 10 :]

@@ -4,14 +4,17 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from time import monotonic, time
+from typing import Any
 
 import structlog
+from websockets.http11 import Request
 
 from config.limits import (
     CLOSE_WAIT_S,
     CONNECT_DEADLINE_S,
 )
 from rt.auth.apps import namespace_of
+from rt.auth.tokens import Access
 from rt.clients import rights
 from rt.clients.effects import (
     AwaitKey,
@@ -32,12 +35,12 @@ from rt.clients.gateway import Gateway
 from rt.clients.outflow import Outflow
 from rt.clients.session import Session
 from rt.map.geometry import bounds, view
-from rt.sockets.connection import CLOSING, HANDSHAKE, LOST, OPEN
+from rt.sockets.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
 from rt.sockets.wheel import NOWHERE
 from rt.wire import outbound
 from rt.wire.channels import Channel, parse
-from rt.wire.closes import Closing
-from rt.wire.inbound import Decoded, decode
+from rt.wire.closes import Closing, GraphqlClosing
+from rt.wire.inbound import decode
 
 log = structlog.get_logger()
 
@@ -55,10 +58,14 @@ class Client(Outflow):
     # --- the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accepted: it has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
+        """Accepted."""
+        self._gateway.counters.accepted += 1
+        self._arrive(transport)
+
+    def _arrive(self, transport: asyncio.BaseTransport) -> None:
+        """It has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
         super().connection_made(transport)
         self._enter()
-        self._gateway.counters.accepted += 1
         self._gateway.clients.add(self)
         self._wake_at(self._gateway.awake.now() + CONNECT_DEADLINE_S)
 
@@ -71,13 +78,45 @@ class Client(Outflow):
         self._exit()
         super().connection_lost(error)
 
-    def opened(self) -> None:
+    def _hand_over(self, request: Request, rest: bytes) -> None:
+        """A stream was asked for: this one is gone, and another has its socket."""
+        transport, streams = self.transport, self._gateway.rules.streams
+        self.connection_lost(None)
+        if transport is not None and streams is not None:
+            streams(transport, request, rest)
+
+    def opened(self, path: str) -> Connection:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
+        make = self._gateway.speakers.get(path)
+        if make is None:
+            self._begin()
+            return self
+        heir: Client = make(self._gateway)
+        gateway, group, self._group = self._gateway, self._group, ""
+        gateway.lobby.leave(self)
+        gateway.clients.discard(self)
+        gateway.wheel.drop(self, self._slot)
+        self.yield_to(heir)
+        heir.succeed(group, self._origin, self._due)
+        return heir
+
+    def succeed(self, group: str, origin: str, due: float) -> None:
+        """Speaks on the open socket that another has yielded: of this group of addresses, of a page of this origin, and
+        with this deadline."""
+        self.phase, self._group, self._origin = OPEN, group, origin
+        self._gateway.clients.add(self)
+        self._wake_at(due)
+        self._begin()
+
+    def _begin(self) -> None:
         now = monotonic()
         self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
         self._gateway.counters.upgraded += 1
         self._gateway.lobby.upgrade(self, self._group)
-        self.session = Session(secrets.token_urlsafe(16), now, self._gateway.awake.now(), self._origin)
+        self.session = self._make_session(secrets.token_urlsafe(16), now)
+
+    def _make_session(self, session_id: str, now: float) -> Session:
+        return Session(session_id, now, self._gateway.awake.now(), self._origin)
 
     def closing(self) -> None:
         """Half-closed: presence and channels end now, the socket a little later."""
@@ -87,7 +126,7 @@ class Client(Outflow):
         self._end_session()
         self._wake_at(self._gateway.awake.now() + CLOSE_WAIT_S)
 
-    def close(self, closing: Closing) -> None:
+    def close(self, closing: Closing | GraphqlClosing) -> None:
         """Ends the session too."""
         if self.session is not None:
             self.session.close(closing)
@@ -104,11 +143,14 @@ class Client(Outflow):
         if session is not None:
             session.heard_at = gateway.awake.now()
         gateway.counters.messages += 1
-        message = decode(payload)
+        message = self._decode(payload)
         if not (gateway.admission.waiting_for_key and gateway.admission.keeps(self, message)):
             self._decide(message, now)
 
-    def _decide(self, message: Decoded, now: float, *, for_good: bool = False) -> None:
+    def _decode(self, payload: bytes | bytearray) -> Any:
+        return decode(payload)
+
+    def _decide(self, message: Any, now: float, *, for_good: bool = False) -> None:
         """What the session makes of it; `for_good`: there is no other key to wait for. A bug of ours is a 1011."""
         gateway, session = self._gateway, self.session
         if session is None:
@@ -141,7 +183,7 @@ class Client(Outflow):
 
     # --- admission
 
-    def go_on(self, messages: Iterable[Decoded]) -> None:
+    def go_on(self, messages: Iterable[Any]) -> None:
         """Its `connect` waited for a key, the others for it."""
         now = monotonic()
         for message in messages:
@@ -166,9 +208,7 @@ class Client(Outflow):
                     self._welcomed(effect.frame, now)
                     gateway.counters.resumed += effect.resumed
                 case Join():
-                    self.wake_before_deadline()
-                    gateway.hub.join(self, effect.id, effect.channel, effect.since)
-                    self.enter_rooms()
+                    self._join(effect)
                 case Part():
                     gateway.hub.part(self, effect.id, effect.channel)
                     self._leave_room(effect.channel)
@@ -195,19 +235,28 @@ class Client(Outflow):
         gateway.counters.welcomes += 1
         gateway.identified += 1
         gateway.lobby.name(self)
-        access = session.access
-        for name, _ in rights.shares(access, session.widget, gateway.facts):
+        for name, _ in rights.shares(session.access, session.widget, gateway.facts):
             gateway.count_user(name, 1)
-        if access is not None and not namespace_of(access.user):
-            gateway.presence.join(
-                session.id,
-                access.user,
-                audience=session.audience,
-                settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
-                ttl_s=session.ttl_s,
-            )
+        if session.access is not None and not namespace_of(session.access.user):
+            self._appear(session, session.access, now)
         self.send(welcome)
         self._wake_at(session.first_look_at(gateway.awake.now(), gateway.chance()))
+
+    def _appear(self, session: Session, access: Access, now: float) -> None:
+        """Signed in: online from now on."""
+        gateway = self._gateway
+        gateway.presence.join(
+            session.id,
+            access.user,
+            audience=session.audience,
+            settled=now + gateway.facts.unix_offset - access.account_created_at >= gateway.facts.settled_s,
+            ttl_s=session.ttl_s,
+        )
+
+    def _join(self, join: Join) -> None:
+        self.wake_before_deadline()
+        self._gateway.hub.join(self, join.id, join.channel, join.since)
+        self.enter_rooms()
 
     def _beat(self, beat: Beat) -> None:
         session = self.session
@@ -259,17 +308,32 @@ class Client(Outflow):
             return
         gateway = self._gateway
         gateway.lobby.end(self)
-        for wire in session.subscriptions:
-            gateway.hub.drop(self, wire)
-        for channel in rights.rooms_of(session.access, session.subscriptions):
-            gateway.rooms.close(channel, session.id)
-        gateway.map.unwatch(self)
+        self._leave_all(session)
         if session.was_welcomed:
             gateway.identified -= 1
             for name, _ in rights.shares(session.access, session.widget, gateway.facts):
                 gateway.count_user(name, -1)
             if session.access is not None:
                 gateway.presence.close(session.id)
+
+    def _leave_all(self, session: Session) -> None:
+        for wire in session.subscriptions:
+            self._gateway.hub.drop(self, wire)
+        for channel in rights.rooms_of(session.access, session.subscriptions):
+            self._gateway.rooms.close(channel, session.id)
+        self._gateway.map.unwatch(self)
+
+    # --- what all are told
+
+    def tell_degraded(self, degraded: bool) -> None:
+        """Whether there is no Redis has changed."""
+        self.send(outbound.STATUS[degraded])
+
+    def tell_restart(self, after_ms: int) -> None:
+        """The process ends: it is to come back after this time."""
+        if self.session is not None:
+            self.send(outbound.reconnect(after_ms, "restart"))
+        self.close(Closing.RESTART)
 
     # --- time
 

@@ -2,8 +2,10 @@
 
 from typing import Final, NamedTuple
 
+from rt.graphql.subscriptions import Wanted
+from rt.map.geometry import Bounds, View
 from rt.wire.channels import Channel
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.inbound import Connect, MessageId, Since, Viewport
 
 
@@ -17,7 +19,7 @@ class Send(NamedTuple):
 class Close(NamedTuple):
     """Send what is queued, then this close."""
 
-    closing: Closing
+    closing: Closing | GraphqlClosing
 
 
 class Welcome(NamedTuple):
@@ -79,13 +81,61 @@ class Expel(NamedTuple):
     frame: bytes
 
 
+class Follow(NamedTuple):
+    """An operation of GraphQL on a channel: what it wants of each event, from `since` on."""
+
+    operation: str
+    channel: Channel
+    wanted: Wanted
+    since: Since | None
+
+
+class Look(NamedTuple):
+    """An operation of GraphQL on a part of the map."""
+
+    operation: str
+    box: Bounds
+    view: View
+    wanted: Wanted
+
+
+class Release(NamedTuple):
+    """The client wants no more of an operation."""
+
+    operation: str
+
+
+class Finish(NamedTuple):
+    """The gateway ends an operation, and says why."""
+
+    operation: str
+    code: str
+    message: str
+    reason: str
+
+
 class WakeAt(NamedTuple):
     """Show it the clock again then (the time in which the process ran, seconds), or a little later."""
 
     due: float
 
 
-Effect = Send | Close | Welcome | AwaitKey | Beat | Join | Part | Watch | Depart | Throttle | Expel | WakeAt
+OfSubscriptions = Follow | Look | Release | Finish
+Effect = (
+    Send
+    | Close
+    | Welcome
+    | AwaitKey
+    | Beat
+    | Join
+    | Part
+    | Watch
+    | Depart
+    | Throttle
+    | Expel
+    | WakeAt
+    | OfSubscriptions
+)
 Effects = tuple[Effect, ...]
 
 NOTHING: Final[Effects] = ()

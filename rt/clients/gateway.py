@@ -3,9 +3,9 @@
 import asyncio
 import random
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import structlog
 
@@ -28,7 +28,8 @@ from rt.sockets.lobby import Lobby, places
 from rt.sockets.pump import Pump
 from rt.sockets.throttle import Throttle
 from rt.sockets.wheel import Wheel
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
+from rt.wire.sse import Renditions
 
 log = structlog.get_logger()
 
@@ -38,7 +39,7 @@ _RESTARTING: Final = Page(503, b"restarting\n")
 _FULL: Final = Page(503, b"no room\n")
 _TOO_MANY: Final = Page(429, b"too many connections of this address\n")
 
-_COUNTED: Final = {
+_COUNTED: Final[Mapping[Closing | GraphqlClosing, str]] = {
     Closing.TOO_SLOW: "closed_slow",
     Closing.SILENT: "closed_silent",
     Closing.RATE_LIMIT: "closed_limit",
@@ -46,6 +47,8 @@ _COUNTED: Final = {
     Closing.REVOKED: "closed_revoked",
     Closing.NO_CONNECT: "closed_unconnected",
     Closing.INTERNAL: "closed_bug",
+    GraphqlClosing.GOING_AWAY: "closed_silent",
+    GraphqlClosing.NO_INIT: "closed_unconnected",
 }
 
 
@@ -72,8 +75,11 @@ class Socket(Behind, Protocol):
     def wake_before_deadline(self) -> None:
         """The time of day went on while the process did not run."""
 
-    def send(self, data: bytes) -> None:
-        """Writes ready frames."""
+    def tell_degraded(self, degraded: bool) -> None:
+        """Whether there is no Redis has changed."""
+
+    def tell_restart(self, after_ms: int) -> None:
+        """The process ends; it may come back after this time."""
 
     def close(self, closing: Closing) -> None:
         """Ends it."""
@@ -116,9 +122,13 @@ class Gateway:
         self.pump = Pump(asyncio.get_running_loop(), self._unread)
         self.throttle = Throttle(asyncio.get_running_loop())
         self.clients: set[Socket] = set()
+        self.speakers: dict[str, Callable[[Gateway], Any]] = {}  # by their path, who is no rt/clients/client.py
         self.slow: set[Behind] = set()
         self.identified = 0
         self.draining = False
+        self.renditions = Renditions()  # of what streams are told
+        self.hosts = settings.hosts
+        self.allowed_headers = settings.allowed_headers
         self.lenient = settings.loopback_lenient
         self.trusted: tuple[Network, ...] = networks(settings.trusted_proxies)
         self.chance = random.random
@@ -147,7 +157,7 @@ class Gateway:
         else:
             sockets.pop(user, None)
 
-    def count_close(self, closing: Closing) -> None:
+    def count_close(self, closing: Closing | GraphqlClosing) -> None:
         """One socket that we close."""
         name = _COUNTED.get(closing)
         if name is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from sys import intern
 from time import monotonic
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from websockets.http11 import Request
 
@@ -16,7 +16,6 @@ from rt.sockets.connection import CLOSING, OPEN, Connection
 from rt.sockets.handshake import Page, Rules
 from rt.sockets.lobby import LOOPBACK
 from rt.wire.closes import Closing
-from rt.wire.inbound import Decoded
 
 FRAMES_PER_TURN: Final = 8  # of one socket in one turn of the loop: about 0.1 ms; the rest waits for another
 CLOSING_READ_BYTES_MAX: Final = 16 * 1024  # of a closing socket in one read; then it is read in turn with those above
@@ -129,7 +128,7 @@ class Peer(Connection):
             admission.serve(self)
         return super().eof_received()
 
-    def go_on(self, messages: Iterable[Decoded]) -> None:
+    def go_on(self, messages: Iterable[Any]) -> None:
         """Its `connect` waited for a key, and these messages for it: they are decided now."""
         raise NotImplementedError
 

@@ -30,6 +30,20 @@ def identify(token: str, origin: str, facts: Facts, unix: float) -> tuple[Access
         raise ours from None
 
 
+def granted(token: str, facts: Facts, unix: float) -> ChannelGrant:
+    """What a channel token of ours or of an app opens. Raises as `identify`."""
+    try:
+        return tokens.verify_channel(token, facts.keys, facts.issuer, facts.audience, unix)
+    except TokenExpired:
+        raise
+    except TokenInvalid as error:
+        ours = error
+    try:
+        return apps.verify_channel(token, facts.apps, facts.audience, unix)
+    except apps.NoAppError:
+        raise ours from None
+
+
 def is_ended(access: Access | None, widget: str, facts: Facts) -> bool:
     """Whether what let this client in was taken back: a session, a key of an app, a widget token."""
     if widget:
@@ -52,9 +66,11 @@ def shares(access: Access | None, widget: str, facts: Facts) -> tuple[tuple[str,
 
 
 def may_read(
-    access: Access | None, widget: str, channel: Channel, token: str | None, facts: Facts, unix: float
+    access: Access | None, widget: str, channel: Channel | None, token: str | None, facts: Facts, unix: float
 ) -> ChannelGrant | None:
-    """By what this client may read the channel, or None."""
+    """By what this client may read the channel, or None, also where there is none of the name."""
+    if channel is None:
+        return None
     user = access.user if access is not None else None
     namespace = namespace_of(user) if user is not None else ""
     if widget and channel.kind is not ChannelKind.COMMUNITY:

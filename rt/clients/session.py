@@ -4,10 +4,9 @@ A session is told each message (`step`) and answers with effects, in the order i
 what is the client's own: who it is, its limits, which channels it may read and until when.
 """
 
-from datetime import UTC, datetime
 from enum import Enum, auto
 from sys import intern
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from msgspec import structs
 
@@ -20,7 +19,7 @@ from config.limits import (
     SOCKET_LIFE_S_MAX,
     SUBSCRIPTIONS_PER_CONNECTION_MAX,
 )
-from config.times import iso_z
+from config.times import iso_of
 from rt.auth import tokens
 from rt.auth.tokens import Access, ChannelGrant, Ticket, TokenExpired, TokenInvalid, TokenKeyUnknown
 from rt.clients import rights
@@ -31,6 +30,7 @@ from rt.clients.effects import (
     Beat,
     Close,
     Depart,
+    Effect,
     Effects,
     Expel,
     Join,
@@ -45,7 +45,7 @@ from rt.clients.facts import Facts
 from rt.wire import outbound
 from rt.wire.audience import Audience, strictest
 from rt.wire.channels import parse
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import PING
 from rt.wire.inbound import (
     AnyMessage,
@@ -72,12 +72,6 @@ class SessionState(Enum):
     CLOSING = auto()
 
 
-# Silence until a ping, and until the close: in the foreground, in the background.
-_SILENCE_S: Final = (
-    (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
-    (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
-)
-
 _IDENTIFIED: Final = SessionState.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
@@ -98,6 +92,11 @@ class Session(Allowance):
         "subscriptions",
         "training",
         "widget",
+    )
+
+    silence_s: ClassVar[tuple[tuple[float, float], ...]] = (  # until a ping, a close: in front, in the background
+        (PING_AFTER_SILENCE_S, SILENT_CLOSE_S),
+        (PING_AFTER_SILENCE_BACKGROUND_S, SILENT_CLOSE_BACKGROUND_S),
     )
 
     def __init__(self, session_id: str, now: float, heard_at: float = 0.0, origin: str = "") -> None:
@@ -157,7 +156,7 @@ class Session(Allowance):
         """A fragment counts like a message. NOTHING: it is kept; else its message is ignored."""
         return NOTHING if self.may_speak(now) else self._limited(None, now)
 
-    def close(self, closing: Closing) -> Effects:
+    def close(self, closing: Closing | GraphqlClosing) -> Effects:
         """Ends the session, whatever it was doing."""
         if self.state is SessionState.CLOSING:
             return NOTHING
@@ -173,9 +172,9 @@ class Session(Allowance):
         ended = tuple(name for name, grant in (self._grants or {}).items() if grant.expires_at <= unix)
         for wire in ended:
             self._forget(wire)
-        effects: Effects = tuple(Expel(wire, outbound.unsubscribed(None, wire, "token_expired")) for wire in ended)
+        effects: Effects = tuple(self._expelled(wire, "token_expired") for wire in ended)
         silent_s = awake - self.heard_at
-        ping_s, close_s = _SILENCE_S[self.background]
+        ping_s, close_s = self.silence_s[self.background]
         if unix >= self.expires_unix:
             return effects + self.close(Closing.TOKEN_EXPIRED)
         if silent_s >= close_s:
@@ -189,7 +188,7 @@ class Session(Allowance):
 
     def first_look_at(self, awake: float, chance: float) -> float:
         """When the clock is looked at first: at a random time, so that a wave of connects is no wave of pings."""
-        return awake + _SILENCE_S[self.background][0] * (0.5 + chance / 2)
+        return awake + self.silence_s[self.background][0] * (0.5 + chance / 2)
 
     def ends_at(self, awake: float, unix: float) -> float:
         """When the socket's life or the first channel token ends, in the time in which the process runs."""
@@ -204,7 +203,10 @@ class Session(Allowance):
         if grant is None or not facts.revoked.voids(grant):
             return NOTHING
         self._forget(wire)
-        return (Expel(wire, outbound.unsubscribed(None, wire, "not_allowed")),)
+        return (self._expelled(wire, "not_allowed"),)
+
+    def _expelled(self, wire: str, reason: outbound.Reason) -> Effect:
+        return Expel(wire, outbound.unsubscribed(None, wire, reason))
 
     def on_apps(self, facts: Facts) -> Effects:
         """An app, or a widget token, is not what it was."""
@@ -254,7 +256,7 @@ class Session(Allowance):
                 return self.close(Closing.TOKEN_EXPIRED)
         if access is None and message.token is not None:
             try:
-                access, self.widget = rights.identify(message.token, self.origin, facts, unix)
+                access = self._identify(message.token, facts, unix)
             except TokenExpired:
                 return self.close(Closing.TOKEN_EXPIRED)
             except TokenKeyUnknown:
@@ -275,6 +277,11 @@ class Session(Allowance):
         self.state = SessionState.IDENTIFIED
         return (Welcome(self._welcome(message.id, facts, unix), resumed),)
 
+    def _identify(self, token: str, facts: Facts, unix: float) -> Access | None:
+        """Who shows this; nobody, where it is a page that embeds a widget. Raises as rt.auth.tokens."""
+        access, self.widget = rights.identify(token, self.origin, facts, unix)
+        return access
+
     def _welcome(self, message_id: MessageId, facts: Facts, unix: float) -> bytes:
         resume = None
         if self.access is not None and facts.ticket_secrets:
@@ -284,7 +291,7 @@ class Session(Allowance):
             session=self.id,
             user=self.access.user if self.access else None,
             background=self.background,
-            expires_at=_iso(self.expires_unix),
+            expires_at=iso_of(self.expires_unix),
             expires_in_s=int(self.expires_unix - unix),
             resume=resume,
             degraded=facts.degraded,
@@ -336,10 +343,7 @@ class Session(Allowance):
 
     def _subscribe(self, message: Subscribe, facts: Facts, now: float) -> Effects:
         channel = parse(message.channel)
-        unix = now + facts.unix_offset
-        grant = (
-            None if channel is None else rights.may_read(self.access, self.widget, channel, message.token, facts, unix)
-        )
+        grant = rights.may_read(self.access, self.widget, channel, message.token, facts, now + facts.unix_offset)
         if channel is None or grant is None:
             return self.error(message.id, "FORBIDDEN", "this channel may not be joined", now)
         if grant.expires_at and not grant.signed_by and not facts.knows_ended:
@@ -380,12 +384,11 @@ class Session(Allowance):
             return self.error(message.id, "UNAUTHENTICATED", "the token is another user's", now)
         if rights.is_ended(access, "", facts):
             return self.close(Closing.REVOKED)
-        chosen = strictest(
-            facts.revoked.audience_of(self.access), access.presence_audience
-        )  # an old one widens nothing
+        known = facts.revoked.audience_of(self.access)  # an old one widens nothing
+        chosen = strictest(known, access.presence_audience)
         self.access = structs.replace(access, presence_audience=chosen)
         self.expires_unix = unix + SOCKET_LIFE_S_MAX
-        answer = Send(outbound.refreshed(message.id, _iso(self.expires_unix), SOCKET_LIFE_S_MAX))
+        answer = Send(outbound.refreshed(message.id, iso_of(self.expires_unix), SOCKET_LIFE_S_MAX))
         return (*self.on_audience(facts), answer)
 
     def _limited(self, message_id: MessageId, now: float) -> Effects:
@@ -394,7 +397,3 @@ class Session(Allowance):
         text = f"at most {MESSAGES_PER_S} messages a second"
         frame = outbound.error(message_id, "RATE_LIMITED", text, self.retry_after_ms())
         return (Send(frame, is_error=True), Throttle(counted=True))
-
-
-def _iso(unix: float) -> str:
-    return iso_z(datetime.fromtimestamp(int(unix), UTC))

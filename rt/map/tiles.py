@@ -101,6 +101,7 @@ class MapView:
         self, redis: RedisClient, *, gather_s: float = MAP_GATHER_S, busy: Callable[[], bool] = lambda: False
     ) -> None:
         self.loads = 0
+        self.online: int | None = None  # everywhere, as `online` said last
         self._redis = redis
         self._tiles: dict[TileKey, _Tile] = {}
         self._views: dict[tuple[int, tuple[str, ...]], _View] = {}
@@ -181,6 +182,7 @@ class MapView:
 
     def tell_online(self, users: int, training: int) -> None:
         """Hands `online` to every viewer; also for a gateway that counts from memory while Redis is away."""
+        self.online = users
         frame = text_frame(orjson.dumps({"type": "online", "users": users, "training": training}))
         self._writers.add_online(frame)
 

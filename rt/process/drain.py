@@ -12,8 +12,6 @@ from config.limits import CLOSE_WAIT_S
 from config.process import Lifetime, set_within
 from rt.clients.gateway import Gateway
 from rt.sockets.wheel import TICK_S
-from rt.wire import outbound
-from rt.wire.closes import Closing
 
 log = structlog.get_logger()
 
@@ -42,9 +40,7 @@ async def drain(
     log.info("draining", clients=len(clients), window_s=round(window_s, 1))
     for number in range(batches):
         for client in clients[number::batches]:
-            if client.session is not None:
-                client.send(outbound.reconnect(random.randint(*DRAIN_RETURN_MS), "restart"))  # noqa: S311
-            client.close(Closing.RESTART)
+            client.tell_restart(random.randint(*DRAIN_RETURN_MS))  # noqa: S311
         if number < batches - 1 and not lifetime.hurry.is_set():
             await set_within(lifetime.hurry, window_s / batches)
     deadline = time.monotonic() + CLOSE_WAIT_S + 2 * TICK_S

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from websockets.http11 import Request
 
 from config.awake import AwakeClock
 from config.crashes import crashes
@@ -19,10 +20,14 @@ from rt.channels.bus import Bus
 from rt.channels.hub import Hub
 from rt.channels.loader import Loader
 from rt.clients.client import Client
+from rt.clients.events import EventStream
 from rt.clients.facts import Facts
 from rt.clients.facts_refresh import FactsRefresh
 from rt.clients.gateway import Gateway
+from rt.clients.graphql_client import GraphqlClient
 from rt.feed.store import FeedStore
+from rt.graphql.projection import Projections
+from rt.graphql.subscriptions import subscriptions
 from rt.map.tiles import MapView
 from rt.metrics import Board, Counters
 from rt.presence.local import LocalPresence
@@ -37,6 +42,7 @@ from rt.process.ticker import Ticker
 from rt.sockets.handshake import Rules
 from rt.sockets.wheel import TICK_S
 from rt.wire.bus import CONTROL_CHANNEL
+from rt.wire.graphql import GRAPHQL_SUBPROTOCOL, GRAPHQL_WS_PATH
 
 log = structlog.get_logger()
 
@@ -64,11 +70,17 @@ class Server:
         )
         self._map = MapView(self._redis, busy=hub.flusher.is_writing)
         pages = Pages(board, settings.hosts, self._write_report, lambda: self._presence.keeper_stats)
-        rules = Rules(origins=settings.origins, pages=pages.page)
+        rules = Rules(
+            origins=settings.origins,
+            pages=pages.page,
+            streams=self._stream,
+            others={GRAPHQL_WS_PATH: (GRAPHQL_SUBPROTOCOL,)},
+        )
         self._rooms = Rooms(self._redis)
         self._gateway = Gateway(
             settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake, self._rooms
         )
+        self._gateway.speakers[GRAPHQL_WS_PATH] = partial(GraphqlClient, subscriptions(), Projections())
         self._refresh = FactsRefresh(settings, self._redis, self._gateway, self._loader)
         self._lateness = Lateness()
         self._report = Report(self._gateway, self._bus, self._refresh, self._lateness, board, row)
@@ -114,6 +126,9 @@ class Server:
         self._loader.start(lifetime)
         rooms = lifetime.spawn("rooms", self._rooms.run(ended))
         return [lifetime.spawn("presence", self._presence.run(ended)), rooms]
+
+    def _stream(self, transport: asyncio.Transport, request: Request, rest: bytes) -> None:
+        EventStream(self._gateway).begin(transport, request, rest)
 
     def _write_report(self) -> None:
         self._report.write()

@@ -12,7 +12,6 @@ from rt.channels.bus import Bus
 from rt.clients.gateway import Gateway
 from rt.process.report import Report
 from rt.sockets.wheel import TICK_S
-from rt.wire import outbound
 
 log = structlog.get_logger()
 
@@ -47,7 +46,7 @@ class Ticker:
             if degraded != self._gateway.facts.degraded:
                 self._gateway.facts.degraded = degraded
                 log.warning("degraded" if degraded else "healed")
-                await self._tell_everybody(outbound.STATUS[degraded])
+                await self._tell_everybody(degraded)
             self._collect(now)
             if now >= self._report_at:
                 self._report_at = now + REPORT_EVERY_S
@@ -60,9 +59,9 @@ class Ticker:
             self._collect_at = now + FULL_COLLECTION_EVERY_S
             gc.collect()  # no object of ours is ever in a cycle; libraries may leave one where they fail
 
-    async def _tell_everybody(self, frame: bytes) -> None:
+    async def _tell_everybody(self, degraded: bool) -> None:
         for number, client in enumerate(list(self._gateway.clients), 1):
             if client.session is not None and client.session.was_welcomed:
-                client.send(frame)
+                client.tell_degraded(degraded)
             if number % FLUSH_WRITES_PER_TURN == 0:
                 await asyncio.sleep(0)

@@ -10,13 +10,14 @@ them.
 import asyncio
 from collections.abc import Iterable
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from config.limits import HEAD_BYTES_MAX, KEY_WAIT_MESSAGES_MAX, KEY_WAITS_MAX
 from rt.wire.closes import Closing
-from rt.wire.inbound import Decoded
 
 __all__ = ["Admission", "Visitor"]
+
+Message = Any  # decoded, of whichever protocol the visitor speaks
 
 ADMISSION_TURN_S: Final = 0.004  # of each turn of the loop for handshakes and `connect`s
 
@@ -32,7 +33,7 @@ class Visitor(Protocol):
     def listen(self) -> None:
         """Hears more, unless something that it said still waits for a turn."""
 
-    def go_on(self, messages: Iterable[Decoded]) -> None:
+    def go_on(self, messages: Iterable[Message]) -> None:
         """The keys are fresh: these messages are decided now, for good."""
 
     def close(self, closing: Closing) -> None:
@@ -45,11 +46,11 @@ class Admission:
     __slots__ = ("_loop", "_released", "_turning", "_waiting", "keys_wanted", "waiting_for_key")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.waiting_for_key: dict[Visitor, list[Decoded]] = {}
+        self.waiting_for_key: dict[Visitor, list[Message]] = {}
         self.keys_wanted = asyncio.Event()
         self._loop = loop
         self._waiting: dict[Visitor, bytes] = {}
-        self._released: dict[Visitor, list[Decoded]] = {}  # waited for a key; their turn comes first
+        self._released: dict[Visitor, list[Message]] = {}  # waited for a key; their turn comes first
         self._turning = False
 
     def __len__(self) -> int:
@@ -106,7 +107,7 @@ class Admission:
 
     # --- for a key
 
-    def await_key(self, visitor: Visitor, message: Decoded) -> None:
+    def await_key(self, visitor: Visitor, message: Message) -> None:
         """Its `connect` names a key that is not known: the keys are fetched, then it is decided again."""
         if len(self.waiting_for_key) >= KEY_WAITS_MAX:
             visitor.close(Closing.OVERLOADED)
@@ -114,7 +115,7 @@ class Admission:
         self.waiting_for_key[visitor] = [message]
         self.keys_wanted.set()
 
-    def keeps(self, visitor: Visitor, message: Decoded) -> bool:
+    def keeps(self, visitor: Visitor, message: Message) -> bool:
         """Keeps what comes behind a `connect` that waits for a key; False for anybody else."""
         messages = self.waiting_for_key.get(visitor)
         if messages is None:

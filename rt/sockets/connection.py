@@ -19,7 +19,7 @@ from config.limits import FRAGMENTS_PER_MESSAGE_MAX, HEAD_BYTES_MAX, INBOUND_MES
 from rt.sockets import handshake, upgrade
 from rt.sockets.handshake import Page, Rules
 from rt.sockets.stream import Stream
-from rt.wire.closes import Closing
+from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import close_frame
 
 _TEXT: Final = 0x81
@@ -80,8 +80,12 @@ class Connection(Stream):
         """May refuse an upgrade."""
         return None
 
-    def opened(self) -> None:
-        """The socket is open."""
+    def _hand_over(self, request: Request, rest: bytes) -> None:
+        """A stream was asked for, and `rest` said behind that: another protocol answers it, and has the socket."""
+
+    def opened(self, _path: str) -> "Connection":
+        """The socket is open; who speaks on it from now on, this one or one that has taken it over."""
+        return self
 
     def on_message(self, payload: bytes | bytearray) -> None:
         """A whole text message; the payload is valid UTF-8."""
@@ -159,7 +163,7 @@ class Connection(Stream):
         """What waits to go out with all else that the same read is answered with."""
         return sum(map(len, self._batch or ()))
 
-    def close(self, closing: Closing) -> None:
+    def close(self, closing: Closing | GraphqlClosing) -> None:
         """Sends a close frame and ends our side; the client has CLOSE_WAIT_S to end its own."""
         if self.phase == OPEN:
             self._end(close_frame(closing.code, closing.reason))
@@ -195,14 +199,17 @@ class Connection(Stream):
         elif end >= 4:
             head, rules = data[:end], self.rules()
             answer = upgrade.answer(head, rules, self.admit) or handshake.answer(head, rules, self.admit)
+            if answer.stream is not None:
+                self._hand_over(answer.stream, data[end:])
+                return
             if not answer.upgraded:
                 self._end(answer.data)
                 return
             self.phase = OPEN
             self.send(answer.data)
-            self.opened()
+            speaker = self.opened(answer.path)
             if len(data) > end:
-                self.data_received(data[end:])
+                speaker.data_received(data[end:])
         elif data[:1].isalpha() and b"\n\n" not in data:
             self._partial = data
         else:  # no request in plain HTTP begins like this

@@ -6,10 +6,14 @@ are let go with every cycle cut, so that reference counts free them.
 
 import http
 import logging
-from collections.abc import Callable, Sequence
+import re
+from asyncio import Transport
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from websockets import http11
+from websockets.datastructures import Headers
 from websockets.exceptions import NegotiationError
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
@@ -21,6 +25,11 @@ from config.limits import HEAD_BYTES_MAX
 
 SUBPROTOCOL: Final = "musclemap.v1"
 PATH: Final = "/ws"
+STREAM_PATH: Final = "/api/v1/feed/stream"
+# `websockets` reads no request that has a body: of one to a stream the method alone is told.
+_NO_STREAM: Final = re.compile(
+    rb"(?!GET |HEAD )([A-Z]{1,16}) (%b(?:\?[!-~]*)?) HTTP/1\.[01]\r\n" % re.escape(STREAM_PATH.encode())
+)
 
 http11.MAX_LINE_LENGTH = HEAD_BYTES_MAX  # of one line, 8 KiB otherwise: cookies are one line
 
@@ -39,19 +48,32 @@ class Page(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What to write. `upgraded`: the socket is open now; else close after writing."""
+    """What to write. `upgraded`: the socket is open now, at `path`; else close after writing. `stream`: a request for a
+    stream, which answers it by itself."""
 
     data: bytes
     upgraded: bool
+    stream: Request | None = None
+    path: str = ""
 
 
 class Rules(NamedTuple):
-    """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path at a host, or None."""
+    """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path at a host, or None.
+    `streams` answers a request for a stream, and has its socket from then on; with what was said behind it.
+
+    `path` None = any; `others`: more paths of sockets, with the subprotocols that are spoken there.
+    """
 
     path: str | None = PATH
     origins: frozenset[str] | None = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
     pages: Callable[[str, str], Page | None] = lambda _path, _host: None
+    streams: Callable[[Transport, Request, bytes], None] | None = None
+    others: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    def spoken(self, path: str) -> tuple[str, ...] | None:
+        """The subprotocols of a socket at this path; None where there is none."""
+        return self.subprotocols if self.path is None or path == self.path else self.others.get(path)
 
 
 class _Upgrade(ServerProtocol):
@@ -72,13 +94,15 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
     """
     protocol = _Upgrade(
         origins=None if rules.origins is None else [None, *(Origin(origin) for origin in sorted(rules.origins))],
-        subprotocols=[Subprotocol(name) for name in rules.subprotocols],
         logger=_SILENT,
     )
     try:
         protocol.receive_data(head)
         request = next(iter(protocol.events_received()), None)
         if not isinstance(request, Request):
+            other = _NO_STREAM.match(head)
+            if other is not None and rules.streams is not None:
+                return Answer(b"", upgraded=False, stream=Request(other[2].decode(), Headers(), other[1].decode()))
             written = b"".join(protocol.data_to_send())
             return Answer(written or page(Page(400, b"not an HTTP request\n")), upgraded=False)
         return _route(protocol, request, rules, admit)
@@ -92,18 +116,22 @@ def _route(protocol: ServerProtocol, request: Request, rules: Rules, admit: Call
     host = host_name(hosts[0]) if len(hosts) == 1 else None
     if not path.startswith("/") or host is None:
         return Answer(page(Page(400, b"bad request\n")), upgraded=False)
-    if rules.path is not None and path != rules.path:
+    if path == STREAM_PATH and rules.streams is not None:
+        return Answer(b"", upgraded=False, stream=request)
+    spoken = rules.spoken(path)
+    if spoken is None:
         found = rules.pages(path, host)
         if found is None:
             return Answer(page(Page(404, b"not found\n")), upgraded=False)
         if request.method not in ("GET", "HEAD"):
             return Answer(page(Page(405, b"method not allowed\n"), {"Allow": "GET, HEAD"}), upgraded=False)
         return Answer(page(found, body=request.method == "GET"), upgraded=False)
+    protocol.available_subprotocols = [Subprotocol(name) for name in spoken]
     response = protocol.accept(request)
     if response.status_code == 101:
         refusal = admit(request)
         if refusal is None:
-            return Answer(response.serialize(), upgraded=True)
+            return Answer(response.serialize(), upgraded=True, path=path)
         return Answer(page(refusal, {"Retry-After": "5"}), upgraded=False)
     return Answer(response.serialize(), upgraded=False)
 

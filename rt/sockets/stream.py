@@ -41,6 +41,18 @@ class Stream(asyncio.Protocol):
             self._socket = None
         self._is_clear = False
 
+    def yield_to(self, heir: "Stream") -> None:
+        """The other one has the socket from now on."""
+        transport, accepted = self.transport, self._socket
+        self.transport = self._socket = None
+        if transport is not None:
+            heir.take_over(transport, accepted, is_clear=self._is_clear)
+            transport.set_protocol(heir)
+
+    def take_over(self, transport: asyncio.Transport, accepted: socket.socket | None, *, is_clear: bool) -> None:
+        """This one has it."""
+        self.transport, self._socket, self._is_clear = transport, accepted, is_clear
+
     def put(self, data: bytes) -> None:
         """Writes in order, all of it; what the kernel has no room for waits in the transport."""
         if self._is_clear and self._socket is not None:

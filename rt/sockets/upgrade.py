@@ -38,12 +38,12 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip(" \t")
     path = found[1].decode()
-    offered = headers.get("sec-websocket-protocol")
+    offered, spoken = headers.get("sec-websocket-protocol"), rules.spoken(path.partition("?")[0])
     if (
         len(headers) != found[2].count(b"\r\n")  # one of them twice
         or not _is_upgrade(headers)
-        or (rules.path is not None and path.partition("?")[0] != rules.path)
-        or (offered is not None and offered not in rules.subprotocols)
+        or spoken is None
+        or (offered is not None and offered not in spoken)
         or (rules.origins is not None and headers.get("origin") not in (None, *rules.origins))
     ):
         return None
@@ -57,6 +57,7 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: %b\r\n%b\r\n" % (accept, chosen),
         upgraded=True,
+        path=path.partition("?")[0],
     )
 
 

@@ -3,7 +3,9 @@
 Clients find the same table in rt/wire/asyncapi.yaml (`x-close-codes`); a test holds the two against each other.
 """
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Final
 
 
 class Closing(Enum):
@@ -41,3 +43,33 @@ class Closing(Enum):
     @property
     def may_return(self) -> bool:
         return self.value[2]
+
+
+class GraphqlClosing(Enum):
+    """What the protocol of subscriptions (rt/wire/graphql.py) calls these: (code, reason)."""
+
+    GOING_AWAY = (1001, "silent too long")  # its 4004 is for a mistake of the client
+    BAD_MESSAGE = (4400, "Invalid message received")
+    UNAUTHORIZED = (4401, "Unauthorized")
+    FORBIDDEN = (4403, "Forbidden")
+    NO_INIT = (4408, "Connection initialisation timeout")
+    DUPLICATE = (4409, "Subscriber already exists")
+    TWICE = (4429, "Too many initialisation requests")
+
+    @property
+    def code(self) -> int:
+        return self.value[0]
+
+    @property
+    def reason(self) -> str:
+        return self.value[1]
+
+
+# The others have the same code there as here.
+IN_GRAPHQL: Final[Mapping[Closing, GraphqlClosing]] = {
+    Closing.SILENT: GraphqlClosing.GOING_AWAY,
+    Closing.BAD_MESSAGE: GraphqlClosing.BAD_MESSAGE,
+    Closing.BAD_TOKEN: GraphqlClosing.FORBIDDEN,
+    Closing.TOKEN_EXPIRED: GraphqlClosing.FORBIDDEN,
+    Closing.NO_CONNECT: GraphqlClosing.NO_INIT,
+}

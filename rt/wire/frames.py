@@ -13,18 +13,28 @@ PING: Final = b"\x89\x00"
 
 def text_frame(payload: bytes) -> bytes:
     """One whole text frame; `payload` is UTF-8."""
-    size = len(payload)
+    return frame_head(len(payload)) + payload
+
+
+def frame_head(size: int) -> bytes:
+    """What stands before a text of so many bytes."""
     if size < 126:
-        return bytes((_TEXT, size)) + payload
+        return bytes((_TEXT, size))
     if size < 65_536:
-        return struct.pack("!BBH", _TEXT, 126, size) + payload
-    return struct.pack("!BBQ", _TEXT, 127, size) + payload
+        return struct.pack("!BBH", _TEXT, 126, size)
+    return struct.pack("!BBQ", _TEXT, 127, size)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
     """A close frame; a reason of more than 123 bytes is cut."""
     payload = code.to_bytes(2, "big") + reason.encode()[:_REASON_BYTES_MAX]
     return bytes((_CLOSE, len(payload))) + payload
+
+
+def payload_of(frame: bytes) -> bytes:
+    """What one frame carries, as `text_frame` made it."""
+    size = frame[1]
+    return frame[2 if size < 126 else 4 if size == 126 else 10 :]
 
 
 def split_frames(data: bytes) -> Iterator[bytes]:

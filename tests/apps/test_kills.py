@@ -31,7 +31,7 @@ async def cut(app: Backend, port: int, part: float, *events: dict[str, object]) 
 
 async def test_deaths_lose_nothing_repeat_nothing_and_keep_the_order(server: AppServer) -> None:
     """The relay is killed between two batches, with some that wait, and again; the API while it publishes. A backend
-    that has no answer sends the same events again. Seen failing with ids that are forgotten (events twice)."""
+    that has no answer sends the same events again."""
     app = await server.make("kills", "--open")
     api, worker = server.fleet.api, server.fleet.worker
     sent = [[event("a", f"{n}-{k}") for k in range(OF)] for n in range(BATCHES)]
@@ -64,7 +64,6 @@ async def test_deaths_lose_nothing_repeat_nothing_and_keep_the_order(server: App
 
 
 async def test_a_request_that_is_cut_is_whole_or_nothing(server: AppServer) -> None:
-    """Seen failing with a body that is read as it comes."""
     app = await server.make("cuts", "--open")
     batch = [event("a", n, text="x" * 500) for n in range(50)]
     port = server.fleet.api.port

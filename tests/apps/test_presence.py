@@ -27,8 +27,8 @@ async def heard(talk: Talk, user: str) -> dict[str, Any]:
 
 
 async def test_members_hear_of_each_other_and_the_app_is_told(server: AppServer, tmp_path: Path) -> None:
-    """A user is there while one of their connections is; who leaves is gone at once, whose socket is lost 15 s later.
-    Seen failing with an `offline` at the first of two connections, and with a socket that ends at once."""
+    """A user is there while one of their connections is; who leaves is gone at once, a lost socket counts for 15 s.
+    Seen failing with an `offline` at the first of two."""
     app = await made(server, "room", tmp_path)
     async with server.client(app.token("ann")) as ann:
         await server.joins(ann, "app:room:a")
@@ -61,8 +61,7 @@ async def test_members_hear_of_each_other_and_the_app_is_told(server: AppServer,
 
 
 async def test_nobody_hears_of_whom_the_app_does_not_show(server: AppServer, tmp_path: Path) -> None:
-    """Anonymous readers of an open app are nobody, and our own users none of its business. Seen failing with all who
-    subscribe."""
+    """Anonymous readers of an open app are nobody, and our own users none of its business."""
     app = await made(server, "hall", tmp_path)
     await server.command("set", "hall", "--open")
     async with server.client() as nobody, server.client(app.token("ann")) as ann:

@@ -19,8 +19,7 @@ VOTERS = 30
 
 
 async def test_votes_of_a_poll_are_seen_by_whoever_looks(server: AppServer) -> None:
-    """By those who watch, and by whoever comes in the middle. Each client ends with the totals that the backend has.
-    Seen failing with events that carry the totals of another moment, and with half of the votes unpublished."""
+    """By those who watch, and by whoever comes in the middle. Each client ends with the totals that the backend has."""
     backend = await server.make("poll", "--open")
     async with serving(Poll(backend, "lunch", ("soup", "salad")).app) as http:
         channel = (await http.get("/poll")).json()["channel"]
@@ -48,8 +47,7 @@ async def test_votes_of_a_poll_are_seen_by_whoever_looks(server: AppServer) -> N
 
 
 async def test_meals_of_a_diary_reach_each_device_of_a_person(server: AppServer, tmp_path: Path) -> None:
-    """One that was away is told what it missed; a meal that is sent twice counts once; nobody else reads the diary.
-    Seen failing with a channel token that opens another person's."""
+    """One that was away is told what it missed; a meal that is sent twice counts once; nobody else reads the diary."""
     backend = await server.make("diary")
     await server.command("set", "diary", "--jwks", backend.jwks(tmp_path))
     async with serving(Diary(backend).app) as http:
@@ -85,7 +83,7 @@ async def test_meals_of_a_diary_reach_each_device_of_a_person(server: AppServer,
 
 
 async def test_a_wish_is_taken_once_and_all_see_it(server: AppServer, tmp_path: Path) -> None:
-    """And who looks at the list. Seen failing with presence that is off."""
+    """And who looks at the list."""
     backend = await server.make("wishes", "--users", "--presence")
     await server.command("set", "wishes", "--jwks", backend.jwks(tmp_path))
     async with serving(Wishes(backend, "birthday", ("book", "ball", "bike")).app) as http:

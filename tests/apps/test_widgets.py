@@ -37,8 +37,8 @@ async def said(server: AppServer, token: str | None, origin: str | None) -> int 
 
 
 async def test_a_widget_reads_the_community_and_the_map_alone(server: AppServer) -> None:
-    """On pages of its origin, until it is taken back, which also ends its sockets. Seen failing with an origin that
-    opens the gateway for whoever brings no token, and with a token that another origin may show."""
+    """On pages of its origin, until it is taken back, which also ends its sockets.
+    Seen failing with pages that bring no token."""
     assert await opened(server, PAGE) == 403
     line, token = (await server.command("widget-token", "--origin", PAGE)).splitlines()
     name = line.split()[2]
@@ -69,7 +69,7 @@ async def test_a_widget_reads_the_community_and_the_map_alone(server: AppServer)
 
 
 async def test_a_token_is_good_in_a_moment(server: AppServer) -> None:
-    """A client that is quicker than the word about its token waits for it. Seen failing with 4500."""
+    """A client that is quicker than the word about its token waits for it."""
     await server.command("widget-token", "--origin", PAGE)
 
     async def known() -> bool:

@@ -15,11 +15,12 @@ from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
 from api.app import FEATURES
-from api.graphql import variables
-from api.graphql.documents import Documents, InvalidDocumentError
-from api.graphql.merging import Merging
+from api.graphql.operation import runs_of
 from api.graphql.schema import build
 from config.errors import BadInput
+from config.graphql import variables
+from config.graphql.documents import Documents, InvalidDocumentError
+from config.graphql.merging import Merging
 from config.limits import GRAPHQL_ERRORS_MAX, GRAPHQL_SELECTIONS_MAX, VARIABLES_MAX
 from tests.unit.api.graphql import nasty
 from tests.unit.api.graphql.test_documents import bombs, workout
@@ -84,7 +85,7 @@ def test_no_document_takes_the_loop() -> None:
     """Before: 1,645 ms for premium, 536 for free, 48 for anonymous, accepted; 270 to 800 ms refused."""
     worst: dict[tuple[str, str], tuple[float, str]] = {}
     count = 0
-    documents = Documents(SCHEMA, introspection=True, kept_max=0)
+    documents = Documents(SCHEMA, runs_of, introspection=True, kept_max=0)
     for tier in ("anonymous", "free", "premium"):
         # Whoever may ask for more has more validated: the others are refused earlier.
         for text in shapes() if tier == "premium" else [text for _, text in bombs()]:

@@ -78,7 +78,11 @@ async def whole(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/config.json", "/static/app.js", "/static/vendor/h3-js.es.js", "/.well-known/jwks.json", "/health"]
+    "path",
+    [
+        *("/", "/config.json", "/static/app.js", "/static/vendor/h3-js.es.js"),
+        *("/.well-known/jwks.json", "/health", "/docs", "/docs/sse"),
+    ],
 )
 async def test_what_is_public_comes_through(proxy: Front, path: str) -> None:
     """Seen failing with `/static/*` not named."""
@@ -94,20 +98,25 @@ async def test_the_page_is_told_where_its_gateway_is(proxy: Front) -> None:
 
 
 async def test_graphql_and_sockets_come_through(proxy: Front) -> None:
-    """Seen failing with `/ws` behind the refusal of everything else."""
+    """Seen failing with `/ws` behind the refusal of everything else, and with the API's paths before
+    `/api/graphql/ws`."""
     query = json.dumps({"query": "{ muscles { id } }"})
     status, body = await ask(proxy, "/api/graphql", method="POST", body=query)
     assert (status, b'"data"' in body) == (200, True)
-    async with connect(
-        f"wss://{SITE}/ws",
-        origin=Origin(f"https://{SITE}"),
-        host="127.0.0.1",
-        port=proxy.port,
-        ssl=trusting(),
-        proxy=None,
-    ) as socket:
-        await socket.send('{"type":"connect"}')
-        assert json.loads(await asyncio.wait_for(socket.recv(), ANSWER_S))["type"] == "welcome"
+    for path, first, answer in (
+        ("/ws", "connect", "welcome"),
+        ("/api/graphql/ws", "connection_init", "connection_ack"),
+    ):
+        async with connect(
+            f"wss://{SITE}{path}",
+            origin=Origin(f"https://{SITE}"),
+            host="127.0.0.1",
+            port=proxy.port,
+            ssl=trusting(),
+            proxy=None,
+        ) as socket:
+            await socket.send(json.dumps({"type": first}))
+            assert json.loads(await asyncio.wait_for(socket.recv(), ANSWER_S))["type"] == answer
 
 
 UPGRADING = "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items() if name not in ("Host", "Connection"))

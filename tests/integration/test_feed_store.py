@@ -140,7 +140,7 @@ async def test_a_personal_channel_is_short_and_forgotten(redis: RedisClient, sto
 
 async def test_a_channel_that_nobody_uses_is_forgotten_one_in_use_stays(redis: RedisClient, store: FeedStore) -> None:
     """Clients may ask for any name of an open app; an app's stays for a while after each event. Failed against: no
-    PERSIST at the first append. Seen failing with an app's channels kept for ever."""
+    PERSIST at the first append."""
     await store.refill(COMMUNITY, E, 0, [])
     assert await redis.ttl(meta_key(COMMUNITY)) > 0
     await store.append(COMMUNITY, E, 1, bodies(1, 1))

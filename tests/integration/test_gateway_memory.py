@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.gateway import gateway, until
 
-# Measured: 7.6 MiB on Linux 6.18 with glibc 2.36. Another kernel or allocator may lay pages out a little worse.
-OWN_KIB_MAX = 9 * 1024
+# Measured: 9.4 MiB on Linux 6.18 with glibc 2.36. Another kernel or allocator may lay pages out a little worse.
+OWN_KIB_MAX = 10 * 1024
 
 
 def own_kib(pid: int) -> int:
@@ -20,7 +20,7 @@ def own_kib(pid: int) -> int:
 
 
 async def test_an_idle_child_owns_little(redis_url: str, tmp_path: Path) -> None:
-    """Seen to fail at 10.0 MiB when the supervisor forked without a warm-up."""
+    """Seen to fail at 14.4 MiB when the supervisor forked without a warm-up."""
     async with gateway(redis_url, tmp_path, RT_PROCESSES="2") as gate:
         await until(lambda: len(gate.fleet.rt.children()) == 3)
         await asyncio.sleep(1)  # its start-up work is over; a process that grows at rest is to be seen

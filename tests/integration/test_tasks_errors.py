@@ -3,9 +3,7 @@
 The gateway's have their test beside this one. A task that none of the two names fails here.
 """
 
-import ast
 import asyncio
-import gc
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -49,7 +47,8 @@ from tests.support.extent import some_or_all
 from tests.support.gateway import until
 from tests.support.relay import append_event
 from tests.support.sabotage import SOME_STATES, STATES, Sabotage, sabotaged
-from tests.support.stores import ROOT, Database
+from tests.support.spawned import spawned
+from tests.support.stores import Database
 from worker.jobs.every import JOBS
 
 pytestmark = [
@@ -65,6 +64,8 @@ WITHOUT: Final = {
     "http": "answers; what it asks is tested by its requests",
     "hurry": "waits for a signal",
     "board": "copies figures in memory",
+    "load": "a batch of one request: what it raises is told to all who wait for it",
+    "root:*": "a field of one request: what it raises is told",
     "postgres_connect": "ends when the first connections are there; test_postgres_pool.py",
     "postgres connect": "the same",
     "replica_connect": "the same",
@@ -369,42 +370,6 @@ async def test_states_of_postgresql(
             await store.end()
             assert not running.dead, state
             await goes_on(running, lambda: store.served, well)
-
-
-def _tree(path: Path) -> ast.Module:
-    """Without a collection of garbage amid the parsing: one that runs finalizers can upset CPython 3.11's count of its
-    depth (SystemError: AST constructor recursion depth mismatch)."""
-    gc.disable()
-    try:
-        return ast.parse(path.read_text("utf-8"))
-    finally:
-        gc.enable()
-
-
-def spawned() -> set[str]:
-    """The names of all tasks that the product makes; of one without a name, its file."""
-    found = set()
-    for path in sorted(
-        path for package in ("config", "rt", "api", "worker") for path in (ROOT / package).rglob("*.py")
-    ):
-        for node in ast.walk(_tree(path)):
-            if not isinstance(node, ast.Call):
-                continue
-            maker = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            named = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
-            if maker in ("spawn", "create_task", "ensure_future", "Thread"):
-                named = named or (node.args[:1] if maker == "spawn" else [])
-                found.add(_text(named[0]) if named else path.relative_to(ROOT).as_posix())
-            elif maker == "run" and node.args and isinstance(node.args[0], ast.Constant):
-                found.add(_text(node.args[0]))
-    return found
-
-
-def _text(name: ast.expr) -> str:
-    """A name as it is written; `*` for what is filled in."""
-    if isinstance(name, ast.JoinedStr):
-        return "".join(_text(part) for part in name.values)
-    return str(name.value) if isinstance(name, ast.Constant) else "*"
 
 
 def test_no_task_is_forgotten() -> None:

@@ -16,6 +16,7 @@ DOCUMENT: Final[dict[str, Any]] = yaml.safe_load(TEXT)
 MESSAGES: Final[dict[str, Any]] = DOCUMENT["components"]["messages"]
 OPERATIONS: Final[dict[str, Any]] = DOCUMENT["operations"]
 TELL: Final = "tell"  # the operation of what the gateway says unasked; each other one is a question of its own name
+STREAM: Final = "stream"  # of what server-sent events tell
 JUDGE_S: Final = 60
 
 

@@ -125,9 +125,10 @@ def _nginx(
     )
     user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""  # the test's folder is closed to others
     config = folder / "nginx.conf"
+    http = f"access_log {folder / 'access.log'}; {temporary} include {folder / 'site.conf'};"
     config.write_text(
         f"{user} pid {folder / 'pid'}; daemon off; worker_processes 1; error_log stderr notice;"
-        f" events {{ worker_connections 1024; }} http {{ access_log off; {temporary} include {folder / 'site.conf'}; }}"
+        f" events {{ worker_connections 1024; }} http {{ {http} }}"
     )
     return [needs("nginx"), "-p", str(folder), "-c", str(config), "-e", "stderr"], child.CLEAN
 

@@ -233,6 +233,7 @@ def _people(heavy: UUID, others: list[Any]) -> dict[str, list[tuple[Any, ...]]]:
 def _reference() -> dict[str, list[tuple[Any, ...]]]:
     """Tables of some hundred rows."""
     file = "api/reference/queries.sql: "
+    everything = ("muscles", "equipment", "exercises", "activations", "archetypes", "achievements", "challenges")
     nothing: list[Any] = []
     return {
         file + "upsert_muscles": [(nothing,) * 4],
@@ -244,12 +245,8 @@ def _reference() -> dict[str, list[tuple[Any, ...]]]:
         file + "upsert_achievements": [(nothing,) * 6],
         file + "upsert_challenges": [(nothing,) * 10],
         file + "retire_challenges": [([uuid7()],)],
-        file + "give_achievements": [()],
-        file + "edition": [()],
-        **{
-            file + f"all_{name}": [()]
-            for name in ("muscles", "equipment", "exercises", "activations", "archetypes", "achievements", "challenges")
-        },
+        **{file + name: [()] for name in ("give_achievements", "edition")},
+        **{file + f"all_{name}": [()] for name in everything},
     }
 
 

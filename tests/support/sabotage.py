@@ -35,6 +35,7 @@ INSERT INTO sessions (id, user_id, created_at, expires_at, revoked_at, revoked_r
    now(), 'logout');
 INSERT INTO audits VALUES ('whole', now(), now(), 0, 1);
 INSERT INTO flags VALUES ('challenges', 0, now());
+INSERT INTO apps (namespace, created_at) VALUES ('polls', now());
 CREATE TABLE sabotage (state text, victims text[]);
 INSERT INTO sabotage VALUES (NULL, '{}');
 GRANT SELECT ON sabotage TO PUBLIC;

@@ -32,6 +32,7 @@ METRICS = (
     "graphql_query_complexity",
     "graphql_query_duration_seconds",
     "graphql_cache_hits_total",
+    "graphql_plan_fallbacks_total",
 )
 JSON = {"content-type": "application/json"}
 LOGIN = "/api/v1/auth/login"

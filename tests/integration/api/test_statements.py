@@ -14,7 +14,7 @@ from tests.integration.api.test_high_fives import happen
 from tests.integration.api.test_response_cache import no_more_ranks
 
 # What runs beside the requests.
-_BESIDE: Final = ("api.", "reference.", "flags.", "accounts.claim_mail", "accounts.sessions_ended_since")
+_BESIDE: Final = ("api.", "apps.", "reference.", "flags.", "accounts.claim_mail", "accounts.sessions_ended_since")
 _LATE: Final = ("accounts.audiences_since", "accounts.reading_ended_since", "privacy.erasures")
 SHORT, LONG = 2, 8
 

@@ -26,7 +26,7 @@ def bundle(**changes: Any) -> str:
 
 @given(st.lists(st.tuples(TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=3)), max_size=20))
 def test_each_event_is_told_as_it_was_written_in_its_order(events: list[tuple[str, dict[str, str]]]) -> None:
-    """Seen failing with bodies that were parsed and written again, and with a set of ids."""
+    """Seen failing with bodies that were parsed and written again."""
     bodies = [orjson.dumps({"id": one, "data": data}, option=orjson.OPT_INDENT_2).decode() for one, data in events]
     made = renditions_of_bundle(bundle(ids=[one for one, _ in events], bodies=bodies))
     assert [one.body.decode() for one in made] == bodies
@@ -40,7 +40,7 @@ def test_each_event_is_told_as_it_was_written_in_its_order(events: list[tuple[st
     [{"channel": "a b"}, {"app": "musclemap"}, {"app": "musclemap", "channel": "community"}, {"ids": []}, {"at": "x"}],
 )
 def test_what_is_no_bundle_stops_nothing(changes: dict[str, Any]) -> None:
-    """An app reaches no channel of ours. Seen failing with `parse_stored` alone: `community` is a channel."""
+    """An app reaches no channel of ours. Seen failing with any channel that there is."""
     text = bundle(**changes)
     assert text.startswith(BEGINS)
     with pytest.raises(EventUnreadableError):

@@ -56,7 +56,7 @@ def test_an_event_is_told_as_all_events_are() -> None:
     ],
 )
 def test_what_is_wrong_is_refused_whole(changes: dict[str, Any], status: int) -> None:
-    """Seen failing without the check of `id` (PostgreSQL takes no NUL), and with names that may have a quote."""
+    """Seen failing without the check of `id` (PostgreSQL takes no NUL), and with any app's channel."""
     with pytest.raises(ApiError) as refused:
         told(GOOD, GOOD | changes)
     assert refused.value.status == status
@@ -118,7 +118,7 @@ def test_a_place(text: str | None, expected: Since | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "e:", "e:-1", "e:9007199254740992", "e:1:2", "é:1", "e:\u0661"])
 def test_what_is_no_place(text: str) -> None:
-    """Seen failing with `\\d` of all scripts."""
+    """Seen failing with digits of all scripts."""
     with pytest.raises(BadInput):
         since_of(text)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.graphql.answers import Answers, Question
-from api.graphql.hints import Policy
+from config.graphql.hints import Policy
 from config.limits import ANSWER_WAIT_S
 from rt.wire.drops import EVERYTHING, Drop
 

@@ -12,11 +12,12 @@ from graphql import build_schema, get_introspection_query
 from hypothesis import given, settings
 
 from api.app import FEATURES
-from api.graphql.documents import Documents, InvalidDocumentError
-from api.graphql.limits import COST_MAX
+from api.graphql.operation import Operation, runs_of
 from api.graphql.schema import build
 from api.web import page
 from config.errors import BadInput
+from config.graphql.documents import Documents, InvalidDocumentError
+from config.graphql.limits import COST_MAX
 from config.limits import GRAPHQL_DOCUMENT_BYTES_MAX, GRAPHQL_LINES_MAX, GRAPHQL_TOKENS_MAX
 from tests.unit.api.graphql import nasty
 
@@ -26,8 +27,8 @@ SCHEMA = build_schema(
 )
 
 
-def documents(kept_max: int = 10) -> Documents:
-    return Documents(SCHEMA, introspection=False, kept_max=kept_max)
+def documents(kept_max: int = 10) -> Documents[Operation]:
+    return Documents(SCHEMA, runs_of, introspection=False, kept_max=kept_max)
 
 
 def test_the_same_text_is_prepared_once_for_a_tier() -> None:
@@ -96,7 +97,7 @@ def test_what_is_kept_is_bounded_in_memory() -> None:
     tracemalloc.stop()
     assert len(made) == 50
     assert real * 0.8 < made.size < real * 2.5, (real, made.size)
-    small = Documents(SCHEMA, introspection=False, bytes_max=made.size // 5)
+    small = Documents(SCHEMA, runs_of, introspection=False, bytes_max=made.size // 5)
     for text in texts:
         small.prepare(text, "free")
     assert 8 <= len(small) <= 10
@@ -108,7 +109,7 @@ PRODUCT = build(FEATURES)
 
 def prepare(text: str, tier: str) -> int:
     """The cost of a document that nobody has prepared before."""
-    return Documents(PRODUCT, introspection=True).prepare(text, tier).cost
+    return Documents(PRODUCT, runs_of, introspection=True).prepare(text, tier).cost
 
 
 def of_the_page() -> dict[str, str]:
@@ -202,7 +203,7 @@ def test_no_document_takes_the_loop(text: str) -> None:
 
 
 def took(text: str, tier: str) -> float:
-    made = Documents(PRODUCT, introspection=True)
+    made = Documents(PRODUCT, runs_of, introspection=True)
     started = time.process_time()
     with contextlib.suppress(BadInput, InvalidDocumentError):
         made.prepare(text, tier)
@@ -212,7 +213,7 @@ def took(text: str, tier: str) -> float:
 @settings(deadline=None, max_examples=50)
 @given(nasty.documents)
 def test_whatever_is_sent_is_prepared_or_refused(text: str) -> None:
-    made = Documents(build_schema(nasty.SDL), introspection=False)
+    made = Documents(build_schema(nasty.SDL), runs_of, introspection=False)
     try:
         prepared = made.prepare(text, "premium")
     except (BadInput, InvalidDocumentError):

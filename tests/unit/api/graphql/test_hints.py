@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.app import FEATURES
-from api.graphql.hints import Policy, policy, read
 from api.graphql.schema import build
+from config.graphql.hints import Policy, policy, read
 
 DIRECTIVES = """
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT

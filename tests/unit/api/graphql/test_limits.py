@@ -7,9 +7,9 @@ from graphql import build_schema, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.graphql.limits import COST_MAX, Measure, check
-from api.graphql.shape import Shape, read
 from config.errors import BadInput
+from config.graphql.limits import COST_MAX, Measure, check
+from config.graphql.shape import Shape, read
 from config.limits import GRAPHQL_SELECTIONS_MAX
 
 LISTS = read(

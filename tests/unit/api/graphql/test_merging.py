@@ -4,9 +4,9 @@ import pytest
 from graphql import OverlappingFieldsCanBeMergedRule, build_schema, parse, specified_rules, validate
 from hypothesis import given, settings
 
-from api.graphql.documents import RULES
-from api.graphql.limits import check
-from api.graphql.merging import Merging
+from config.graphql.documents import RULES
+from config.graphql.limits import check
+from config.graphql.merging import Merging
 from tests.unit.api.graphql.nasty import SDL, documents
 
 SCHEMA = build_schema(SDL)

@@ -5,8 +5,9 @@ from graphql import GraphQLObjectType, build_schema
 
 from api.app import FEATURES
 from api.graphql.schema import build
-from api.graphql.shape import read
+from api.graphql.ways import Root
 from api.reference.data import load
+from config.graphql.shape import read
 
 DIRECTIVES = """
 directive @listSize(assumedSize: Int!) on FIELD_DEFINITION
@@ -70,7 +71,7 @@ def test_a_field_says_signed_in_exactly_where_its_resolver_asks_for_the_viewer()
     for root in (SCHEMA.query_type, SCHEMA.mutation_type):
         assert isinstance(root, GraphQLObjectType)
         for name, field in root.fields.items():
-            assert field.resolve is not None
-            asks = "viewer_id" in field.resolve.__code__.co_names
+            assert isinstance(field.resolve, Root)
+            asks = "viewer_id" in field.resolve.of.__code__.co_names
             assert SHAPE[root.name, name].signed_in == asks, f"{root.name}.{name}"
             assert asks or root is SCHEMA.query_type, f"a mutation that anybody may call: {name}"

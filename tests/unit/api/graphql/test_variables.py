@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.graphql.variables import check, read
 from config.errors import BadInput
+from config.graphql.variables import check, read
 from config.limits import VARIABLE_CHARS_MAX, VARIABLES_DEPTH_MAX, VARIABLES_MAX
 
 

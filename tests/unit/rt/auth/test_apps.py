@@ -94,7 +94,7 @@ def test_a_user_of_an_app_is_of_its_namespace() -> None:
     ],
 )
 def test_whom_no_app_lets_in(token: str, error: type[TokenInvalid]) -> None:
-    """Seen failing with the keys of all apps in one set, and with a `sub` that may name another namespace."""
+    """Seen failing with a `sub` that may name another namespace."""
     with pytest.raises(error) as refused:
         verify_user(token, APPS, AUDIENCE, NOW)
     assert type(refused.value) is error
@@ -108,7 +108,7 @@ def test_a_channel_token_of_an_app(subject: str) -> None:
 
 @pytest.mark.parametrize("changes", [{"exp": int(NOW) + 901}, {"iat": int(NOW) - 900}, {"iss": "polls"}, {"aud": "x"}])
 def test_a_channel_token_lives_a_quarter_of_an_hour(changes: dict[str, Any]) -> None:
-    """Also where it does not say when it was issued. Seen failing without the second."""
+    """Also where it does not say when it was issued. Seen failing without a look at its life."""
     with pytest.raises(TokenInvalid):
         verify_channel(channel_token(**changes), APPS, AUDIENCE, NOW)
 
@@ -130,7 +130,6 @@ def test_a_widget_token_is_good_on_pages_of_its_origin() -> None:
     ],
 )
 def test_what_is_no_widget_token_here(token: str, apps: Apps, origin: str, error: type[TokenInvalid]) -> None:
-    """Seen failing with a token that any origin may show."""
     with pytest.raises(error) as refused:
         verify_widget(token, apps, ISSUER, AUDIENCE, origin, NOW)
     assert type(refused.value) is error

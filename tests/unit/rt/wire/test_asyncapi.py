@@ -14,9 +14,10 @@ import pytest
 from api import outbox
 from api.reference import data
 from api.workouts.rules import Set, Workout, WorkoutExercise, event_data, total_units, training_units
-from config.limits import FRAME_BYTES_MAX
+from config.limits import FRAME_BYTES_MAX, STREAM_COMMENT_S
 from rt.channels.digest import digest
-from rt.wire import bus, frames, inbound, outbound
+from rt.sockets.handshake import STREAM_PATH
+from rt.wire import bus, frames, inbound, outbound, sse
 from rt.wire.channels import ChannelKind
 from rt.wire.closes import Closing
 from rt.wire.map import change
@@ -24,6 +25,7 @@ from tests.support.asyncapi import (
     DOCUMENT,
     MESSAGES,
     OPERATIONS,
+    STREAM,
     TELL,
     Check,
     Verdict,
@@ -203,8 +205,8 @@ def test_nothing_is_documented_that_is_not() -> None:
     """Seen failing with an operation `shout`, and with a field of `welcome` that is never sent."""
     answers = {name for one in OPERATIONS.values() if "reply" in one for name in names_of(one["reply"]["messages"])}
     told = names_of(OPERATIONS[TELL]["messages"])
-    assert set(OPERATIONS) == inbound.TYPES | {TELL}
-    assert {name: names_of(one["messages"]) for name, one in OPERATIONS.items() if name != TELL} == {
+    assert set(OPERATIONS) == inbound.TYPES | {TELL, STREAM}
+    assert {name: names_of(OPERATIONS[name]["messages"]) for name in inbound.TYPES} == {
         name: {name} for name in inbound.TYPES
     }
     assert answers | told == {name for name, _ in SENT}
@@ -215,6 +217,14 @@ def test_nothing_is_documented_that_is_not() -> None:
         if shown:
             assert set(schema["properties"]) == set().union(*shown)
             assert set(schema["required"]) == set(shown[0]).intersection(*shown) - {"id"}
+
+
+def test_what_a_stream_tells_is_documented() -> None:
+    """Seen failing with `presence` among the events of a stream."""
+    assert names_of(OPERATIONS[STREAM]["messages"]) == {kind.decode() for kind in sse.TOLD} | {"gap"}
+    assert set(DOCUMENT["channels"]["stream"]["messages"]) == names_of(OPERATIONS[STREAM]["messages"])
+    assert DOCUMENT["channels"]["stream"]["address"] == STREAM_PATH
+    assert f"every {STREAM_COMMENT_S}" in " ".join(DOCUMENT["channels"]["stream"]["description"].split())
 
 
 def test_the_largest_frame_is_as_documented() -> None:

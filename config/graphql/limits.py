@@ -26,8 +26,8 @@ from graphql import (
     SelectionSetNode,
 )
 
-from api.graphql.shape import Shape
 from config.errors import BadInput
+from config.graphql.shape import Shape
 from config.limits import (
     GRAPHQL_ALIASES_MAX,
     GRAPHQL_DEPTH_MAX,

@@ -32,7 +32,11 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-_ROOTS: Final = {OperationType.QUERY: "Query", OperationType.MUTATION: "Mutation"}
+_ROOTS: Final = {
+    OperationType.QUERY: "Query",
+    OperationType.MUTATION: "Mutation",
+    OperationType.SUBSCRIPTION: "Subscription",
+}
 _PRIVATE: Final = "PRIVATE"
 
 
