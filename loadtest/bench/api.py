@@ -138,36 +138,30 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
 
 async def beside(document: Document, servers: Sequence[Server]) -> list[dict[str, Any]]:
     """A row for each server. Raises BadAnswerError, also where they do not answer the same."""
-    sides = [Side(server, Crowd([request(server.port, *asked) for asked in document.asked])) for server in servers]
-    try:
-        said = []
-        for side in sides:
-            await side.crowd.open(side.server.port)
+    sides = [
+        Side(server, Crowd(server.port, [request(server.port, *asked) for asked in document.asked]))
+        for server in servers
+    ]
+    said = []
+    for side in sides:
+        await side.crowd.pauseless(WARM_S)
+        while side.crowd.asked < document.new:  # what is new in the first round is new to nobody later
             await side.crowd.pauseless(WARM_S)
-            while side.crowd.asked < document.new:  # what is new in the first round is new to nobody later
-                await side.crowd.pauseless(WARM_S)
-            said.append(await _first(side, document))
-        if any(one != said[0] for one in said):
-            raise BadAnswerError(f"{document.name}: not all answer the same: {said}")
-        for _ in range(ROUNDS):
-            for side in sides:
-                await side.turn()
+        said.append(await _first(side, document))
+    if any(one != said[0] for one in said):
+        raise BadAnswerError(f"{document.name}: not all answer the same: {said}")
+    for _ in range(ROUNDS):
         for side in sides:
-            side.late = await side.crowd.at_rate(LOAD * statistics.median(side.rates), LOAD_S)
-    finally:
-        for side in sides:
-            side.crowd.close()
+            await side.turn()
+    for side in sides:
+        side.late = await side.crowd.at_rate(LOAD * statistics.median(side.rates), LOAD_S)
     return [side.row(document.name) for side in sides]
 
 
 async def _first(side: Side, document: Document) -> Any:
     """What the server answers to the first body."""
-    crowd = Crowd([request(side.server.port, *document.asked[0])], 1)
-    await crowd.open(side.server.port)
-    try:
-        await crowd.pauseless(0)
-    finally:
-        crowd.close()
+    crowd = Crowd(side.server.port, [request(side.server.port, *document.asked[0])], 1)
+    await crowd.pauseless(0)
     return orjson.loads(crowd.answer.partition(b"\r\n\r\n")[2])["data"]
 
 
@@ -241,13 +235,9 @@ async def _ready(port: int) -> None:
     message = request(port, _body("{ communityFeed(first: 1) { pageInfo { hasNextPage } } }"))
     async with asyncio.timeout(READY_S):
         while True:
-            crowd = Crowd([message], 1)
-            await crowd.open(port)
             try:
-                await crowd.pauseless(0)
+                await Crowd(port, [message], 1).pauseless(0)
             except BadAnswerError:
                 await asyncio.sleep(0.1)
             else:
                 return
-            finally:
-                crowd.close()

@@ -5,9 +5,10 @@ shares a core with the stores.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 CONNECTIONS: Final = 16
@@ -59,7 +60,7 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._crowd.lost()
+        self._crowd.lost(self)
 
     def ask(self, message: bytes, due: float) -> None:
         self._due, self._size, self._answer = due, 0, b""
@@ -78,10 +79,12 @@ class _Connection(asyncio.Protocol):
 
 
 class Crowd:
-    """Connections that ask one server for `messages` in turn, again and again. Each run raises BadAnswerError."""
+    """Asks one server for `messages` in turn, again and again, on connections of each run's own: servers close those
+    that are idle. Each run raises BadAnswerError."""
 
-    def __init__(self, messages: Sequence[bytes], connections: int = CONNECTIONS) -> None:
+    def __init__(self, port: int, messages: Sequence[bytes], connections: int = CONNECTIONS) -> None:
         self.answer = b""  # the newest
+        self._port = port
         self._messages = messages
         self._connections = connections
         self._all: list[_Connection] = []
@@ -90,46 +93,34 @@ class Crowd:
         self._times: list[float] = []  # seconds of each answer, from when it was due
         self.asked = 0  # in all
         self._pauseless = False
-        self._closing = False
         self._settled = asyncio.Event()
         self._failed: BadAnswerError | None = None
 
-    async def open(self, port: int) -> None:
-        loop = asyncio.get_running_loop()
-        for _ in range(self._connections):
-            _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
-            self._all.append(connection)
-        self._free = list(self._all)
-
-    def close(self) -> None:
-        self._closing = True
-        for connection in self._all:
-            connection.close()
-
     async def pauseless(self, seconds: float) -> int:
         """How many were answered within so many seconds while everybody asks again at once."""
-        self._times, self._pauseless = [], True
-        while self._free:
-            self._ask(time.perf_counter())
-        await asyncio.sleep(seconds)
-        done, self._pauseless = len(self._times), False
-        await self._settle()
+        async with self._connected():
+            self._pauseless = True
+            while self._free:
+                self._ask(time.perf_counter())
+            await asyncio.sleep(seconds)
+            done, self._pauseless = len(self._times), False
+            await self._settle()
         return done
 
     async def at_rate(self, rate: float, seconds: float) -> list[float]:
         """At `rate` a second, sorted: seconds from when each was due to its answer."""
-        self._times = []
-        start, asked = time.perf_counter(), 0
-        while asked < rate * seconds:
-            now = time.perf_counter()
-            while asked < min(seconds, now - start) * rate:
-                asked += 1
-                if self._free:
-                    self._ask(now)
-                else:
-                    self._late.append(now)
-            await asyncio.sleep(TICK_S)
-        await self._settle()
+        async with self._connected():
+            start, asked = time.perf_counter(), 0
+            while asked < rate * seconds:
+                now = time.perf_counter()
+                while asked < min(seconds, now - start) * rate:
+                    asked += 1
+                    if self._free:
+                        self._ask(now)
+                    else:
+                        self._late.append(now)
+                await asyncio.sleep(TICK_S)
+            await self._settle()
         return sorted(self._times)
 
     def answered(self, connection: _Connection, answer: bytes, seconds: float) -> None:
@@ -147,15 +138,30 @@ class Crowd:
         elif len(self._free) == len(self._all):
             self._settled.set()
 
-    def lost(self) -> None:
+    def lost(self, connection: _Connection) -> None:
         """A connection is gone."""
-        if not self._closing:
+        if connection in self._all:
             self.failed("the server has closed a connection")
 
     def failed(self, shown: str) -> None:
         """The run ends by this error."""
         self._failed = self._failed or BadAnswerError(shown)
         self._settled.set()
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        self._times, self._all = [], []
+        for _ in range(self._connections):
+            _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
+            self._all.append(connection)
+        self._free = list(self._all)
+        try:
+            yield
+        finally:
+            ours, self._all = self._all, []
+            for connection in ours:
+                connection.close()
 
     def _ask(self, due: float) -> None:
         self.asked += 1

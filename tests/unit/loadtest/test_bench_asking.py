@@ -33,11 +33,9 @@ async def serving(*answers: bytes) -> AsyncIterator[int]:
 async def test_answers_are_counted_however_they_are_cut() -> None:
     """Seen failing with the size taken from the newest part alone."""
     async with serving(GOOD[:10], GOOD[10:40], GOOD[40:]) as port, asyncio.timeout(20):
-        crowd = Crowd([request(port, b"{}")])
-        await crowd.open(port)
+        crowd = Crowd(port, [request(port, b"{}")])
         assert await crowd.pauseless(0.05) >= CONNECTIONS
         assert len(await crowd.at_rate(1_000, 0.05)) == 50
-        crowd.close()
     assert crowd.answer == GOOD
 
 
@@ -53,11 +51,9 @@ async def test_answers_are_counted_however_they_are_cut() -> None:
 async def test_a_server_that_errs_has_no_figures(answer: bytes) -> None:
     """Seen failing with answers counted whatever they say."""
     async with serving(answer) as port, asyncio.timeout(20):
-        crowd = Crowd([request(port, b"{}")])
-        await crowd.open(port)
+        crowd = Crowd(port, [request(port, b"{}")])
         with pytest.raises(BadAnswerError):
             await crowd.pauseless(0)
-        crowd.close()
 
 
 def test_the_size_of_an_answer_is_known_with_its_head() -> None:
