@@ -7,6 +7,7 @@ is asked by the app does the same first.
 
 import asyncio
 import time
+from collections import deque
 from typing import Final, Literal
 
 import msgspec
@@ -28,7 +29,7 @@ log = structlog.get_logger()
 ROOMS_TICK_S: Final = 0.25
 
 _ROOM: Final = load_script(__file__, "room")
-_CLOSED_LATE_S: Final = 0.1  # a closed member is looked at when it surely is over
+_OVER_LATE_S: Final = 0.05  # a closed member is looked at when it surely is over
 
 State = Literal["here", "closing", "gone"]
 
@@ -48,7 +49,7 @@ class Rooms:
         self._redis = redis
         self._here: dict[Channel, dict[str, str]] = {}  # connection -> user
         self._changed: dict[Channel, dict[str, tuple[State, str]]] = {}
-        self._look_at: dict[Channel, float] = {}  # when somebody who has closed is over there
+        self._look_at: deque[tuple[float, Channel]] = deque()  # when somebody who has closed is over, the next first
         self._again_at = 0.0
 
     def enter(self, channel: Channel, connection: str, user: str) -> None:
@@ -82,9 +83,8 @@ class Rooms:
                 changed = self._changed.setdefault(channel, {})
                 for connection, user in members.items():
                     changed.setdefault(connection, ("here", user))
-        for channel in [channel for channel, at in self._look_at.items() if at <= now]:
-            del self._look_at[channel]
-            self._changed.setdefault(channel, {})
+        while self._look_at and self._look_at[0][0] <= now:
+            self._changed.setdefault(self._look_at.popleft()[1], {})
         changes, self._changed = self._changed, {}
         if not changes:
             return
@@ -95,6 +95,12 @@ class Rooms:
             log.warning("rooms_unavailable", error=type(error).__name__)
             for channel, some in changes.items():  # a newer word on a connection holds
                 self._changed[channel] = some | self._changed.get(channel, {})
+            return
+        over_at = time.monotonic() + PRESENCE_CLOSE_GRACE_S + _OVER_LATE_S  # no earlier than by Redis' own clock
+        closing = [
+            channel for channel, some in changes.items() if any(state == "closing" for state, _ in some.values())
+        ]
+        self._look_at += [(over_at, channel) for channel in closing]
 
     def _end(self, channel: Channel, connection: str, state: State) -> None:
         members = self._here.get(channel, {})
@@ -104,8 +110,6 @@ class Rooms:
         if not members:
             del self._here[channel]
         self._change(channel, connection, state, user)
-        if state == "closing":
-            self._look_at[channel] = time.monotonic() + PRESENCE_CLOSE_GRACE_S + ROOMS_TICK_S + _CLOSED_LATE_S
 
     def _change(self, channel: Channel, connection: str, state: State, user: str) -> None:
         self._changed.setdefault(channel, {})[connection] = (state, user)
