@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -27,7 +27,7 @@ async def redis(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 async def users(redis: RedisClient) -> list[str]:
     """Those who are told to count, without a look that takes anybody away."""
-    names = await redis.zrange(rt.presence.rooms._keys(ROOM)[1], 0, -1)
+    names: Any = await redis.zrange(rt.presence.rooms._keys(ROOM)[1], 0, -1)
     return sorted(name.decode() for name in names)
 
 
