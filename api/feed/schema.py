@@ -3,15 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from orjson import Fragment
-
 from api.feed import rules
 from api.feed.rules import FeedEvent, FeedPage, MergedEvent, MergedPage
 from api.feed.service import Feeds
 from api.graphql.context import Info, service_of, viewer_id
 from api.graphql.schema import feature
 from api.graphql.ways import Attribute, Item
-from api.pages import Edge, PageInfo
+from api.pages import PageInfo
 from config.errors import NotFound
 
 
@@ -38,16 +36,12 @@ def _id(text: str) -> UUID:
         raise NotFound from None
 
 
-def _edges(page: FeedPage | MergedPage) -> list[Edge[FeedEvent | MergedEvent]]:
-    return [Edge(event.cursor, event) for event in page.events]
+def _node(event: FeedEvent | MergedEvent) -> FeedEvent | MergedEvent:
+    return event  # which knows its cursor
 
 
 def _page_info(page: FeedPage | MergedPage) -> PageInfo:
     return PageInfo(page.events[-1].cursor if page.events else None, page.has_next)
-
-
-def _data(event: FeedEvent | MergedEvent) -> Fragment:
-    return Fragment(bytes(event.event.data))
 
 
 FEATURE = feature(
@@ -59,13 +53,14 @@ FEATURE = feature(
             "profileFeed": _profile,
             "followingFeed": _following,
         },
-        "FeedConnection": {"edges": _edges, "pageInfo": _page_info},
+        "FeedConnection": {"edges": Attribute("events"), "pageInfo": _page_info},
+        "FeedEdge": {"node": _node},
         "FeedEvent": {
             "id": Attribute("event.id"),
             "type": Attribute("event.type"),
             "createdAt": Attribute("event.created_at"),
             "actor": Attribute("event.actor"),
-            "data": _data,
+            "data": Attribute("event.data"),
         },
         "Actor": {"id": Item("id"), "name": Item("name")},
     },

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from graphql.execution import Executor
 from graphql.type import GraphQLLeafType
+from msgspec import Raw
 from orjson import Fragment
 
 from config.errors import AnswerTooLarge
@@ -43,9 +44,13 @@ class Meter:
         return EXPORT_BYTES_MAX - self.ready_left
 
     def leaf(self, value: Any) -> Any:
-        """Counts a leaf, and gives it as it is answered: JSON is written once, here. Raises AnswerTooLarge, and
-        TypeError for what is no JSON."""
-        if isinstance(value, str):
+        """Counts a leaf, and gives it as it is answered: JSON is written once, here, where it is not written yet
+        (`Raw`). Raises AnswerTooLarge, and TypeError for what is no JSON."""
+        if type(value) is Raw:
+            written = bytes(value)
+            self.bytes_left -= len(written)
+            value = Fragment(written)
+        elif isinstance(value, str):
             self.bytes_left -= len(value)
         elif isinstance(value, (int, float)):
             self.bytes_left -= NUMBER_BYTES

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
 from graphql import GraphQLEnumType, GraphQLLeafType, Undefined
+from msgspec import Raw
 
 from api.graphql.execution import Meter
 from api.graphql.scalars import TEXTS
@@ -81,6 +82,6 @@ def _counted(kind: GraphQLLeafType) -> Callable[[Any, Meter], Any]:
     coerced = _coerced(kind)
 
     def show(value: Any, meter: Meter) -> Any:
-        return meter.leaf(coerced(value))
+        return meter.leaf(value if type(value) is Raw else coerced(value))
 
     return show

@@ -98,8 +98,7 @@ async def test_the_page_is_told_where_its_gateway_is(proxy: Front) -> None:
 
 
 async def test_graphql_and_sockets_come_through(proxy: Front) -> None:
-    """Seen failing with `/ws` behind the refusal of everything else, and with the API's paths before
-    `/api/graphql/ws`."""
+    """Seen failing with `/ws` behind the refusal of everything else."""
     query = json.dumps({"query": "{ muscles { id } }"})
     status, body = await ask(proxy, "/api/graphql", method="POST", body=query)
     assert (status, b'"data"' in body) == (200, True)

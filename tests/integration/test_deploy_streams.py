@@ -39,8 +39,7 @@ def proxies(shared: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 async def test_what_is_said_comes_at_once_and_a_silent_stream_lives(gate: Gateway, proxies: list[Front]) -> None:
-    """Events as they are published, and a comment every 15 s. Seen failing with the streams sent to the API, and with
-    `proxy_buffering on` and no X-Accel-Buffering: nothing came."""
+    """Events as they are published, and a comment every 15 s. Seen failing with the streams sent to the API."""
     channel = app_channel("open", "sse-proxies")
     await gate.feeds.make(channel)
     await gate.feeds.publish(channel, 2)

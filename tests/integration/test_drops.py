@@ -171,18 +171,20 @@ async def test_the_relay_and_the_refresh_of_leaderboards_say_what_they_change(
         async with client.pubsub() as bus, worker_fleet(database.worker_url, redis_url, tmp_path):
             await subscribe(bus, DROPS_CHANNEL)
             await bus.psubscribe("rt:*community*")
-            await append_event(owner, 7_000, user)
-            async with asyncio.timeout(15):
-                while "drop" not in order or "event" not in order:
-                    message = await bus.get_message(ignore_subscribe_messages=True, timeout=1)
-                    if message is None:
-                        continue
-                    what = decode_drop(message["data"]) if message["channel"] == DROPS_CHANNEL.encode() else None
-                    if what is not None and what.users:  # else a job of the worker that is due
-                        assert what == Drop(frozenset({COMMUNITY_PAGES}), frozenset({str(user)}))
-                        order.append("drop")
-                    elif b"community" in message["channel"]:
-                        order.append("event")
+            for total_tu in (7_000, 8_000):  # the first one may find a Redis without the channel
+                order.clear()
+                await append_event(owner, total_tu, user)
+                async with asyncio.timeout(15):
+                    while "drop" not in order or "event" not in order:
+                        message = await bus.get_message(ignore_subscribe_messages=True, timeout=1)
+                        if message is None:
+                            continue
+                        what = decode_drop(message["data"]) if message["channel"] == DROPS_CHANNEL.encode() else None
+                        if what is not None and what.users:  # else a job of the worker that is due
+                            assert what == Drop(frozenset({COMMUNITY_PAGES}), frozenset({str(user)}))
+                            order.append("drop")
+                        elif b"community" in message["channel"]:
+                            order.append("event")
             assert order[0] == "drop"
         async with client.pubsub() as bus, ledger(database) as books:
             await subscribe(bus, DROPS_CHANNEL)

@@ -42,6 +42,7 @@ pytestmark = [pytest.mark.timeout(180)]
 
 LONG_S: Final = 600.0  # a bound that no test reaches
 SOON_S: Final = 20.0
+_BODY: Final = b'{"id":"01980000-0000-7000-8000-000000000001","type":"x","created_at":"2026-01-01T00:00:00Z","data":{}}'
 
 
 @dataclass
@@ -260,12 +261,13 @@ async def test_a_page_is_never_behind_what_the_live_stream_has_told(pair: Pair, 
             await superuser.execute(
                 "WITH head AS (INSERT INTO feed_channels (namespace, channel, last_offset) VALUES ('musclemap', $1, 1))"
                 ' INSERT INTO feed_positions (namespace, channel, "offset", event_id, event_at, body)'
-                " VALUES ('musclemap', $1, 1, gen_random_uuid(), now(), '{}')",
+                " VALUES ('musclemap', $1, 1, gen_random_uuid(), now(), $2)",
                 f"user:{bob}",
+                _BODY.decode(),
             )
         feeds = Feeds(one.db.of(bob), live)
         assert (await feeds.page(dashboard(bob))).position.offset == 0  # nobody has heard of it
-        await live.refill(user_channel(str(bob)), epoch, 1, [(1, b"{}")])
+        await live.refill(user_channel(str(bob)), epoch, 1, [(1, _BODY)])
         assert (await feeds.page(dashboard(bob))).position.offset == 1
         assert ann
 

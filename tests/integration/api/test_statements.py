@@ -14,8 +14,8 @@ from tests.integration.api.test_high_fives import happen
 from tests.integration.api.test_response_cache import no_more_ranks
 
 # What runs beside the requests.
-_BESIDE: Final = ("api.", "apps.", "reference.", "flags.", "accounts.claim_mail", "accounts.sessions_ended_since")
-_LATE: Final = ("accounts.audiences_since", "accounts.reading_ended_since", "privacy.erasures")
+_BESIDE: Final = ("api.", "apps.", "reference.", "flags.", "privacy.", "accounts.claim_mail", "accounts.mail_done")
+_LATE: Final = ("accounts.sessions_ended_since", "accounts.audiences_since", "accounts.reading_ended_since")
 SHORT, LONG = 2, 8
 
 _EVENTS: Final = "edges { node { id data highFives highFived } }"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLScalarType, GraphQLSchema, Undefined, build_schema
+from msgspec import Raw
 
 from api.graphql.context import Info
 from api.graphql.scalars import bind_date_time
@@ -264,7 +265,7 @@ _GOOD: Final[dict[str, tuple[Any, ...]]] = {
     "Int": (4, -7, True, "12", 3.0),
     "Float": (1.5, 2, "2.5", -0.0),
     "Boolean": (True, False, 1, 0.0),
-    "JSON": ({"k": [1, None]}, [], "text", 5, False),
+    "JSON": (Raw(b'{"v":1}'), {"k": [1, None]}, [], "text", 5, False),
     "DateTime": ("2026-11-20T18:05:09.250Z",),
     "E": ("A", "B"),
 }

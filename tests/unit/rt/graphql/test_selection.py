@@ -77,8 +77,7 @@ def source(body: dict[str, Any], cursor: str) -> dict[str, Any]:
 def test_what_is_told_is_what_the_library_says(
     documents: Subscriptions, selected: list[str], body: dict[str, Any], on: bool
 ) -> None:
-    """Order of fields included. Seen failing with `__typename` at the end of an object, and with a fragment's fields
-    behind those that stand after it."""
+    """Order of fields included. Seen failing with `__typename` at the end of an object."""
     document = "subscription($on: Boolean!) { communityFeed { id @include(if: $on) " + " ".join(selected) + " } }"
     try:
         wanted = documents.want(document, None, Raw(orjson.dumps({"on": on})), "premium", signed_in=True)
