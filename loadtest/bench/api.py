@@ -101,14 +101,14 @@ class Side:
         self.core.append(used_s / ROUND_S)
 
     def row(self, document: str) -> dict[str, Any]:
+        late = {"p50_ms": percentile_ms(self.late, 0.5), "p99_ms": percentile_ms(self.late, 0.99)}
         return {
             "document": document,
             "server": self.server.name,
             "requests/s": round(statistics.median(self.rates)),
             "cpu_us": round(statistics.median(self.cpu_us)),
             "core_pct": round(statistics.median(self.core) * 100),
-            "p50_ms": percentile_ms(self.late, 0.5),
-            "p99_ms": percentile_ms(self.late, 0.99),
+            **(late if self.late else {"failed": "did not keep up"}),
         }
 
 
@@ -154,7 +154,8 @@ async def beside(document: Document, servers: Sequence[Server]) -> list[dict[str
         for side in sides:
             await side.turn()
     for side in sides:
-        side.late = await side.crowd.at_rate(LOAD * statistics.median(side.rates), LOAD_S)
+        with contextlib.suppress(TimeoutError):  # a machine that gives it less now than before: it has no such figure
+            side.late = await side.crowd.at_rate(LOAD * statistics.median(side.rates), LOAD_S)
     return [side.row(document.name) for side in sides]
 
 
