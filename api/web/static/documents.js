@@ -15,7 +15,7 @@
  * @property {import("./protocol.js").EventData} data
  *
  * @typedef {object} FeedPage
- * @property {import("./protocol.js").Position} position
+ * @property {import("./protocol.js").Position} [position] absent: what happens from now on follows
  * @property {{endCursor: string | null, hasNextPage: boolean}} pageInfo
  * @property {{node: ApiEvent}[]} edges
  *
