@@ -22,6 +22,7 @@ export type EventData = {
     exercise?: string;
     challenge?: Named;
     reward_xp?: number;
+    event_id?: string;
     event_type?: string;
     credits?: number;
 };
@@ -31,6 +32,15 @@ export type FeedEvent = {
     created_at: string;
     actor: Actor;
     data: EventData | null;
+    /**
+     * the API tells it, the gateway does not
+     */
+    highFives?: number;
+    highFived?: boolean;
+    /**
+     * when it came here, if it came live
+     */
+    heardAt?: number;
 };
 export type Row = {
     offset: number;
@@ -177,10 +187,20 @@ export type Question = {
  * @property {string} [exercise]
  * @property {Named} [challenge]
  * @property {number} [reward_xp]
+ * @property {string} [event_id]
  * @property {string} [event_type]
  * @property {number} [credits]
  *
- * @typedef {{id: string, type: string, created_at: string, actor: Actor, data: EventData | null}} FeedEvent
+ * @typedef {object} FeedEvent
+ * @property {string} id
+ * @property {string} type
+ * @property {string} created_at
+ * @property {Actor} actor
+ * @property {EventData | null} data
+ * @property {number} [highFives]  the API tells it, the gateway does not
+ * @property {boolean} [highFived]
+ * @property {number} [heardAt]  when it came here, if it came live
+ *
  * @typedef {{offset: number, event: FeedEvent}} Row
  *
  * @typedef {object} Welcome

@@ -1,5 +1,6 @@
 // @ts-check
 /** The gallery of widgets: its lines name this server, and are copied by a button. */
+export {}; // a module may wait
 
 const { rtUrl } = await (await fetch("/config.json")).json();
 

@@ -59,7 +59,7 @@ async function pageOf(connection, after) {
     method: "POST",
     credentials: "omit",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ query: COMMUNITY, variables: { after } }),
+    body: JSON.stringify({ query: COMMUNITY, variables: { after, mine: false } }),
   });
   const { data, errors } = await asked.then((answer) => answer.json()).catch(() => ({}));
   if (!data) throw new Error(errors?.[0]?.message ?? "The server cannot be reached. Try again in a moment.");
