@@ -1,5 +1,5 @@
-"""The files that other sites take: `python -m tests.support.bundles` makes api/web/built and api/web/npm anew, after a
-change of what is in them. A test holds them to their sources."""
+"""The files that are made of others: `python -m tests.support.bundles` makes api/web/built, api/web/npm and the page's part
+of h3-js anew, after a change of what is in them. A test holds them to their sources."""
 
 import subprocess
 from pathlib import Path
@@ -22,7 +22,7 @@ def bundle(out: Path) -> None:
 
 def made(out: Path) -> dict[str, bytes]:
     """By their paths below `out`, the files that `bundle` writes."""
-    paths = [*out.glob("built/*.js"), *out.glob("npm/*.js"), *out.glob("npm/*.d.ts")]
+    paths = [*out.glob("built/*.js"), out / "static" / "vendor" / "h3.js", *out.glob("npm/*.js"), *out.glob("npm/*.d.ts")]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 
