@@ -39,7 +39,7 @@ function bundle(entry, file, root) {
 function vendor(file) {
   const { version } = JSON.parse(readFileSync(join(modules, "h3-js", "package.json"), "utf8"));
   esbuild.buildSync({
-    stdin: { contents: 'export { cellToBoundary, cellToLatLng, latLngToCell } from "h3-js";', resolveDir: modules },
+    stdin: { contents: 'export { cellToBoundary, cellToLatLng } from "h3-js";', resolveDir: modules },
     outfile: join(out, file),
     bundle: true,
     minify: true,
