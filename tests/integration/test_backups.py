@@ -92,8 +92,7 @@ class Reader:
         self.since: dict[str, Any] = {}
 
     async def follows(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
-        asked = {"channel": "community", **({"since": since} if since else {})}
-        said = await self.talk.ask("subscribe", **asked)
+        said = await self.talk.subscribe("community", **({"since": since} if since else {}))
         assert said["type"] == "subscribed", said
         self.since = {"epoch": said["epoch"], "offset": said["offset"]}
         return said
