@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from config.process import allow_open_files
+from tests.support import forks
 from tests.support.processes import Fleet
 from tests.support.stores import Cluster, Database, TestStores, environment
 
@@ -30,8 +31,15 @@ def pytest_configure(config: pytest.Config) -> None:
         Path(os.environ[_RUN]).chmod(0o711)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that measures has its processes as an operator has them."""
+    forks.used = not any(mark.name in ("alone", "chaos", "memory") for mark in item.iter_markers())
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """What all processes of a run share goes with its first one."""
+    forks.close()
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(_RUN), ignore_errors=True)
 
