@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,18 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 MIGRATE_S: Final = 60
 COPY_S: Final = 60
 TEMPLATE: Final = "migrated"
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders of their own are made in it
+MEMORY_BYTES: Final = 4 * 1024**3  # a container often has 64 MiB there
+
+
+def in_memory() -> Path | None:
+    """Where files of a run lie best, None for where temporary files usually lie: a database is some 700 files, whose
+    copy takes 30 ms of CPU in memory and 600 on ext4."""
+    with suppress(OSError):
+        found = os.statvfs(MEMORY)
+        if os.access(MEMORY, os.W_OK) and found.f_bavail * found.f_frsize >= MEMORY_BYTES:
+            return MEMORY
+    return None
 
 
 class Database:
