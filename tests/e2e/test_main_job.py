@@ -18,8 +18,8 @@ PEOPLE = 20
 HEARD_S = 60.0
 
 
-@pytest.mark.timeout(180)
-@some_or_all("size", (40, 100), (200, 500))
+@pytest.mark.timeout(300)
+@some_or_all("size", (20, 60), (200, 500))
 async def test_every_watcher_has_every_workout_once_and_in_order(
     size: tuple[int, int], database: Database, redis_url: str, tmp_path: Path
 ) -> None:

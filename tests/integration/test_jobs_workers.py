@@ -176,6 +176,7 @@ async def test_a_worker_that_is_killed_leaves_nothing_half_done(
         assert worker.endswith(f":{second.pid}")
 
 
+@pytest.mark.chaos
 async def test_a_worker_that_was_paused_finds_its_slot_done(
     database: Database, redis_url: str, owner: asyncpg.Connection, tmp_path: Path
 ) -> None:

@@ -151,10 +151,10 @@ class TestStores:
         self.postgres.stop()
         self.valkey.stop()
 
-    def make_database(self) -> Database:
-        """A new migrated database, empty but for the reference data."""
-        name = f"test_{secrets.token_hex(6)}"
-        self._as_superuser(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER} STRATEGY file_copy")
+    def make_database(self, like: Database | None = None) -> Database:
+        """A new migrated database, empty but for the reference data; or a copy of one to which nobody is connected."""
+        name, template = f"test_{secrets.token_hex(6)}", like.name if like else TEMPLATE
+        self._as_superuser(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy")
         return Database(self.postgres, name)
 
     def drop_database(self, database: Database) -> None:
