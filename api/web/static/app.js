@@ -2,11 +2,12 @@
 /** Puts the page together: session, live connection, map, feeds and form. */
 import { backoffMs } from "./backoff.js";
 import { LiveClient } from "./client.js";
-import { ACCOUNT, COMMUNITY, DASHBOARD, PRESENCE } from "./documents.js";
+import { ACCOUNT, COMMUNITY, DASHBOARD, HIGH_FIVE, PRESENCE } from "./documents.js";
 import { find, listen } from "./dom.js";
 import { LiveFeed } from "./feed.js";
 import { PresenceMap } from "./map.js";
-import { messageOf, Session } from "./session.js";
+import { randomUuid } from "./platform.js";
+import { ApiError, messageOf, Session } from "./session.js";
 import { SignIn } from "./signin.js";
 import { figure } from "./words.js";
 import { WorkoutForm } from "./workout.js";
@@ -128,9 +129,17 @@ audience.addEventListener("change", () => live.setPresence({ audience: audience.
 // --- feeds
 
 /** @param {import("./documents.js").Document<{feed: import("./documents.js").FeedPage}>} query */
-const page = (query) => async (/** @type {string | null} */ after) => (await session.graphql(query, { after })).feed;
+const page = (query) => async (/** @type {string | null} */ after) =>
+  (await session.graphql(query, { after, mine: Boolean(session.user) })).feed;
 
-community.follow({ client: live, channel: "community", page: page(COMMUNITY) });
+/** @param {string} eventId */
+async function highFive(eventId) {
+  try {
+    return (await session.graphql(HIGH_FIVE, { eventId, key: randomUuid() })).sendHighFive;
+  } catch (error) {
+    throw error instanceof ApiError && error.code === "CONFLICT" ? new Error("That one is your own.") : error;
+  }
+}
 
 // --- who is signed in
 
@@ -139,7 +148,8 @@ function showSession() {
   for (const id of ["who", "sign-out", "presence", "log", "mine"]) at(id).hidden = !user;
   for (const id of ["open-sign-in", "welcome"]) at(id).hidden = Boolean(user);
   at("who").textContent = user?.name ?? "";
-  document.body.classList.toggle("signed-in", Boolean(user));
+  const mine = user ? { highFive } : {};
+  community.follow({ client: live, channel: "community", page: page(COMMUNITY), ...mine });
   if (!user) {
     dashboard.stop();
     map.here(null);
