@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.test_page import WAIT_MS, Visit, _start, browser, visit  # noqa: F401 - the fixture
-from tests.support.people import Person, RefusedError, exercise_ids
+from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.stores import TestStores, environment
 

@@ -23,8 +23,8 @@ HEARD_S = 60.0
 async def test_every_watcher_has_every_workout_once_and_in_order(
     size: tuple[int, int], database: Database, redis_url: str, tmp_path: Path
 ) -> None:
-    """Workouts of 10 people (60, in `make chaos` 500); as many clients of `websockets` and of Node's `ws` hear them (200 of
-    each); one client of the former is away meanwhile and resumes.
+    """Workouts of 10 people (60, in `make chaos` 500); as many clients of `websockets` and of Node's `ws` hear them
+    (200 of each); one client of the former is away meanwhile and resumes.
 
     Has failed against: a relay that skipped one row of a batch; a gateway that dropped the last frame of a batch;
     a gateway that wrote text frames of 126 bytes and more with a wrong length (the clients of `ws`).
