@@ -121,6 +121,7 @@ def test_top_shows_each_process(here: Installation) -> None:
     assert head.split()[:3] == ["process", "sockets", "users"]
     assert [row.split()[-1] for row in rows[:2]] == ["well", "well"]
     assert rows[2].startswith("all")
+    assert all("-" not in row.split() for row in rows[:3])
 
 
 async def sign_in(page: Page, person: Person) -> None:
