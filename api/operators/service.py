@@ -9,13 +9,16 @@ from uuid import UUID, uuid4
 import msgspec
 
 from api.operators import store
-from api.operators.rules import Reason, asked_of, reasons, totals
+from api.operators.rules import Reason, Told, as_published, asked_of, reasons, totals
 from config.db.database import Database
 from config.errors import Forbidden, RetryLater
 from config.redis import AWAY, RedisClient
 from rt.auth.tokens import Access
+from rt.feed.positions import Position
+from rt.feed.store import FeedStore
 from rt.map import read
 from rt.operators.ask import Look, ask
+from rt.wire.channels import parse
 from rt.wire.inquiry import Inquiry, Place
 
 LOOK_KEPT_S: Final = 1.0  # however many operators look, gateways are asked once in this time
@@ -30,6 +33,7 @@ class Operators:
         """`flags`: what each is for nobody."""
         self._db = db
         self._redis = redis
+        self._feeds = FeedStore(redis)
         self._flags = flags
         self._turn = asyncio.Lock()
         self._looked: Look | None = None
@@ -58,15 +62,17 @@ class Operators:
         viewer, db = await self._operator(access)
         user, event = asked_of(body)
         if isinstance(user, str):
-            found = await store.user_of(db, user)
+            found = await store.person_of(db, viewer, user)
             if found is None:
                 return [Reason("NO_SUCH_USER", "there is no such user")]
             user = found
         places = await store.places(db, viewer, event, user)
         waiting = await store.waiting(db, viewer, event)
         inquiry = Inquiry(uuid4().hex, str(user), [Place(place.channel, place.offset) for place in places])
-        look = await self._ask(inquiry) if places else Look(0.0, 0, [])
-        return reasons(places, waiting, look.answers, look.asked)
+        if not places:
+            return reasons(places, waiting, [], 0)
+        look = await self._ask(inquiry)
+        return reasons(as_published(places, await self._heads(places)), waiting, look.answers, look.asked)
 
     async def _operator(self, access: Access | None) -> tuple[UUID, Database]:
         if access is None or ROLE not in access.roles:
@@ -82,6 +88,13 @@ class Operators:
             if self._looked is None or time.monotonic() - self._looked.at >= LOOK_KEPT_S:
                 self._looked = await self._ask(Inquiry(uuid4().hex))
             return self._looked
+
+    async def _heads(self, places: Sequence[Told]) -> list[Position | None]:
+        channels = [channel for place in places if (channel := parse(place.channel)) is not None]
+        try:
+            return await self._feeds.heads(channels)
+        except AWAY:
+            raise RetryLater("Redis does not answer") from None
 
     async def _ask(self, inquiry: Inquiry) -> Look:
         try:
