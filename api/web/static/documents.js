@@ -17,7 +17,7 @@
  * @property {boolean} [highFived]
  *
  * @typedef {object} FeedPage
- * @property {import("./protocol.js").Position} position
+ * @property {import("./protocol.js").Position} [position] absent: what happens from now on follows
  * @property {{endCursor: string | null, hasNextPage: boolean}} pageInfo
  * @property {{node: ApiEvent}[]} edges
  *
@@ -32,7 +32,7 @@
  * @property {{id: string, totalTu: number, muscles: MuscleUnits[]}} workout
  */
 
-const CONNECTION = `
+export const CONNECTION = `
   position { epoch offset }
   pageInfo { endCursor hasNextPage }
   edges { node { id type createdAt actor { id name } data highFives highFived @include(if: $mine) } }`;
