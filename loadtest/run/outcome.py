@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsEntry
 
-from loadtest.run import lag
+from loadtest.run import void
 from loadtest.run.counts import counted, in_words, worst
+from loadtest.run.lag import WORST_MS
 from loadtest.run.options import promises_of
 from loadtest.run.promises import Verdict, judge, percentile_of, table
 
@@ -54,15 +55,17 @@ def say_at_the_end(environment: Environment) -> None:
     verdicts: list[Verdict] = []
 
     def judge_it(**_: object) -> None:
+        if isinstance(environment.runner, MasterRunner):
+            counted[void.LOST] = len(environment.runner.clients.missing)
         verdicts[:] = judge(promises, lambda of, name: measure(environment, of, name))
-        if lag.is_void():
+        if void.is_void(counted):
             environment.process_exit_code = VOID
         elif promises:
             environment.process_exit_code = 0 if all(verdict.kept for verdict in verdicts) else BROKEN
 
     def say(**_: object) -> None:
         print(f"Live connections: {in_words()}")
-        print(_of_generator())
+        print(void.in_words(counted, worst.get(WORST_MS, 0)))
         if verdicts:
             print(f"\n{table([verdict.row for verdict in verdicts], _HEAD)}")
         path = environment.parsed_options.html_file if environment.parsed_options else None
@@ -73,23 +76,15 @@ def say_at_the_end(environment: Environment) -> None:
     environment.events.quit.add_listener(say)
 
 
-def _of_generator() -> str:
-    late = (
-        f"late at {counted[lag.LATE]:,} of {counted[lag.TICKS]:,} looks, {worst.get(lag.WORST_MS, 0):.0f} ms at worst"
-    )
-    if lag.is_void():
-        return f"VOID: this generator was {late}: it measured itself. Give it more cores (--processes) or fewer people"
-    return f"This generator: {late}"
-
-
 def _add(path: Path, verdicts: Sequence[Verdict]) -> None:
     """Puts our part behind the page that Locust has written."""
     counts = [(what, f"{n:,}") for what, n in sorted(counted.items())]
     ours = f"<h2>Promises</h2>{_html(_HEAD, [verdict.row for verdict in verdicts])}" if verdicts else ""
     ours += f"<h2>Live connections</h2>{_html(('what', 'how often'), counts)}"
+    generator = html.escape(void.in_words(counted, worst.get(WORST_MS, 0)))
     section = (
         '<section style="font-family: sans-serif; max-width: 60rem; margin: 2rem auto; background: Canvas;'
-        f' color: CanvasText; padding: 1rem">{ours}<p>{html.escape(_of_generator())}</p></section>'
+        f' color: CanvasText; padding: 1rem">{ours}<p>{generator}</p></section>'
     )
     text = path.read_text("utf-8")
     before, end, after = text.rpartition("</body>")

@@ -3,6 +3,7 @@ accounts serve many people, and are made in a line, each as late as the server a
 
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,11 +37,24 @@ class Account:
     def token(self, expired: bool = False) -> str:
         """An access token that holds for a while."""
         with self._line:
-            if expired or time.monotonic() > self._until:
-                answer = hashed(self._client, "login", self._words)
-                self._token, self.user = str(answer["accessToken"]), str(answer["user"]["id"])
-                self._until = time.monotonic() + min(TOKEN_S, answer["expiresIn"] / 2)
+            if (expired or time.monotonic() > self._until) and not (self._token and self.resume()):
+                self._open(hashed(self._client, "login", self._words))
         return self._token
+
+    def resume(self, cookies: Mapping[str, str] | None = None) -> bool:
+        """Takes up a session by its cookies, this one's own or those of an earlier run, which costs no password;
+        whether they are still good."""
+        with self._client.post("/api/v1/auth/refresh", json={}, cookies=cookies, catch_response=True) as response:
+            response.success()
+            if not response.ok:
+                counted["sessions that were over"] += 1
+                return False
+            self._open(response.json())
+        return True
+
+    def _open(self, answer: dict[str, Any]) -> None:
+        self._token, self.user = str(answer["accessToken"]), str(answer["user"]["id"])
+        self._until = time.monotonic() + min(TOKEN_S, answer["expiresIn"] / 2)
 
 
 class Accounts:
