@@ -184,7 +184,7 @@ async def stands_on_the_leaderboard(walk: Walk, database: str) -> None:
     finally:
         await owner.close()
     await walk.opens("leaderboard/streak/month")
-    await expect(walk.view.get_by_role("list", name="Your place")).to_contain_text("1 days")
+    await expect(walk.view.get_by_role("list", name="Your place")).to_contain_text("1 day")
     await expect(walk.view.get_by_role("list", name="Leaderboard")).to_contain_text("Ada Lovelace")
     await walk.view.get_by_role("link", name="Volume").click()
     await walk.reads("training units")
