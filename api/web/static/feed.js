@@ -3,17 +3,20 @@
  * <live-feed>: the events of one channel, newest first: pages of history, then what happens, without a gap or a
  * repeat, because the live stream starts at the position that the page was read at.
  *
+ *   <live-feed label="Community events" empty="Quiet so far." keep="200"></live-feed>
  *   feed.follow({ client, channel, page: async (after) => connection, token, highFive: async (eventId) => answer })
  *
  * `page` answers {position, edges, pageInfo} as the API's feeds do. "row" is emitted for each live event. Whoever reads
- * further down is not disturbed: what happens meanwhile waits behind a button. It scrolls in itself, and keeps no more
- * than EVENTS_MAX events, however far somebody reads.
+ * further down is not disturbed: what happens meanwhile waits behind a button. It scrolls in itself, and holds no more
+ * rows than `keep`, however far somebody reads.
  */
 import { FeedList } from "./feedlist.js";
 import { SHEET } from "./feedlook.js";
 import { count, messageOf, ofTypes } from "./words.js";
 
-const EVENTS_MAX = 200;
+const KEPT = 200;
+const KEPT_MIN = 60; // several screens: what is shown must not have to go
+const UNASKED_MAX = 3; // pages that fill the place before anybody scrolls
 const FLUSH_MS = 100; // what comes within makes one change of the page
 const TOP_PX = 8;
 const RELOAD_MS_MIN = 2_000;
@@ -53,25 +56,28 @@ export class LiveFeed extends HTMLElement {
   #untold = 0; // to a screen reader
   /** @type {Record<string, number>} by type, what digests skipped */
   #skippedCounts = {};
-  #list = new FeedList(EVENTS_MAX);
+  #list = new FeedList(KEPT);
   #scroller = part("div", "scroller");
   #skippedRow = part("div", "skipped");
   #notice = part("p", "notice");
   #told = part("p", "unseen");
   #pill = button("pill", () => this.#toTop());
   #older = button("older", () => this.#loadOlder());
-  #observer = new IntersectionObserver(([end]) => end.isIntersecting && this.#loadOlder(), {
+  #unasked = 0;
+  #observer = new IntersectionObserver(([end]) => end.isIntersecting && this.#fill(), {
     root: this.#scroller,
     rootMargin: AHEAD,
   });
 
   connectedCallback() {
     if (!this.shadowRoot) this.#build(this.attachShadow({ mode: "open" }));
-    this.#clock = setInterval(() => this.#tick(), TIMES_EVERY_MS);
+    this.#clock = setInterval(this.#tick, TIMES_EVERY_MS);
+    document.addEventListener("visibilitychange", this.#tick); // a page in the background is told the time late
   }
 
   disconnectedCallback() {
     clearInterval(this.#clock);
+    document.removeEventListener("visibilitychange", this.#tick);
     this.stop();
   }
 
@@ -82,6 +88,7 @@ export class LiveFeed extends HTMLElement {
   follow(source) {
     this.#subscription?.unsubscribe();
     this.#source = source;
+    this.#list.most = Math.max(KEPT_MIN, Number(this.getAttribute("keep")) || KEPT);
     this.#list.applaud = source.highFive ? (event) => this.#applaud(event) : null;
     this.#load(source);
   }
@@ -175,6 +182,13 @@ export class LiveFeed extends HTMLElement {
     if (this.#source) this.#load(this.#source);
   }
 
+  /** The end is in sight. */
+  #fill() {
+    if (this.#unasked >= UNASKED_MAX) return;
+    this.#unasked += 1;
+    this.#loadOlder();
+  }
+
   async #loadOlder() {
     const button = /** @type {HTMLButtonElement} */ (this.#older);
     if (!this.#source || button.disabled || button.hidden) return;
@@ -185,7 +199,7 @@ export class LiveFeed extends HTMLElement {
       if (run !== this.#run) return;
       this.#holdingStill(() => this.#list.addOlder(page.edges.map(({ node }) => fromApi(node))));
       this.#pageEnds(page.pageInfo);
-      this.#scrolled();
+      this.#showPill();
       this.#observer.unobserve(button); // it tells again where the button still is in sight
       this.#observer.observe(button);
     } catch (error) {
@@ -218,7 +232,7 @@ export class LiveFeed extends HTMLElement {
   #arrived(event) {
     this.#waiting.push({ ...event, heardAt: Date.now() });
     this.#waitingCount += 1;
-    if (this.#waiting.length > EVENTS_MAX) this.#waiting.shift();
+    if (this.#waiting.length > this.#list.most) this.#waiting.shift();
     this.dispatchEvent(new CustomEvent("row", { detail: event }));
     if (this.#flushing) return;
     this.#flushing = true;
@@ -271,6 +285,7 @@ export class LiveFeed extends HTMLElement {
   }
 
   #scrolled() {
+    this.#unasked = 0;
     if (this.#atTop && this.#waitingCount) this.#flush();
     else this.#showPill();
   }
@@ -304,11 +319,11 @@ export class LiveFeed extends HTMLElement {
     }
   }
 
-  #tick() {
+  #tick = () => {
     this.#list.tellTimes();
     if (this.#untold) this.#told.textContent = count(this.#untold, "new event");
     this.#untold = 0;
-  }
+  };
 
   #clear() {
     this.#list.clear();
@@ -316,12 +331,13 @@ export class LiveFeed extends HTMLElement {
     this.#waitingCount = 0;
     this.#flushing = false;
     this.#skippedCounts = {};
+    this.#unasked = 0;
     this.#tellSkipped();
     this.#showPill();
   }
 
   #sayEmpty() {
-    this.#say(this.#list.events ? "" : (this.getAttribute("empty") ?? "Nothing yet."));
+    this.#say(this.#list.rows ? "" : (this.getAttribute("empty") ?? "Nothing yet."));
   }
 
   /** @param {string} words */

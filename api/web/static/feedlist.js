@@ -1,5 +1,5 @@
 // @ts-check
-/** The list of a feed: its events in piles, each pile as the rows that tell it, and never more than `most` events. */
+/** The list of a feed: its events in piles, each pile as the rows that tell it, and never more than `most` rows (from `clear` on). */
 import { renewPile, rowOf, rowOfPile } from "./feedrow.js";
 import { Piles, isOne } from "./piles.js";
 import { ago } from "./words.js";
@@ -15,7 +15,7 @@ export class FeedList {
   applaud = null;
   /** Whether newer events than those that are shown had to go. */
   cut = false;
-  #most;
+  most;
   #piles;
   /** @type {WeakMap<FeedEvent, HTMLElement>} */
   #rows = new WeakMap();
@@ -26,17 +26,17 @@ export class FeedList {
 
   /** @param {number} most */
   constructor(most) {
-    this.#most = most;
+    this.most = most;
     this.#piles = new Piles(most);
     this.element.setAttribute("role", "list"); // a list without marks is none to every screen reader
   }
 
-  get events() {
-    return this.#piles.events;
+  get rows() {
+    return this.#piles.rows;
   }
 
   clear() {
-    this.#piles = new Piles(this.#most);
+    this.#piles = new Piles(this.most);
     this.cut = false;
     this.element.replaceChildren();
   }

@@ -105,6 +105,7 @@ const PILES = `
   summary .title::after { content: " ▾"; color: var(--soft); }
   details[open] summary .title::after { content: " ▴"; }
   details ol { margin-left: 1rem; padding-left: 0.6rem; border-left: 2px solid var(--line); }
+  .more { padding: 0.5rem 0.3rem; color: var(--soft); font-size: 0.875rem; }
   .fresh > * { animation: arrive 0.5s ease-out, settle 2.4s ease-out; }
   @keyframes arrive { from { opacity: 0; transform: translateY(-0.6rem); } }
   @keyframes settle { from { background: color-mix(in srgb, var(--hue, var(--accent)) 16%, transparent); } }

@@ -41,7 +41,7 @@ export function rowOfPile(pile, row) {
   const inner = document.createElement("ol");
   inner.setAttribute("role", "list");
   details.append(summary, inner);
-  details.addEventListener("toggle", () => inner.replaceChildren(...(details.open ? pile.events.map(row) : [])));
+  details.addEventListener("toggle", () => inner.replaceChildren(...(details.open ? rowsIn(pile, row) : [])));
   item.append(details);
   renewPile(item, pile, row);
   return item;
@@ -57,7 +57,17 @@ export function renewPile(item, pile, row) {
   const [details, summary, inner] = ["details", "summary", "ol"].map((name) => item.querySelector(name));
   if (!summary || !inner) return;
   fill(summary, describePile(pile), lookOfPile(pile), pile.events[0].created_at);
-  if (details?.hasAttribute("open")) inner.replaceChildren(...pile.events.map(row));
+  if (details?.hasAttribute("open")) inner.replaceChildren(...rowsIn(pile, row));
+}
+
+/**
+ * @param {import("./piles.js").Pile} pile
+ * @param {(event: FeedEvent) => HTMLElement} row
+ */
+function rowsIn({ events, count: all }, row) {
+  const rows = events.map(row);
+  if (all > events.length) rows.push(element("li", "more", `and ${figure(all - events.length)} before`));
+  return rows;
 }
 
 /**

@@ -26,7 +26,6 @@ const OF_TYPES = {
 /** @type {Record<string, Look>} */
 const OF_PILES = {
   workouts: { icon: "workout", tone: "accent" },
-  minute: { icon: "workout", tone: "accent" },
   deeds: { icon: "medal", tone: "grape" },
   high_fives: { icon: "hand", tone: "warm" },
   followers: { icon: "person", tone: "soft" },
@@ -45,7 +44,7 @@ export function lookOf({ type, data }) {
  * @param {import("./piles.js").Pile} pile
  * @returns {Look}
  */
-export const lookOfPile = ({ kind, events }) => ({ ...OF_PILES[kind], badge: worn(events.length) });
+export const lookOfPile = ({ kind, count }) => ({ ...OF_PILES[kind], badge: worn(count) });
 
 /** @param {EventData} data */
 function milestone({ kind, value }) {

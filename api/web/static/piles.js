@@ -17,7 +17,6 @@
 /** @type {Record<string, Kind>} */
 export const KINDS = {
   workouts: { least: 5, withinMs: 4_000 }, // more than one can read
-  minute: { least: 10, withinMs: 59_999 }, // the same of the past: the community's times are whole minutes
   deeds: { least: 3, withinMs: 10_000 }, // what one workout made of somebody
   high_fives: { least: 3, withinMs: 3_600_000 },
   followers: { least: 3, withinMs: 86_400_000 },
@@ -32,37 +31,40 @@ const OTHERS = new Map([
  * @typedef {object} Pile
  * @property {string} kind
  * @property {string} key
- * @property {FeedEvent[]} events
+ * @property {FeedEvent[]} events  of those, no more than PILE_KEPT
+ * @property {number} count
  */
+export const PILE_KEPT = 50;
 
 /**
- * {kind, key} of the pile that an event may be in; null for one that is always told alone.
+ * {kind, key} of the pile that an event may be in; null for one that is always told alone. Workouts of the past are: they
+ * pour no more, and the community is told of the minute alone when they were.
  * @param {FeedEvent} event
  */
 export function pileOf({ type, actor, heardAt }) {
   if (DEEDS.has(type)) return actor ? { kind: "deeds", key: `deeds ${actor.id}` } : null;
-  const workouts = heardAt === undefined ? "minute" : "workouts";
-  const kind = type === "workout_completed" && !actor ? workouts : OTHERS.get(type);
+  const pours = type === "workout_completed" && !actor && heardAt !== undefined;
+  const kind = pours ? "workouts" : OTHERS.get(type);
   return kind ? { kind, key: kind } : null;
 }
 
 /** @param {Pile} pile */
-export const isOne = ({ kind, events }) => kind !== "" && events.length >= KINDS[kind].least;
+export const isOne = ({ kind, count }) => kind !== "" && count >= KINDS[kind].least;
 
-/** The events of a feed, newest first, in piles; never more than `most` events. */
+/** The events of a feed, newest first, in piles; never more than `most` rows. */
 export class Piles {
   /** @type {Pile[]} */
   all = [];
   #most;
-  #events = 0;
+  #rows = 0;
 
   /** @param {number} most */
   constructor(most) {
     this.#most = most;
   }
 
-  get events() {
-    return this.#events;
+  get rows() {
+    return this.#rows;
   }
 
   /**
@@ -70,8 +72,7 @@ export class Piles {
    * @param {FeedEvent} event
    */
   add(event) {
-    const pile = this.#pile(event, this.all[0], "unshift");
-    this.#events += 1;
+    const pile = this.#take(event, "unshift");
     return { pile, cut: this.#cut("pop") };
   }
 
@@ -80,41 +81,50 @@ export class Piles {
    * @param {FeedEvent} event
    */
   addOlder(event) {
-    const pile = this.#pile(event, this.all[this.all.length - 1], "push");
-    this.#events += 1;
+    const pile = this.#take(event, "push");
     return { pile, cut: this.#cut("shift") };
   }
 
   /**
    * @param {FeedEvent} event
-   * @param {Pile | undefined} neighbour
    * @param {"push" | "unshift"} end
    */
-  #pile(event, neighbour, end) {
+  #take(event, end) {
     const mine = pileOf(event);
-    if (neighbour && mine?.key === neighbour.key && near(event, neighbour)) {
-      neighbour.events[end](event);
-      return neighbour;
+    const neighbour = this.all.at(end === "push" ? -1 : 0);
+    if (!neighbour || mine?.key !== neighbour.key || !near(event, neighbour)) {
+      const pile = { kind: mine?.kind ?? "", key: mine?.key ?? "", events: [event], count: 1 };
+      this.all[end](pile);
+      this.#rows += 1;
+      return pile;
     }
-    const pile = { kind: mine?.kind ?? "", key: mine?.key ?? "", events: [event] };
-    this.all[end](pile);
-    return pile;
+    this.#rows -= rowsOf(neighbour);
+    neighbour.count += 1;
+    neighbour.events[end](event);
+    if (neighbour.events.length > PILE_KEPT) neighbour.events.pop();
+    this.#rows += rowsOf(neighbour);
+    return neighbour;
   }
 
   /** @param {"pop" | "shift"} end */
   #cut(end) {
     /** @type {Set<Pile>} */
     const cut = new Set();
-    while (this.#events > this.#most) {
+    while (this.#rows > this.#most) {
       const pile = end === "pop" ? this.all[this.all.length - 1] : this.all[0];
-      pile.events[end]();
-      this.#events -= 1;
+      this.#rows -= 1;
+      if (isOne(pile)) pile.events = [];
+      else pile.events[end]();
+      pile.count = pile.events.length;
       cut.add(pile);
-      if (!pile.events.length) this.all[end]();
+      if (!pile.count) this.all[end]();
     }
     return cut;
   }
 }
+
+/** @param {Pile} pile */
+const rowsOf = (pile) => (isOne(pile) ? 1 : pile.count);
 
 /**
  * @param {FeedEvent} event

@@ -94,21 +94,21 @@ export function describe(event) {
  * @param {import("./piles.js").Pile} pile
  * @returns {Said}
  */
-export function describePile({ kind, events }) {
+export function describePile({ kind, events, count: all }) {
   const [newest] = events;
-  if (kind === "workouts" || kind === "minute") {
+  if (kind === "workouts") {
     const parts = tally(events.map((event) => event.data?.focus?.name ?? "Other"));
-    return { title: count(events.length, "workout"), detail: listed(parts) };
+    return { title: count(all, "workout"), detail: listed(parts) };
   }
   if (kind === "deeds") {
     const reached = events.map((event) => describe(event).detail).filter(Boolean);
-    const title = `${newest.actor?.name ?? "Somebody"} reached ${count(events.length, "goal")}`;
+    const title = `${newest.actor?.name ?? "Somebody"} reached ${count(all, "goal")}`;
     return { title, detail: reached.join(" · ") };
   }
   const people = names(events.map((event) => event.actor?.name ?? "Somebody"));
   if (kind === "followers") return { title: `${people} follow you`, detail: "" };
   const occasions = [...new Set(events.map((event) => occasion(event.data ?? {})))].filter(Boolean);
-  return { title: `${people} gave you ${count(events.length, "high five")}`, detail: occasions.join(" · ") };
+  return { title: `${people} gave you ${count(all, "high five")}`, detail: occasions.join(" · ") };
 }
 
 /**

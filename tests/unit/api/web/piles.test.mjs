@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { KINDS, Piles, isOne, pileOf } from "../../../../api/web/static/piles.js";
+import { KINDS, PILE_KEPT, Piles, isOne, pileOf } from "../../../../api/web/static/piles.js";
 
 const BEGAN = Date.parse("2026-11-28T12:00:00Z");
 
@@ -36,13 +36,13 @@ test("what pours is one, and what is between ends it", () => {
   assert.deepEqual(piles.all.map(isOne), [false, false, true]);
 });
 
-test("what poured in a minute of the past is one as well, and not with what is heard now", () => {
-  const piles = new Piles(100);
-  for (let one = 0; one < 24; one += 1) piles.addOlder(past(one, one < KINDS.minute.least ? 9 : 8));
-  piles.addOlder(past("before", 7));
-  piles.add(event("now", 9 * 60));
-  assert.deepEqual(piles.all.map(({ events }) => events.length), [1, 10, 14, 1]);
-  assert.deepEqual(piles.all.map(isOne), [false, true, true, false]);
+test("a pile counts all, and keeps no more of them than anybody reads", () => {
+  const piles = new Piles(10);
+  for (let one = 0; one < 3 * PILE_KEPT; one += 1) piles.add(event(one, one / 100));
+  assert.deepEqual([piles.rows, piles.all[0].count, piles.all[0].events.length], [1, 3 * PILE_KEPT, PILE_KEPT]);
+  assert.equal(piles.all[0].events[0].id, String(3 * PILE_KEPT - 1));
+  piles.addOlder(past("before", -1));
+  assert.deepEqual(ids(piles).slice(1), ["before"]); // what is read of the past pours no more
 });
 
 test("a deed is put to those of the same person, and what is one's own to nothing", () => {
@@ -56,24 +56,29 @@ test("a deed is put to those of the same person, and what is one's own to nothin
   }
 });
 
-test("whatever comes in whatever order at either end, it keeps all in order, and no more than it may", () => {
+test("whatever comes in whatever order at either end, it keeps all in order, and no more rows than it may", () => {
   let seed = 7;
   const chance = (below) => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below;
   const types = ["workout_completed", "level_up", "high_five", "followed", "moon_landing"];
   for (let run = 0; run < 60; run += 1) {
     const most = 1 + chance(12);
     const piles = new Piles(most);
-    let [expected, newest, oldest] = [[], 0, 0];
+    let [known, newest, oldest] = [[], 0, 0];
     for (let step = 0; step < 60; step += 1) {
       const newer = chance(3) > 0;
       const at = newer ? (newest += chance(4)) : (oldest -= chance(4));
       const one = event(step, at, types[chance(types.length)], chance(2) ? { id: "ada", name: "Ada" } : null);
-      const { pile } = newer ? piles.add(one) : piles.addOlder(one);
-      expected = newer ? [one, ...expected].slice(0, most) : [...expected, one].slice(-most);
-      assert.deepEqual(piles.all.flatMap(({ events }) => events), expected);
-      assert.equal(piles.events, expected.length);
-      assert.ok(pile.events.includes(one));
-      assert.ok(piles.all.every(({ events }) => events.length > 0));
+      known = newer ? [one, ...known] : [...known, one];
+      if (newer) piles.add(one);
+      else piles.addOlder(one);
+      const held = piles.all.flatMap(({ events }) => events);
+      const from = known.indexOf(held[0]);
+      assert.deepEqual(held, known.slice(from, from + held.length));
+      assert.equal(newer ? from : from + held.length, newer ? 0 : known.length);
+      const rows = piles.all.map((pile) => (isOne(pile) ? 1 : pile.events.length));
+      assert.equal(piles.rows, rows.reduce((sum, number) => sum + number, 0));
+      assert.ok(piles.rows <= most && rows.every((number) => number > 0));
+      known = held;
     }
   }
 });

@@ -75,15 +75,16 @@ test("says how old something is, ever more coarsely and never younger", () => {
 
 test("says of a pile who and how many", () => {
   const when = { id: "e", created_at: "2026-11-28T12:00:00Z" };
+  const pile = (kind, events) => ({ kind, key: "", events, count: events.length });
   const of = (name) => ({ ...when, type: "high_five", actor: { id: name, name }, data: { event_type: "level_up" } });
-  const said = (...names) => describePile({ kind: "high_fives", key: "", events: names.map(of) }).title;
+  const said = (...names) => describePile(pile("high_fives", names.map(of))).title;
   assert.equal(said("Ada", "Bea"), "Ada and Bea gave you 2 high fives");
   assert.equal(said("Ada", "Bea", "Cleo"), "Ada, Bea and 1 other gave you 3 high fives");
   assert.equal(said("Ada", "Ada", "Ada"), "Ada gave you 3 high fives");
   const legs = { ...when, type: "workout_completed", actor: null, data: { v: 2, focus: { name: "Legs" } } };
   const back = { ...legs, data: { v: 2, focus: { name: "Back" } } };
   const events = [back, legs, legs, { ...legs, data: null }];
-  const workouts = describePile({ kind: "workouts", key: "", events });
+  const workouts = describePile(pile("workouts", events));
   assert.deepEqual(workouts, { title: "4 workouts", detail: "Legs 2, Back 1, Other 1" });
   const counts = { level_up: 1, workout_completed: 1_200, app_thing: 2 };
   assert.equal(ofTypes(counts), "1,200 workouts, 2 app things, 1 level");
