@@ -208,7 +208,7 @@ async def lets_followers_ask(walk: Walk, ada: Person) -> None:
 
 
 async def fits_everywhere(walk: Walk) -> None:
-    """No page is wider than a small phone, each has a heading, and axe-core finds nothing where there is most to see."""
+    """No page is wider than a small phone, each has a heading, and axe-core finds nothing where there is most."""
     _, modules = await asyncio.to_thread(node_with_packages)
     await walk.page.set_viewport_size({"width": NARROW, "height": 640})
     for path in VIEWS:

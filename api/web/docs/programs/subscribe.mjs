@@ -35,6 +35,7 @@ const listen = () =>
     socket.onopen = () => {
       say({ type: "connection_init", payload: token ? { authorization: `Bearer ${token}` } : {} });
     };
+    socket.onerror = () => resolve(); // where it could not be opened, Node 20 says no `close`
     socket.onclose = ({ code, reason }) => (FINAL.includes(code) ? reject(new Error(`${code} ${reason}`)) : resolve());
     socket.onmessage = ({ data }) => {
       const { type, payload } = JSON.parse(data);
