@@ -133,7 +133,8 @@ class Soak:
 async def test_a_soak_loses_nothing_and_repeats_nothing(
     rounds: dict[str, int], fleet: Fleet, database: Database, tmp_path: Path
 ) -> None:
-    """Seen failing with a position that a reconnect forgets (lost), and with repeated offsets handed on (twice)."""
+    """Seen failing with no `since` after a reconnect, and with a `since` that is one event behind, where repeats are
+    handed on."""
     server = AppServer(fleet, database)
     app = await server.make("soak")
     app.signer()
