@@ -9,14 +9,14 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.browser.test_page import WAIT_MS, Visit, _start, browser, visit  # noqa: F401 - the fixture
+from tests.browser.test_page import WAIT_MS, Visit, _start, browser, chromium, visit  # noqa: F401 - the fixtures
 from tests.support.axe import violations
 from tests.support.node import node_with_packages
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.stores import TestStores, environment
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 expect.set_options(timeout=WAIT_MS)
 
 RATE: Final = 2  # events of the community a second; half a minute of them goes out one by one
