@@ -57,6 +57,8 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.standings import schema as standings_schema
 from api.standings.service import Standings
+from api.vitals import routes as vitals_routes
+from api.vitals.service import Vitals
 from api.web import handbook, page
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
@@ -153,6 +155,7 @@ class Api:
             ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *apps_routes.routes(self._apps),
+            *vitals_routes.routes(Vitals(), gate),
             *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
             *page.routes(settings),
             *handbook.routes(settings, schema),

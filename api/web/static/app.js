@@ -9,6 +9,7 @@ import { PresenceMap } from "./map.js";
 import { randomUuid } from "./platform.js";
 import { ApiError, messageOf, Session } from "./session.js";
 import { SignIn } from "./signin.js";
+import { measure } from "./vitals.js";
 import { figure } from "./words.js";
 import { WorkoutForm } from "./workout.js";
 
@@ -195,6 +196,7 @@ at("open-sign-up").addEventListener("click", () => signIn.open("sign-up"));
 showSession();
 signIn.openLink();
 live.setPresence({ background: document.hidden });
+measure(live).catch(() => {}); // a page that cannot be measured is a page
 live.start();
 session
   .graphql(PRESENCE)
