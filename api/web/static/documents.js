@@ -17,7 +17,7 @@
  * @property {boolean} [highFived]
  *
  * @typedef {object} FeedPage
- * @property {import("./protocol.js").Position} position
+ * @property {import("./protocol.js").Position} [position] absent: what happens from now on follows
  * @property {{endCursor: string | null, hasNextPage: boolean}} pageInfo
  * @property {{node: ApiEvent}[]} edges
  *

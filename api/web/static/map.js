@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * <presence-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
+ * <live-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
  * another part is looked at, "place" ({lat, lng}) when somebody picks one after `pick()`, and "picking" (true, false).
  *
  *   map.show({ resolution, cells })     cells: Map(H3 index -> count)
@@ -31,7 +31,7 @@ export class PresenceMap extends HTMLElement {
   #colours = { ...COLOURS };
   /** @type {number[][]} rings of longitude, latitude, … in tenths of degrees */
   #land = [];
-  /** @type {typeof import("./vendor/h3-js.es.js") | null} */
+  /** @type {typeof import("./vendor/h3.js") | null} */
   #h3 = null;
   /** @type {import("./maptiles.js").Cells} */
   #cells = new Map();
@@ -74,7 +74,7 @@ export class PresenceMap extends HTMLElement {
    * @param {import("./maptiles.js").Shown} shown
    */
   async show({ resolution, cells }) {
-    this.#h3 ??= await import("./vendor/h3-js.es.js");
+    this.#h3 ??= await import("./vendor/h3.js");
     const now = performance.now();
     for (const [cell, people] of cells) if (this.#cells.get(cell) !== people) this.#pulses.set(cell, now);
     this.#cells = cells;
@@ -235,7 +235,7 @@ export class PresenceMap extends HTMLElement {
 
   /**
    * @param {string} cell
-   * @param {typeof import("./vendor/h3-js.es.js")} h3
+   * @param {typeof import("./vendor/h3.js")} h3
    */
   #centre(cell, h3) {
     let centre = this.#centres.get(cell);
@@ -342,4 +342,4 @@ export class PresenceMap extends HTMLElement {
   }
 }
 
-customElements.define("presence-map", PresenceMap);
+customElements.define("live-map", PresenceMap);

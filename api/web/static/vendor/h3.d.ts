@@ -1,0 +1,9 @@
+/** [latitude, longitude] in degrees. */
+export type Point = [number, number];
+
+/** The corners of a cell, five to ten, not closed. */
+export function cellToBoundary(cell: string): Point[];
+
+export function cellToLatLng(cell: string): Point;
+
+export function latLngToCell(lat: number, lng: number, resolution: number): string;
