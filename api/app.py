@@ -59,7 +59,7 @@ from api.standings import schema as standings_schema
 from api.standings.service import Standings
 from api.vitals import routes as vitals_routes
 from api.vitals.service import Vitals
-from api.web import handbook, page, widgets
+from api.web import handbook, offline, page, widgets
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
@@ -157,11 +157,12 @@ class Api:
             *apps_routes.routes(self._apps),
             *vitals_routes.routes(Vitals(), gate),
             *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
+            *offline.routes(),
             *page.routes(settings, lambda: self._apps.widget_origins),
             *widgets.routes(),
             *handbook.routes(settings, schema),
         ]
-        policies = page.policies(settings) | widgets.policies(settings) | handbook.policies(settings)
+        policies = page.policies(settings) | offline.policies() | widgets.policies(settings) | handbook.policies(settings)
         # A path is one of ours or none: nobody is sent to one that ends otherwise.
         router = Router(routes, redirect_slashes=False)
         shell = Shell(router, settings, policies, lambda: self._apps.widget_origins or ())

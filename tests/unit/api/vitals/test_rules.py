@@ -21,7 +21,7 @@ def test_what_was_measured_is_kept_in_seconds(told: dict[str, float], cls: float
     assert report.cls == cls
 
 
-@given(st.binary(max_size=80) | st.dictionaries(st.text(), st.text()).map(lambda one: json.dumps(one).encode()))
+@given(st.binary(max_size=80))
 def test_anything_else_is_bad_input(body: bytes) -> None:
     """Seen failing with the UnicodeDecodeError of a body that is no UTF-8 let through."""
     try:
