@@ -93,6 +93,18 @@ export class PresenceMap extends HTMLElement {
     this.#viewed();
   }
 
+  /** What is looked at: `look` shows it again. */
+  get view() {
+    const { lat, lng, zoom } = this.#view;
+    return { lat, lng, zoom };
+  }
+
+  /** @param {{lat: number, lng: number, zoom: number}} view */
+  look({ lat, lng, zoom }) {
+    this.#view.centre(lat, lng, zoom);
+    this.#viewed();
+  }
+
   /** The next tap on the map picks a place; again = no longer. */
   pick(wanted = !this.#picking) {
     this.#picking = wanted;
