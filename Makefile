@@ -7,6 +7,9 @@ ARGS ?=
 # Processes that share the tests of `make test`: most of what a test does is wait. 0: in one, where a debugger works.
 WORKERS ?= 4
 
+# What a run compiled is there for the next one.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run stores migrate test lint schema widgets bench bench-100k bench-1m bench-years bench-api load attack chaos lock clean-data runtime development
 
 help: ## lists the commands

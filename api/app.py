@@ -44,6 +44,8 @@ from api.graphql.schema import build
 from api.highfives import schema as highfives_schema
 from api.highfives.service import HighFives
 from api.migrate import migrations
+from api.operators import routes as operators_routes
+from api.operators.service import Operators
 from api.outbox import Wake
 from api.presence import schema as presence_schema
 from api.presence.service import Presence
@@ -59,7 +61,7 @@ from api.standings import schema as standings_schema
 from api.standings.service import Standings
 from api.vitals import routes as vitals_routes
 from api.vitals.service import Vitals
-from api.web import handbook, offline, page, widgets
+from api.web import admin, handbook, offline, page, widgets
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
@@ -157,12 +159,17 @@ class Api:
             *apps_routes.routes(self._apps),
             *vitals_routes.routes(Vitals(), gate),
             *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
+            *operators_routes.routes(
+                Operators(self._db, self._redis, lambda: self._flags.all(None)), authenticate, gate, settings
+            ),
+            *admin.routes(settings),
             *offline.routes(),
             *page.routes(settings, lambda: self._apps.widget_origins),
             *widgets.routes(),
             *handbook.routes(settings, schema),
         ]
-        policies = page.policies(settings) | offline.policies() | widgets.policies(settings) | handbook.policies(settings)
+        policies = page.policies(settings) | offline.policies() | admin.policies()
+        policies |= widgets.policies(settings) | handbook.policies(settings)
         # A path is one of ours or none: nobody is sent to one that ends otherwise.
         router = Router(routes, redirect_slashes=False)
         shell = Shell(router, settings, policies, lambda: self._apps.widget_origins or ())

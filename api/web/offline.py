@@ -23,6 +23,8 @@ _STATIC: Final = "/static/"
 _BESIDE: Final = ("/", "/config.json")
 _LINKED: Final = re.compile(r'(?:src|href)="/static/([^"]+)"')
 _IMPORTED: Final = re.compile(r'^(?:import|export)\b[^;"]*"\./([^"]+)";', re.MULTILINE)
+# On demand, of the page's own folder: what lies in others is large, or of no use without the server.
+_ON_DEMAND: Final = re.compile(r'\bimport\("\./([^"/]+)"\)')
 
 
 def routes() -> list[Route]:
@@ -54,7 +56,7 @@ def worker(read: Callable[[str], bytes]) -> bytes:
 
 
 def parts(read: Callable[[str], bytes]) -> list[str]:
-    """What the page links to, and what that imports, in turn; what is loaded on demand is not among it."""
+    """What the page links to, and what that imports, in turn."""
     found = dict.fromkeys(_LINKED.findall(read(PAGE).decode()))
     waiting = list(found)
     while waiting:
@@ -62,7 +64,8 @@ def parts(read: Callable[[str], bytes]) -> list[str]:
         if not name.endswith(".js"):
             continue
         folder = name.rpartition("/")[0]
-        for imported in _IMPORTED.findall(read(name).decode()):
+        text = read(name).decode()
+        for imported in (*_IMPORTED.findall(text), *_ON_DEMAND.findall(text)):
             path = f"{folder}/{imported}" if folder else imported
             if path not in found:
                 found[path] = None

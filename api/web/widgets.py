@@ -1,5 +1,5 @@
-"""Widgets for pages of other sites: `/widgets.js` is all of them, `/widgets/` has each alone, and the client; `/widgets`
-is a gallery of them, with the lines to copy.
+"""Widgets for pages of other sites: `/widgets.js` is all of them, `/widgets/` has each alone, and the client;
+`/widgets` is a gallery of them, with the lines to copy.
 
 What is served are the files of `built/`, which `make widgets` makes of `widgets/` and `static/`.
 """

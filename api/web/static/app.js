@@ -10,16 +10,16 @@ import { PresenceMap } from "./map.js";
 import { Offline } from "./offline.js";
 import { Outbox } from "./outbox.js";
 import { randomUuid } from "./platform.js";
+import { Router } from "./router.js";
 import { ApiError, messageOf, Session } from "./session.js";
-import { SignIn } from "./signin.js";
 import { here, keepHere, keepView, view } from "./tab.js";
 import { measure } from "./vitals.js";
 import { Waiting } from "./waiting.js";
 import { figure } from "./words.js";
-import { WorkoutForm } from "./workout.js";
 
 const BAD_TOKEN = 4500;
 const SESSION_REVOKED = 4503;
+const LINK_OF_MAIL = /^#(?:verify|reset)=/;
 
 let unsaid = false; // something of the account could not be had
 
@@ -48,8 +48,34 @@ async function configuration() {
 
 const [{ rtUrl }] = await Promise.all([configuration(), session.restore()]);
 const live = new LiveClient(rtUrl, { token: (expired) => session.token(expired) });
-const form = new WorkoutForm(find(document, "#workout", HTMLFormElement), session, outbox, showAccount);
-const signIn = new SignIn(find(document, "#sign-in", HTMLDialogElement), session);
+
+// --- what a visit may do without, until somebody asks for it
+
+/** @type {import("./workout.js").WorkoutForm | null} */
+let form = null;
+/** @type {Promise<import("./signin.js").SignIn> | null} */
+let dialog = null;
+
+async function prepareForm() {
+  const { WorkoutForm } = await import("./workout.js");
+  form ??= new WorkoutForm(find(document, "#workout", HTMLFormElement), session, outbox, showAccount);
+  await form.prepare();
+}
+
+async function signInDialog() {
+  const { SignIn } = await import("./signin.js");
+  return new SignIn(find(document, "#sign-in", HTMLDialogElement), session);
+}
+
+/** @param {import("./signin.js").Mode} mode */
+async function signIn(mode) {
+  (await (dialog ??= signInDialog())).open(mode);
+}
+
+/** Opens what the link of a mail asks for. */
+async function openLink() {
+  if (LINK_OF_MAIL.test(location.hash)) (await (dialog ??= signInDialog())).openLink();
+}
 
 // --- the connection and the numbers
 
@@ -134,7 +160,7 @@ listen(map, "picking", (/** @type {boolean} */ picking) => at("pick").setAttribu
 
 function tellTraining() {
   const training = train.checked;
-  const exercise = training ? form.exercise : undefined;
+  const exercise = training ? form?.exercise : undefined;
   live.setPresence({ status: training ? "training" : "browsing", exercise });
   remember({ training, exercise });
 }
@@ -158,15 +184,15 @@ function takeUp({ place, training = false, exercise }) {
 
 train.addEventListener("change", tellTraining);
 at("workout").addEventListener("change", ({ target }) => {
-  if (target instanceof HTMLSelectElement && target.name === "exercise" && train.checked) tellTraining();
+  if (target instanceof HTMLInputElement && target.name === "exercise" && train.checked) tellTraining();
 });
 audience.addEventListener("change", () => live.setPresence({ audience: audience.value }));
 
 // --- feeds
 
-/** @param {import("./documents.js").Document<{feed: import("./documents.js").FeedPage}>} query */
-const page = (query) => async (/** @type {string | null} */ after) =>
-  (await session.graphql(query, { after, mine: Boolean(session.user) })).feed;
+/** @type {import("./router.js").Context["page"]} */
+const page = (query, variables = {}) => async (/** @type {string | null} */ after) =>
+  (await session.graphql(query, { ...variables, after, mine: Boolean(session.user) })).feed;
 
 /**
  * The newest page, also without a network: without the viewer's own high fives it is everybody's.
@@ -217,7 +243,7 @@ function showSession() {
 
 function showMine() {
   unsaid = false;
-  form.prepare().catch(complain);
+  prepareForm().catch(complain);
   showAccount();
 }
 
@@ -249,14 +275,21 @@ session.addEventListener("change", () => {
   live.restart();
 });
 at("sign-out").addEventListener("click", () => session.logout());
-at("open-sign-in").addEventListener("click", () => signIn.open("sign-in"));
-at("open-sign-up").addEventListener("click", () => signIn.open("sign-up"));
+at("open-sign-in").addEventListener("click", () => signIn("sign-in"));
+at("open-sign-up").addEventListener("click", () => signIn("sign-up"));
 
 const looked = view();
 showSession();
 if (looked) map.look(looked);
 addEventListener("pagehide", () => keepView(map.view));
-signIn.openLink();
+openLink();
+addEventListener("hashchange", openLink);
+new Router({
+  home: at("home"),
+  place: at("view"),
+  nav: at("nav"),
+  context: { session, live, page, highFive, account: showAccount, signIn },
+}).start();
 live.setPresence({ background: document.hidden });
 measure(live).catch(() => {}); // a page that cannot be measured is a page
 live.start();

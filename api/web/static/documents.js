@@ -32,7 +32,7 @@
  * @property {{id: string, totalTu: number, muscles: MuscleUnits[]}} workout
  */
 
-const CONNECTION = `
+export const CONNECTION = `
   position { epoch offset }
   pageInfo { endCursor hasNextPage }
   edges { node { id type createdAt actor { id name } data highFives highFived @include(if: $mine) } }`;

@@ -4,6 +4,7 @@ import { EXERCISES, LOG_WORKOUT } from "./documents.js";
 import { find } from "./dom.js";
 import { lastKnown } from "./known.js";
 import { isOpen } from "./outbox.js";
+import { Picker } from "./picker.js";
 import { randomUuid } from "./platform.js";
 import { ApiError, messageOf } from "./session.js";
 import { count, figure } from "./words.js";
@@ -22,8 +23,10 @@ export class WorkoutForm {
   #template;
   #note;
   #performed;
-  #options = document.createDocumentFragment();
-  #prepared = false;
+  /** @type {import("./documents.js").Exercise[]} */
+  #exercises = [];
+  /** @type {WeakMap<Element, Picker>} of each row */
+  #pickers = new WeakMap();
   /** @type {{input: object, key: string} | null} the last one, while nobody knows what became of it and nothing keeps it */
   #pending = null;
 
@@ -43,7 +46,7 @@ export class WorkoutForm {
     this.#note = find(form, "[name=note]", HTMLInputElement);
     this.#performed = find(form, "[name=performed]", HTMLInputElement);
     find(form, ".add", HTMLElement).addEventListener("click", () => {
-      if (this.#prepared) this.#add().querySelector("select")?.focus();
+      if (this.#exercises.length) this.#add().querySelector("input")?.focus();
     });
     form.addEventListener("input", () => (this.#pending = null));
     form.addEventListener("submit", (event) => {
@@ -52,19 +55,16 @@ export class WorkoutForm {
     });
   }
 
-  /** Fills the list of exercises; once. */
+  /** Fetches what may be chosen; once. */
   async prepare() {
-    if (this.#prepared) return;
-    const { exercises } = await lastKnown("exercises", () => this.#session.graphql(EXERCISES));
-    if (this.#prepared) return;
-    this.#options = grouped(exercises);
-    this.#prepared = true;
+    if (this.#exercises.length) return;
+    this.#exercises = (await lastKnown("exercises", () => this.#session.graphql(EXERCISES))).exercises;
     if (!this.#rows.children.length) this.#add();
   }
 
   /** Slug of the first exercise in the form: what somebody who trains now is doing. */
   get exercise() {
-    return this.#rows.querySelector("select")?.selectedOptions[0]?.dataset.slug;
+    return this.#chosen(this.#rows.children[0])?.slug;
   }
 
   /** The new row; where there are as many as may be, the last one. */
@@ -72,7 +72,8 @@ export class WorkoutForm {
     const last = this.#rows.lastElementChild;
     if (last && this.#rows.children.length >= EXERCISES_MAX) return last;
     const row = document.importNode(find(this.#template.content, "fieldset", HTMLFieldSetElement), true);
-    find(row, "select", HTMLSelectElement).append(this.#options.cloneNode(true));
+    const field = find(row, "[name=exercise]", HTMLInputElement);
+    this.#pickers.set(row, new Picker(field, find(row, "[role=listbox]", HTMLElement), this.#exercises));
     find(row, ".remove", HTMLElement).addEventListener("click", () => {
       row.remove();
       this.#pending = null;
@@ -80,6 +81,11 @@ export class WorkoutForm {
     });
     this.#rows.append(row);
     return row;
+  }
+
+  /** @param {Element | undefined} row */
+  #chosen(row) {
+    return (row && this.#pickers.get(row)?.chosen) ?? null;
   }
 
   async #submit() {
@@ -143,7 +149,7 @@ export class WorkoutForm {
         (name) => find(row, `[name=${name}]`, HTMLInputElement).value,
       );
       const set = { reps: Number(reps), ...(weight !== "" && { weightKg: Number(weight) }) };
-      return { exerciseId: find(row, "select", HTMLSelectElement).value, sets: Array(Number(sets)).fill(set) };
+      return { exerciseId: this.#chosen(row)?.id ?? "", sets: Array(Number(sets)).fill(set) };
     });
     return {
       performedAt: (this.#performed.value ? new Date(this.#performed.value) : new Date()).toISOString(),
@@ -152,30 +158,6 @@ export class WorkoutForm {
       exercises,
     };
   }
-}
-
-/**
- * <optgroup>s by equipment.
- * @param {import("./documents.js").Exercise[]} exercises
- */
-function grouped(exercises) {
-  /** @type {Map<string, HTMLOptGroupElement>} */
-  const groups = new Map();
-  for (const { id, slug, name, equipment } of exercises) {
-    const label = equipment?.name ?? "Other";
-    let group = groups.get(label);
-    if (!group) {
-      group = document.createElement("optgroup");
-      group.label = label;
-      groups.set(label, group);
-    }
-    const option = new Option(name, id);
-    option.dataset.slug = slug;
-    group.append(option);
-  }
-  const all = document.createDocumentFragment();
-  all.append(...[...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group));
-  return all;
 }
 
 /** @param {import("./documents.js").MuscleUnits[]} muscles */

@@ -22,7 +22,7 @@ def version(changed: str = "") -> str:
 def test_all_that_the_page_starts_with_is_kept() -> None:
     """Seen failing with imports of two lines left out: `(.*)` in place of `[^;"]*`."""
     parts = offline.parts(read)
-    assert {"app.js", "style.css", "land.json", "client.js", "timers.js", "outbox.js", "store.js"} <= set(parts)
+    assert {"app.js", "style.css", "land.json", "client.js", "timers.js", "outbox.js", "store.js", "workout.js"} <= set(parts)
     for name in parts:
         assert (STATIC / name).is_file(), name
     assert not [name for name in parts if name.startswith("vendor/")]  # large, and of no use without a network
@@ -39,9 +39,11 @@ def test_a_change_of_any_part_is_a_new_version() -> None:
 def test_modules_name_each_other_beside_themselves() -> None:
     files = {
         "index.html": b'<script type="module" src="/static/a.js">',
-        "a.js": b'import {\n  b,\n} from "./in/b.js";\nexport { c } from "./c.js";\nconst d = await import("./d.js");\n',
+        "a.js": b'import {\n  b,\n} from "./in/b.js";\nexport { c } from "./c.js";\nconst d = await import("./d.js");\n'
+        b'const v = { load: () => import("./views/v.js") };',
+        "d.js": b"",
         "in/b.js": b'import "./e.js";\n',
         "in/e.js": b"",
         "c.js": b'import { a } from "./a.js";\n',
     }
-    assert offline.parts(files.__getitem__) == ["a.js", "c.js", "in/b.js", "in/e.js"]
+    assert offline.parts(files.__getitem__) == ["a.js", "c.js", "d.js", "in/b.js", "in/e.js"]
