@@ -15,6 +15,14 @@ BEGIN
   END IF;
 END $$;
 
+-- Whose address it is (in lower case).
+CREATE FUNCTION person_of(p_viewer uuid, p_email text) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path TO pg_catalog, public, pg_temp AS $$
+BEGIN
+  PERFORM ask_as_operator(p_viewer);
+  RETURN (SELECT id FROM users WHERE lower(email) = p_email);
+END $$;
+
 -- Where an event lies, under the id by which somebody reads it: in the community an anonymous one lies under an id of its
 -- own, and nothing here leads from there to its owner. `may_read`: whether the rules let p_user read that channel now;
 -- null where there is no such user. `published`: the relay has given it to Redis.

@@ -101,7 +101,7 @@ BEGIN
   EXECUTE format('GRANT SELECT ON rivals TO %I', app);  -- one's own, to take along
 
   -- Operators: each function asks for their role.
-  EXECUTE format('GRANT EXECUTE ON FUNCTION is_operator(uuid), event_places(uuid, uuid, uuid),'
+  EXECUTE format('GRANT EXECUTE ON FUNCTION is_operator(uuid), person_of(uuid, text), event_places(uuid, uuid, uuid),'
                  ' events_waiting(uuid, uuid, integer), jobs_seen(uuid) TO %I', app);
 
   -- Other apps, and the commands about them.

@@ -4,9 +4,9 @@
 -- $1 viewer
 SELECT is_operator($1);
 
--- name: user_of
--- $1 an address, or null. The person's id.
-SELECT id FROM user_of_email($1);
+-- name: person_of
+-- $1 viewer, $2 an address in lower case. The person's id, or null.
+SELECT person_of($1, $2);
 
 -- name: places
 -- $1 viewer, $2 event as somebody reads it, $3 who did not get it. At most one row for each of three channels.

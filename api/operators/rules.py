@@ -14,6 +14,7 @@ import msgspec
 
 from config.errors import BadInput
 from config.limits import FAREWELLS_KEPT_S
+from rt.feed.positions import Position
 from rt.wire.inquiry import Answer, Ended, Hot, Seat
 
 EMAIL_CHARS_MAX: Final = 254
@@ -26,8 +27,16 @@ class Told(msgspec.Struct, frozen=True):
     offset: int
     at: datetime
     type: str
-    published: bool
+    published: bool  # by the relay
     may_read: bool | None
+
+
+def as_published(places: Sequence[Told], heads: Sequence[Position | None]) -> list[Told]:
+    """The places, by what Redis has of each channel: PostgreSQL hears of a publication a little later than readers."""
+    return [
+        msgspec.structs.replace(place, published=True) if head is not None and head.offset >= place.offset else place
+        for place, head in zip(places, heads, strict=True)
+    ]
 
 
 class Waiting(msgspec.Struct, frozen=True):

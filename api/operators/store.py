@@ -10,7 +10,7 @@ from config.limits import RELAY_DEPTH_MAX
 
 _QUERIES: Final = load_queries(__file__)
 _IS_OPERATOR: Final = _QUERIES["is_operator"]
-_USER_OF: Final = _QUERIES["user_of"]
+_PERSON_OF: Final = _QUERIES["person_of"]
 _PLACES: Final = _QUERIES["places"]
 _WAITING: Final = _QUERIES["waiting"]
 _JOBS: Final = _QUERIES["jobs"]
@@ -22,10 +22,11 @@ async def is_operator(db: Database, viewer: UUID) -> bool:
     return bool(row["is_operator"])
 
 
-async def user_of(db: Database, email: str) -> UUID | None:
+async def person_of(db: Database, viewer: UUID, email: str) -> UUID | None:
     """Whose address it is (in lower case)."""
-    row = await db.fetchrow(_USER_OF, email)
-    return None if row is None else row["id"]
+    row = await db.fetchrow(_PERSON_OF, viewer, email)
+    found: UUID | None = row["person_of"]
+    return found
 
 
 async def places(db: Database, viewer: UUID, event: UUID, user: UUID) -> list[Told]:

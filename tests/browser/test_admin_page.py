@@ -1,6 +1,8 @@
 """The page of operators in a browser, over the real processes: how it all is, and why somebody did not get an event."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -18,7 +20,7 @@ from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.programs import needs
 from tests.support.relay import eventually
-from tests.support.stores import TestStores, environment
+from tests.support.stores import ROOT, TestStores, environment
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -101,6 +103,25 @@ async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(
         await expect(page.locator("#closes")).to_contain_text("left", timeout=WAIT_MS)
         assert complaints == []
         await browser.close()
+
+
+def test_top_shows_each_process(here: Installation) -> None:
+    """By Redis alone. Seen failing with a rate where there was one look."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rt", "top"],
+        cwd=ROOT,
+        env=here.fleet.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    title, _, head, *rows = done.stdout.splitlines()
+    assert (title, done.stderr) == ("MuscleMap Live: 2 of 2 gateway processes answer", "")
+    assert head.split()[:3] == ["process", "sockets", "users"]
+    assert [row.split()[-1] for row in rows[:2]] == ["well", "well"]
+    assert rows[2].startswith("all")
+    assert all("-" not in row.split() for row in rows[:3])
 
 
 async def sign_in(page: Page, person: Person) -> None:
