@@ -74,7 +74,7 @@ export class PresenceMap extends HTMLElement {
    * @param {import("./maptiles.js").Shown} shown
    */
   async show({ resolution, cells }) {
-    this.#h3 ??= await import("./vendor/h3.js");
+    if (cells.size) this.#h3 ??= await import("./vendor/h3.js"); // half of the page's weight
     const now = performance.now();
     for (const [cell, people] of cells) if (this.#cells.get(cell) !== people) this.#pulses.set(cell, now);
     this.#cells = cells;

@@ -9,7 +9,6 @@ VITALS = "/api/v1/vitals"
 
 
 def test_reports_are_histograms_of_nobody(api: Running, client: httpx2.Client) -> None:
-    """Seen failing with the milliseconds kept as they came."""
     before = {name: api.counted("web_vitals_seconds_bucket", f'le="2.5",vital="{name}"') for name in ("lcp", "live")}
     shift = api.counted("web_vitals_cls_bucket", 'le="0.1"')
     answer = client.post(VITALS, json={"lcp": 2_400, "live": 9_000, "cls": 0.05})
@@ -35,8 +34,7 @@ def test_what_is_no_report_is_refused(client: httpx2.Client, body: bytes, kind: 
 
 
 def test_an_address_has_thirty_reports_a_minute(api: Running) -> None:
-    """They take nothing from what it may ask the API. Seen failing with the report read before it is counted: what is
-    refused was free."""
+    """They take nothing from what it may ask the API."""
     transport = httpx2.HTTPTransport(local_address="127.78.0.1")
     with httpx2.Client(
         base_url=api.url, timeout=20, transport=transport, headers={"x-forwarded-for": "192.0.2.1"}

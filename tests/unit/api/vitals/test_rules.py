@@ -1,6 +1,7 @@
 """What a page may say of how fast it was: anything else is refused with a word, and nothing else is an error."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.vitals.rules import DURATION_MS_MAX, SHIFT_MAX, Report, report_of
-from config.errors import ApiError, PayloadTooLarge
+from config.errors import ApiError, BadInput, PayloadTooLarge
 
 NAMES = ("lcp", "inp", "fcp", "ttfb", "live")
 DURATIONS = st.floats(0, DURATION_MS_MAX) | st.integers(0, int(DURATION_MS_MAX))
@@ -23,11 +24,8 @@ def test_what_was_measured_is_kept_in_seconds(told: dict[str, float], cls: float
 
 @given(st.binary(max_size=80))
 def test_anything_else_is_bad_input(body: bytes) -> None:
-    """Seen failing with the UnicodeDecodeError of a body that is no UTF-8 let through."""
-    try:
+    with suppress(BadInput):
         assert report_of(body) != Report()
-    except ApiError as error:
-        assert error.status == 400
 
 
 @pytest.mark.parametrize(
@@ -35,7 +33,6 @@ def test_anything_else_is_bad_input(body: bytes) -> None:
     [{}, {"lcp": None}, {"lcp": -1}, {"lcp": 600_001}, {"lcp": True}, {"lcp": "1"}, {"cls": 101}, {"page": "/me"}],
 )
 def test_a_report_has_bounds(told: dict[str, Any]) -> None:
-    """Seen failing without `le` and without `forbid_unknown_fields`."""
     with pytest.raises(ApiError) as refused:
         report_of(json.dumps(told).encode())
     assert refused.value.code == "BAD_INPUT"

@@ -20,16 +20,16 @@ def version(changed: str = "") -> str:
 
 
 def test_all_that_the_page_starts_with_is_kept() -> None:
-    """Seen failing with imports of two lines left out: `(.*)` in place of `[^;"]*`."""
     parts = offline.parts(read)
-    assert {"app.js", "style.css", "land.json", "client.js", "timers.js", "outbox.js", "store.js", "workout.js"} <= set(parts)
+    assert {"app.js", "style.css", "land.json", "client.js", "timers.js", "outbox.js", "store.js", "workout.js"} <= set(
+        parts
+    )
     for name in parts:
         assert (STATIC / name).is_file(), name
     assert not [name for name in parts if name.startswith("vendor/")]  # large, and of no use without a network
 
 
 def test_a_change_of_any_part_is_a_new_version() -> None:
-    """Seen failing with the names alone in the digest."""
     assert version() == version()
     versions = [version(name) for name in ("", "index.html", *offline.parts(read))]
     assert len(set(versions)) == len(versions)
