@@ -7,7 +7,10 @@ ARGS ?=
 # Processes that share the tests of `make test`: most of what a test does is wait. 0: in one, where a debugger works.
 WORKERS ?= 4
 
-.PHONY: help run stores migrate test lint schema bench bench-100k bench-1m bench-years bench-api load demo attack chaos lock clean-data runtime development
+# What a run compiled is there for the next one.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help run stores migrate test lint schema widgets bench bench-100k bench-1m bench-years bench-api load demo attack chaos lock clean-data runtime development
 
 help: ## lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1 - /p' Makefile
@@ -34,6 +37,9 @@ lint: development ## formatting, lint, types, and who may import whom
 
 schema: development ## writes down the API's schema for the gateway, after a change in a schema.graphql
 	@$(VENV)/python -m api.sdl
+
+widgets: development ## makes anew what other sites take, after a change in api/web/static or api/web/widgets
+	@exec $(VENV)/python -m tests.support.bundles
 
 bench: development ## measures, beside others' servers on the same machine
 	@exec $(VENV)/python -m loadtest.bench $(ARGS)

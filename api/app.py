@@ -44,6 +44,8 @@ from api.graphql.schema import build
 from api.highfives import schema as highfives_schema
 from api.highfives.service import HighFives
 from api.migrate import migrations
+from api.operators import routes as operators_routes
+from api.operators.service import Operators
 from api.outbox import Wake
 from api.presence import schema as presence_schema
 from api.presence.service import Presence
@@ -57,7 +59,7 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.standings import schema as standings_schema
 from api.standings.service import Standings
-from api.web import handbook, page
+from api.web import admin, handbook, page, widgets
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
@@ -154,12 +156,18 @@ class Api:
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *apps_routes.routes(self._apps),
             *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
-            *page.routes(settings),
+            *operators_routes.routes(
+                Operators(self._db, self._redis, lambda: self._flags.all(None)), authenticate, gate, settings
+            ),
+            *admin.routes(settings),
+            *page.routes(settings, lambda: self._apps.widget_origins),
+            *widgets.routes(),
             *handbook.routes(settings, schema),
         ]
-        policies = page.policies(settings) | handbook.policies(settings)
+        policies = page.policies(settings) | widgets.policies(settings) | handbook.policies(settings) | admin.policies()
         # A path is one of ours or none: nobody is sent to one that ends otherwise.
-        shell = Shell(Router(routes, redirect_slashes=False), settings, policies)
+        router = Router(routes, redirect_slashes=False)
+        shell = Shell(router, settings, policies, lambda: self._apps.widget_origins or ())
         self.application: ASGIApp = Traced(shell) if traces.on else shell
 
     def start(self, lifetime: Lifetime) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(?::(\d{1,5}))?", re.ASCII)
 
 _PORT = r"(?::(?P<port>\d{1,5}))?"
@@ -28,6 +29,15 @@ def origin(scheme: str, host: str, port: int) -> str:
     address = _address(host)
     shown = f"[{address}]" if isinstance(address, ipaddress.IPv6Address) else str(address or host.lower())
     return f"{scheme}://{shown}" if port == DEFAULT_PORTS.get(scheme) else f"{scheme}://{shown}:{port}"
+
+
+def is_origin(word: str) -> bool:
+    """Whether a browser could send it as Origin (RFC 6454, 6.2)."""
+    if _ORIGIN.fullmatch(word) is None:
+        return False
+    scheme, _, rest = word.partition("://")
+    port = int(rest.rpartition(":")[2]) if re.search(r":\d+$", rest) else None
+    return port is None or (port <= 65_535 and port != DEFAULT_PORTS.get(scheme))
 
 
 def names_us(name: str, known: frozenset[str]) -> bool:
@@ -74,6 +84,12 @@ def address_group(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
     return str(parsed) if parsed is not None else address
+
+
+def is_loopback(word: str) -> bool:
+    """Whether this names the machine itself: `localhost`, or an address that never leaves it."""
+    address = _address(word)
+    return word == "localhost" or (address is not None and address.is_loopback)
 
 
 def is_lenient(peer: str, has_forwarding_header: bool, trusted: tuple[Network, ...]) -> bool:

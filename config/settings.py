@@ -13,13 +13,13 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.addresses import DEFAULT_PORTS, networks, origin
+from config.addresses import is_origin, networks, origin
 from config.jwks import public_keys
 from config.rates.settings import RateSettings
 from config.secret_files import SecretFileError, SecretFiles
@@ -27,8 +27,6 @@ from config.smtp import mail_server
 
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'+.^_`|~-]+")  # RFC 9110, 5.6.2, without *, which would mean any
 Words = Annotated[tuple[str, ...], NoDecode]
-
-_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 
 
 class Settings(RateSettings):
@@ -114,6 +112,10 @@ class Settings(RateSettings):
     allowed_origins: Words = Field(
         (),
         description="Origins of browsers that may connect, comma-separated; in development also the API's own address",
+    )
+    admin_origins: Words = Field(
+        (),
+        description="Origins under which the admin page is at home, comma-separated; empty: only loopback, no proxy",
     )
     allowed_headers: Words = Field(
         (
@@ -225,7 +227,13 @@ class Settings(RateSettings):
     )
 
     @field_validator(
-        "allowed_origins", "allowed_headers", "trusted_proxies", "rt_open_namespaces", "feed_rate", mode="before"
+        "allowed_origins",
+        "admin_origins",
+        "allowed_headers",
+        "trusted_proxies",
+        "rt_open_namespaces",
+        "feed_rate",
+        mode="before",
     )
     @classmethod
     def _split_words(cls, value: object) -> object:
@@ -276,6 +284,8 @@ class Settings(RateSettings):
                 "ALLOWED_ORIGINS must be origins as browsers send them: scheme://host or scheme://host:port, in lower"
                 " case, without path and default port; no * and no null"
             )
+        if not all(is_origin(word) for word in self.admin_origins):
+            raise ValueError("ADMIN_ORIGINS must be origins as browsers send them: scheme://host or scheme://host:port")
         try:
             networks(self.trusted_proxies)
         except ValueError:
@@ -333,7 +343,7 @@ class Settings(RateSettings):
     @property
     def hosts(self) -> frozenset[str]:
         """Names under which this machine is asked for what not everybody may read: see config.addresses.names_us."""
-        named = {urlsplit(origin).hostname or "" for origin in self.origins}
+        named = {urlsplit(origin).hostname or "" for origin in self.origins.union(self.admin_origins)}
         return frozenset({"localhost", socket.gethostname().lower(), *named})
 
     def require(self, *names: str, in_production: Sequence[str] = ()) -> None:
@@ -356,15 +366,6 @@ def _is_sender(word: str) -> bool:
         return bool(Address(addr_spec=parseaddr(word)[1]).domain)
     except (MessageError, ValueError, IndexError):
         return False
-
-
-def is_origin(word: str) -> bool:
-    """Whether a browser could send it as Origin (RFC 6454, 6.2)."""
-    if _ORIGIN.fullmatch(word) is None:
-        return False
-    scheme, _, rest = word.partition("://")
-    port = int(rest.rpartition(":")[2]) if re.search(r":\d+$", rest) else None
-    return port is None or (port <= 65_535 and port != DEFAULT_PORTS.get(scheme))
 
 
 def _place(word: str) -> str | tuple[float, float, float]:

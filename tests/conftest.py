@@ -12,8 +12,9 @@ import hypothesis
 import pytest
 
 from config.process import allow_open_files
+from tests.support import forks
 from tests.support.processes import Fleet
-from tests.support.stores import Cluster, Database, TestStores, environment
+from tests.support.stores import Cluster, Database, TestStores, environment, in_memory
 
 _RUN: Final = "MUSCLEMAP_TEST_RUN"  # the folder of what all processes of a run share
 
@@ -26,12 +27,19 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("patient")
     if not hasattr(config, "workerinput"):  # the run's first process, whose environment the others inherit
-        os.environ[_RUN] = tempfile.mkdtemp(prefix="musclemap-run-")
+        os.environ[_RUN] = tempfile.mkdtemp(prefix="musclemap-run-", dir=in_memory())
         Path(os.environ[_RUN]).chmod(0o711)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that measures has its processes as an operator has them."""
+    forks.used = not any(mark.name in ("alone", "chaos", "memory") for mark in item.iter_markers())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """What all processes of a run share goes with its first one."""
+    forks.close()
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(_RUN), ignore_errors=True)
 
@@ -42,7 +50,7 @@ def stores_folder() -> Iterator[Path]:
 
     Not one of pytest's: each run closes the folder that all runs share to everybody else, also while others use it.
     """
-    with tempfile.TemporaryDirectory(prefix="musclemap-tests-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="musclemap-tests-", dir=in_memory(), ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o711)
         yield Path(name)
 

@@ -27,6 +27,7 @@ from api.apps.service import tell
 from api.apps.store import Act
 from config import redis
 from config.actor import actor
+from config.addresses import is_origin
 from config.db.database import Transaction, backoff_s
 from config.db.postgres import CONNECT_S, ERRORS
 from config.ids import uuid7
@@ -42,7 +43,7 @@ from config.limits import (
     WIDGET_TOKENS_MAX,
 )
 from config.redis import AWAY
-from config.settings import Settings, is_origin, load
+from config.settings import Settings, load
 from rt.auth import apps as gateways
 from rt.auth.apps import WIDGET_TYPE
 from rt.auth.tokens import Keys

@@ -32,6 +32,12 @@ class OtherApps:
         self._db = db
         self._redis = redis
         self._wake = wake
+        self._widget_origins: frozenset[str] | None = None
+
+    @property
+    def widget_origins(self) -> frozenset[str] | None:
+        """Whose pages may show a widget, as it was a moment ago; None until PostgreSQL was asked once."""
+        return self._widget_origins
 
     async def publish(self, namespace: str, key_hash: bytes, body: bytes, now: datetime) -> list[Published]:
         """Puts events out, all or none, in their order, each once by its id; durable when it returns. Raises Forbidden,
@@ -88,7 +94,9 @@ class OtherApps:
 
     async def tell(self) -> None:
         """Once. Raises RetryLater, what PostgreSQL raises and as Redis does."""
-        await tell(self._redis, gateways.encode(*told(*await self._db.read(store.everything))))
+        apps, widgets = await self._db.read(store.everything)
+        self._widget_origins = frozenset(widget.origin for widget in widgets)
+        await tell(self._redis, gateways.encode(*told(apps, widgets)))
 
     async def _app(self, namespace: str, key_hash: bytes) -> App:
         app = await store.app_of_key(self._db.for_request(None), namespace, key_hash)

@@ -100,6 +100,10 @@ BEGIN
                  ' add_rival(uuid, uuid, timestamptz, integer), remove_rival(uuid, uuid), rivals_of(uuid) TO %I', app);
   EXECUTE format('GRANT SELECT ON rivals TO %I', app);  -- one's own, to take along
 
+  -- Operators: each function asks for their role.
+  EXECUTE format('GRANT EXECUTE ON FUNCTION is_operator(uuid), person_of(uuid, text), event_places(uuid, uuid, uuid),'
+                 ' events_waiting(uuid, uuid, integer), jobs_seen(uuid) TO %I', app);
+
   -- Other apps, and the commands about them.
   EXECUTE format('GRANT SELECT ON apps, widget_tokens TO %I', app);
   EXECUTE format('GRANT SELECT (namespace) ON app_keys TO %I', app);

@@ -4,6 +4,7 @@ what shows the API itself, outside production: GraphiQL at `/docs/api`, and the 
 import html
 import re
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +43,7 @@ _PAGE: Final = """<!doctype html>
 {body}</main>
 """
 # A document points to another as a repository does, with the ending of its file.
-_LINK: Final = re.compile(r'href="(?!https?:|/)([\w./-]+?)(\.md)?"')
+_LINK: Final = re.compile(r'href="(?!https?:|/|#)([\w./-]+?)(\.md)?(#[\w-]+)?"')
 
 
 def routes(settings: Settings, schema: GraphQLSchema) -> list[BaseRoute]:
@@ -96,11 +97,21 @@ def _of_the_schema(schema: GraphQLSchema) -> list[BaseRoute]:
 
 def _page(text: str) -> str:
     """A document as HTML; what it says of HTML itself is shown, not obeyed."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for heading, inline in pairwise(tokens):
+        if heading.type == "heading_open":
+            heading.attrSet("id", _anchor(inline.content))
+    body = markdown.renderer.render(tokens, markdown.options, {})
     title = html.escape(text.partition("\n")[0].lstrip("# "))
     return _PAGE.format(title=title, body=_LINK.sub(_link, body))
 
 
+def _anchor(heading: str) -> str:
+    """As GitHub makes it of a heading, so that a link leads to the same place in either."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 def _link(found: re.Match[str]) -> str:
     where = "/docs" if found[1] == HOME else f"/docs/{found[1]}"
-    return f'href="{where}"'
+    return f'href="{where}{found[3] or ""}"'

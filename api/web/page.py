@@ -1,7 +1,11 @@
-"""The page at `/`, its assets under `/static`, and what it must know of this installation (`/config.json`)."""
+"""The page at `/`, its assets under `/static`, and what it must know of this installation (`/config.json`).
+
+Both are open to pages of other origins, which show widgets or have a client of their own: they say nothing of anybody.
+"""
 
 import os
 import re
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,10 +28,15 @@ _FALLBACK_HOST: Final = "localhost"
 _REVALIDATE: Final = "no-cache"
 _KEEP: Final = "public, max-age=86400"
 
+OPEN: Final = {"Access-Control-Allow-Origin": "*"}  # the shell says more to pages of ours
 
-def routes(settings: Settings) -> list[BaseRoute]:
-    """Routes of the page, for the application to mount beside its own."""
-    files = _Files(directory=FOLDER)
+
+def routes(settings: Settings, guests: Callable[[], Collection[str] | None]) -> list[BaseRoute]:
+    """Routes of the page, for the application to mount beside its own.
+
+    `guests`: the origins of pages that may show a widget; None while they are not known.
+    """
+    files = Files(directory=FOLDER)
 
     async def index(request: Request) -> Response:
         return await files.get_response("index.html", request.scope)
@@ -35,7 +44,9 @@ def routes(settings: Settings) -> list[BaseRoute]:
     async def configuration(request: Request) -> Response:
         asked = request.headers.get("host", "")
         url = gateway_url(settings, asked, proxied=request.state.proxied, secure=request.url.scheme == "https")
-        return JSONResponse({"rtUrl": url}, headers={"Cache-Control": "no-store"})
+        origin = request.headers.get("origin")
+        asks = {} if origin is None else {"mayConnect": may_connect(origin, settings.origins, guests())}
+        return JSONResponse({"rtUrl": url, **asks}, headers=OPEN | {"Cache-Control": "no-store"})
 
     return [
         Route("/", index),
@@ -47,6 +58,13 @@ def routes(settings: Settings) -> list[BaseRoute]:
 def policies(settings: Settings) -> dict[str, Policy]:
     """The Content-Security-Policy of each path that is a page."""
     return {"/": lambda host, proxied: csp(settings, host, proxied=proxied)}
+
+
+def may_connect(origin: str, ours: Collection[str], guests: Collection[str] | None) -> bool | None:
+    """Whether the gateway lets in pages of this origin, some of them by a token; None: that is not known yet."""
+    if origin in ours:
+        return True
+    return None if guests is None else origin in guests
 
 
 def gateway_url(settings: Settings, host: str, *, proxied: bool, secure: bool) -> str:
@@ -86,12 +104,13 @@ def _authority(settings: Settings, host: str, proxied: bool) -> str:
     return f"{shown}:{int(port[1])}" if port else shown
 
 
-class _Files(StaticFiles):
-    """Static files with ETag (Starlette's) and a stated time to keep them."""
+class Files(StaticFiles):
+    """Static files with ETag (Starlette's) and a stated time to keep them, for pages of any origin."""
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(OPEN)
         response.headers["Cache-Control"] = _KEEP if Path(full_path).parent.name == "vendor" else _REVALIDATE
         return response

@@ -8,6 +8,7 @@ certificates), Debian's guard of its own packages does not concern a .venv, and 
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LOCKS = {"runtime": ROOT / "requirements.lock", "development": ROOT / "requirements-dev.lock"}
 OLDEST = (3, 11)
+MACHINES = ("x86_64", "aarch64")  # for which each package of the lock has a wheel ...
+OLDEST_LIBC = (2, 28)  # ... built for this glibc
 
 
 def main() -> None:
     """Makes or completes .venv; does nothing when it is there and right."""
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
         sys.exit("usage: python3 -m config.embedded.bootstrap runtime|development")
+    _refuse_other_machines()
     _use_new_python()
     wanted = sys.argv[1]
     if not _runs(VENV / "bin" / "python"):
@@ -30,6 +34,17 @@ def main() -> None:
     elif _is_installed(wanted):
         return
     _install(wanted)
+
+
+def _refuse_other_machines() -> None:
+    library, version = platform.libc_ver()
+    found = " ".join(word for word in (platform.system(), platform.machine(), library, version) if word)
+    old = library != "glibc" or tuple(map(int, version.split(".")[:2])) < OLDEST_LIBC
+    if platform.system() != "Linux" or platform.machine() not in MACHINES or old:
+        sys.exit(
+            f"this is {found}, and MuscleMap Live runs on Linux (x86-64 or ARM64, glibc 2.28 or newer): run it there, "
+            "in a virtual machine such as Debian 12, or on Windows in WSL"
+        )
 
 
 def _use_new_python() -> None:

@@ -27,7 +27,6 @@ from config.errors import (
     ApiError,
     BadInput,
     ClientLeft,
-    Forbidden,
     Internal,
     MethodNotAllowed,
     NotFound,
@@ -38,6 +37,7 @@ from config.errors import (
 from config.limits import HTTP_BODY_BYTES_MAX, HTTP_BODY_S, HTTP_COMPRESS_BYTES_MIN, HTTP_DISCARD_BYTES_MAX
 from config.serving.answers import error_response
 from config.serving.bodies import HalfBodies, HalfBody
+from config.serving.cors import NO_GUESTS, Cors, Guests
 from config.settings import Settings
 from config.shares import Shares
 
@@ -67,9 +67,6 @@ NO_POLICIES: Final[Mapping[str, Policy]] = {}
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _COMPRESS_LEVEL: Final = 5
-_CORS_METHODS: Final = "GET, POST"
-_CORS_HEADERS: Final = ("authorization", "content-type", "x-request-id")
-_EXPOSED: Final = b"x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, ratelimit-policy"
 
 
 class Shell:
@@ -79,16 +76,21 @@ class Shell:
     an address, or None for nobody's) and `proxied`.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, policies: Mapping[str, Policy] = NO_POLICIES) -> None:
-        """`app`: the routes. `policies`: of the paths that are pages."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        policies: Mapping[str, Policy] = NO_POLICIES,
+        guests: Guests = NO_GUESTS,
+    ) -> None:
+        """`app`: the routes. `policies`: of the paths that are pages. `guests`: whose pages show a widget."""
         self._app = app
         self._policies = policies
-        self._origins = settings.origins
+        self._cors = Cors(settings.origins, settings.allowed_headers, guests)
         self._trusted = networks(settings.trusted_proxies)
         self._lenient = settings.loopback_lenient
         self._asking = Shares(settings.connections_per_address_max)  # many may share one connection of a proxy
         self._half = HalfBodies()
-        self._allowed_headers = ", ".join((*_CORS_HEADERS, *settings.allowed_headers))
         self._hosts = settings.hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,13 +134,7 @@ class Shell:
         if policy is not None:
             shown = policy(head.get(b"host") or "", scope["state"]["proxied"])
             headers.append((b"content-security-policy", shown.encode()))
-        origin = head.get(b"origin")
-        if origin in self._origins:
-            headers += (
-                (b"access-control-allow-origin", str(origin).encode()),
-                (b"access-control-allow-credentials", b"true"),
-                (b"access-control-expose-headers", _EXPOSED),
-            )
+        headers += self._cors.headers(scope["path"], head.get(b"origin"))
         return _Answer(send, headers, scope["state"])
 
     async def _guarded(self, scope: Scope, head: "_Head", receive: Receive, answer: "_Answer") -> None:
@@ -157,7 +153,7 @@ class Shell:
             if not door:
                 check_host(head.all(b"host"), self._hosts)
             if scope["method"] == "OPTIONS" and head.get(b"access-control-request-method") is not None:
-                await self._preflight(head)(scope, receive, answer)
+                await self._cors.preflight(scope["path"], head.get(b"origin"))(scope, receive, answer)
                 return
             body = await self._whole_body(head, receive, scope["state"])
             read = True
@@ -176,16 +172,6 @@ class Shell:
         finally:
             if holder is not None:
                 self._asking.give_back(holder)
-
-    def _preflight(self, head: "_Head") -> Response:
-        if head.get(b"origin") not in self._origins:
-            raise Forbidden("This origin may not call the API")
-        allowed = {
-            "access-control-allow-methods": _CORS_METHODS,
-            "access-control-allow-headers": self._allowed_headers,
-            "access-control-max-age": "600",
-        }
-        return Response(status_code=204, headers=allowed)
 
     async def _whole_body(self, head: "_Head", receive: Receive, state: Mapping[str, Any]) -> bytes:
         """The request's body. Raises ApiError 413 above HTTP_BODY_BYTES_MAX, 408 after HTTP_BODY_S, 503 where too many

@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks in one run on this machine, printed as tables and kept in loadtest/results/.
 
-`python -m loadtest.bench [NAME …]`: only these; 100k, 1m, years, jobs, apps and api run only when they are named.
+`python -m loadtest.bench [NAME …]`: only these. 100k, 1m, years, jobs, apps, api, whole run only when they are named.
 """
 
 import argparse
@@ -39,6 +39,7 @@ from loadtest.bench import (
     rows,
     streams,
     tracing,
+    whole,
 )
 from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
@@ -125,6 +126,7 @@ LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "jobs": jobs.run,
     "api": api.run,
     "apps": apps.run,
+    "whole": whole.run,
 }
 
 

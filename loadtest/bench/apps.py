@@ -53,7 +53,7 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
         host.process((sys.executable, "-m", "rt"), None, env) as rt,
     ):
         await asyncio.gather(*(host.listening(port) for port in ports.values()))
-        pids = {"api": api.pid, "worker": worker.pid, "rt": rt.pid, **await _stores(environment)}
+        pids = {"api": api.pid, "worker": worker.pid, "rt": rt.pid, **await stores_of(environment)}
         load = _Load(ports, pids)
         await load.row("warm up", apps, None, 2.0)
         return [
@@ -162,7 +162,7 @@ async def _made(settings: Settings, name: str) -> App:
     return App(name, key)
 
 
-async def _stores(environment: Mapping[str, str]) -> dict[str, int]:
+async def stores_of(environment: Mapping[str, str]) -> dict[str, int]:
     """PostgreSQL's first process is the parent of each connection's."""
     connection = await asyncpg.connect(environment["DATABASE_URL"])
     backend = await connection.fetchval("SELECT pg_backend_pid()")

@@ -4,13 +4,16 @@ Pending events are sealed for the readers of one moment, so that nobody gets wha
 are pending either hears them, or has been told them already and makes them sealed first.
 """
 
-from typing import NamedTuple
+from collections import deque
+from typing import Final, NamedTuple
 
 from rt.channels.asks import Reader
 from rt.channels.digest import Rate, digest
 from rt.wire.frames import split_frames
 
 __all__ = ["Outbox", "Sealed"]
+
+DIGESTS_KNOWN: Final = 256  # of a channel, for operators
 
 
 class Sealed(NamedTuple):
@@ -27,6 +30,7 @@ class Outbox:
     """See the module. `offset`: the newest that was put here. `sealed`: what is not written yet, oldest first."""
 
     __slots__ = (
+        "_digests",
         "_pending",
         "_pending_size",
         "_snapshot",
@@ -49,6 +53,7 @@ class Outbox:
         self.version = 0  # grows when a reader leaves: what was sealed before must look again
         self.sealed: list[Sealed] = []
         self.rests_until = 0.0  # steady clock
+        self._digests: deque[tuple[int, int]] | None = None  # first and last offset of the newest; most have none
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._snapshot: tuple[Reader, ...] | None = ()
@@ -61,6 +66,15 @@ class Outbox:
     def sealed_offset(self) -> int:
         """The newest offset that is not pending: a reader may join behind it without a seal."""
         return self.offset - self._pending_size
+
+    @property
+    def written_offset(self) -> int:
+        """The newest offset that every reader's socket has been given."""
+        return self.sealed[0].last - self.sealed[0].size if self.sealed else self.sealed_offset
+
+    def digested(self, offset: int) -> bool:
+        """Whether a digest told of this event, among the newest DIGESTS_KNOWN."""
+        return any(first <= offset <= last for first, last in self._digests or ())
 
     @property
     def has_pending(self) -> bool:
@@ -134,4 +148,7 @@ class Outbox:
             return data
         frames = list(split_frames(data))
         first = self.sealed_offset + 1 + alone
+        if self._digests is None:
+            self._digests = deque(maxlen=DIGESTS_KNOWN)
+        self._digests.append((first, self.offset))
         return b"".join((*frames[:alone], digest(self._wire, first, frames[alone:])))

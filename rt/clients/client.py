@@ -31,9 +31,10 @@ from rt.clients.effects import (
     Watch,
     Welcome,
 )
+from rt.clients.farewells import LEFT
 from rt.clients.gateway import Gateway
 from rt.clients.outflow import Outflow
-from rt.clients.session import Session
+from rt.clients.session import Session, SessionState
 from rt.map.geometry import bounds, view
 from rt.sockets.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
 from rt.sockets.wheel import NOWHERE
@@ -128,10 +129,11 @@ class Client(Outflow):
 
     def close(self, closing: Closing | GraphqlClosing) -> None:
         """Ends the session too."""
-        if self.session is not None:
-            self.session.close(closing)
+        session = self.session
+        if session is not None:
+            session.close(closing)
         if self.phase == OPEN:
-            self._gateway.count_close(closing)
+            self._gateway.count_close(closing, session)
         super().close(closing)
 
     # --- in
@@ -307,6 +309,8 @@ class Client(Outflow):
         if session is None:
             return
         gateway = self._gateway
+        if session.state is not SessionState.CLOSING:
+            gateway.note_farewell(LEFT, session)
         gateway.lobby.end(self)
         self._leave_all(session)
         if session.was_welcomed:

@@ -197,8 +197,11 @@ class EventStream(Client):
 
     def close(self, closing: Closing | GraphqlClosing) -> None:
         """The end, for the reason that a socket would be told."""
+        session = self.session
+        if session is not None:
+            session.close(closing)
         if self.phase == OPEN:
-            self._gateway.count_close(closing)
+            self._gateway.count_close(closing, session)
             if self._begun:
                 self._finish(closing.reason)
             else:

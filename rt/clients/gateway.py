@@ -17,6 +17,7 @@ from rt.auth.apps import Apps
 from rt.channels.hub import Hub
 from rt.clients.effects import Effects
 from rt.clients.facts import Facts
+from rt.clients.farewells import Farewells, why_of
 from rt.clients.session import Session
 from rt.map.tiles import MapView
 from rt.metrics import Counters
@@ -125,6 +126,7 @@ class Gateway:
         self.speakers: dict[str, Callable[[Gateway], Any]] = {}  # by their path, who is no rt/clients/client.py
         self.slow: set[Behind] = set()
         self.identified = 0
+        self.farewells = Farewells()
         self.draining = False
         self.renditions = Renditions()  # of what streams are told
         self.hosts = settings.hosts
@@ -157,11 +159,20 @@ class Gateway:
         else:
             sockets.pop(user, None)
 
-    def count_close(self, closing: Closing | GraphqlClosing) -> None:
+    def count_close(self, closing: Closing | GraphqlClosing, session: Session | None) -> None:
         """One socket that we close."""
+        self.note_farewell(why_of(closing), session)
         name = _COUNTED.get(closing)
         if name is not None:
             setattr(self.counters, name, getattr(self.counters, name) + 1)
+
+    def note_farewell(self, why: str, session: Session | None) -> None:
+        """A socket ends."""
+        access = session.access if session is not None else None
+        if session is None or access is None:
+            self.farewells.note(monotonic(), why)
+        else:
+            self.farewells.note(monotonic(), why, access.user, session.id)
 
     async def turn(self) -> None:
         """One tick of the wheel: deadlines, TIMERS_PER_TURN in one turn of the loop, and clients that are behind."""
@@ -169,6 +180,7 @@ class Gateway:
             log.warning("paused")
             await asyncio.sleep(0)  # what was said meanwhile is read before anybody is judged
             await self._catch_up()
+        self.farewells.forget(monotonic())
         now = self.awake.now()
         due = self.wheel.advance(now)
         for client in due:

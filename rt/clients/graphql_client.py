@@ -5,11 +5,12 @@ translated on its way out. Of one client one operation at a time is told what it
 """
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from config.errors import ApiError
 from rt.auth.tokens import Access
+from rt.channels.asks import Reader
 from rt.clients.client import Client
 from rt.clients.effects import Effects, Finish, Follow, Look, Release
 from rt.clients.gateway import Gateway
@@ -90,6 +91,10 @@ class GraphqlClient(Client):
     def _leave_all(self, _session: Session) -> None:
         for operation in list(self._operations):
             self._let_go(operation)
+
+    def readers_of(self, wire: str) -> Iterable[Reader]:
+        """Its operations on this channel."""
+        return [one for one in self._operations.values() if isinstance(one, Feed) and one.channel.wire == wire]
 
     # --- operations
 

@@ -1,10 +1,11 @@
 """What goes out to one socket: at once, or in parts as it drains; and its end where it does not drain."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 from config.limits import MAP_WRITE_BYTES_MAX
+from rt.channels.asks import Reader
 from rt.clients.gateway import Gateway
 from rt.clients.peer import Peer
 from rt.map.writers import MapFrame, Tiles
@@ -38,6 +39,10 @@ class Outflow(Peer):
         self._gateway.slow.discard(self)
         self._backlog = None
         super().connection_lost(error)
+
+    def readers_of(self, _wire: str) -> Iterable[Reader]:
+        """Who of it would hear this channel."""
+        return (self,)
 
     def send(self, data: bytes) -> None:
         """Ready frames."""

@@ -28,6 +28,11 @@ class Report:
 
     def write(self) -> None:
         """The figures and the condition of this moment."""
+        condition, figures = self.look()
+        self._board.write(self._row, condition, figures, os.getpid())
+
+    def look(self) -> tuple[Condition, dict[str, int]]:
+        """The condition and the figures of this moment."""
         gateway = self._gateway
         condition = Condition(
             starting=not self.started,
@@ -36,7 +41,7 @@ class Report:
             deaf=self._bus.deaf,
             redis=self._refresh.fault,
         )
-        self._board.write(self._row, condition, self._figures(), os.getpid())
+        return condition, self._figures()
 
     def _figures(self) -> dict[str, int]:
         gateway = self._gateway

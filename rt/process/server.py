@@ -35,6 +35,7 @@ from rt.presence.rooms import Rooms
 from rt.presence.store import PresenceStore
 from rt.presence.training import TrainingStore
 from rt.process.drain import drain
+from rt.process.inquiries import Inquiries
 from rt.process.lateness import Lateness
 from rt.process.pages import Pages
 from rt.process.report import Report
@@ -43,6 +44,7 @@ from rt.sockets.handshake import Rules
 from rt.sockets.wheel import TICK_S
 from rt.wire.bus import CONTROL_CHANNEL
 from rt.wire.graphql import GRAPHQL_SUBPROTOCOL, GRAPHQL_WS_PATH
+from rt.wire.inquiry import INQUIRY_CHANNEL
 
 log = structlog.get_logger()
 
@@ -84,6 +86,7 @@ class Server:
         self._refresh = FactsRefresh(settings, self._redis, self._gateway, self._loader)
         self._lateness = Lateness()
         self._report = Report(self._gateway, self._bus, self._refresh, self._lateness, board, row)
+        self._inquiries = Inquiries(self._gateway, self._redis, gateway_id, self._report.look)
 
     async def run(self, lifetime: Lifetime) -> None:
         """Serves until the process is asked to stop, then drains."""
@@ -116,6 +119,7 @@ class Server:
     def _start(self, lifetime: Lifetime, ended: asyncio.Event) -> list[asyncio.Task[None]]:
         """Everything that runs beside the sockets; returns the tasks that write presence, which end last."""
         self._bus.subscribe(CONTROL_CHANNEL, self._refresh.on_control)
+        self._bus.subscribe(INQUIRY_CHANNEL, self._inquiries.on_message)
         for channel in self._map.channels():
             self._bus.subscribe(channel, partial(self._map.on_message, channel), self._map.resync)
         lifetime.spawn("bus", self._bus.run(ended))
@@ -123,6 +127,7 @@ class Server:
         lifetime.spawn("map", self._map.run(ended))
         lifetime.spawn("tick", Ticker(self._gateway, self._bus, self._report).run())
         lifetime.spawn("gaps", self._lateness.watch())
+        lifetime.spawn("inquiries", self._inquiries.run())
         self._loader.start(lifetime)
         rooms = lifetime.spawn("rooms", self._rooms.run(ended))
         return [lifetime.spawn("presence", self._presence.run(ended)), rooms]

@@ -29,6 +29,7 @@ async def cut(app: Backend, port: int, part: float, *events: dict[str, object]) 
     await writer.wait_closed()
 
 
+@pytest.mark.chaos
 async def test_deaths_lose_nothing_repeat_nothing_and_keep_the_order(server: AppServer) -> None:
     """The relay is killed between two batches, with some that wait, and again; the API while it publishes. A backend
     that has no answer sends the same events again."""

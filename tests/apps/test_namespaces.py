@@ -146,23 +146,23 @@ async def test_who_may_join_is_what_the_app_says_now(server: AppServer, tmp_path
     async with server.client(app.token("ann")) as ann, server.client(other.token("ann")) as guest:
         await server.joins(ann, "app:club:a")
         for channel in ("app:pub:a", "community", "user:ann", "user:club:ann", "profile:ann", "app:nobody:a"):
-            assert (await ann.ask("subscribe", channel=channel))["code"] == "FORBIDDEN", channel
-        assert (await guest.ask("subscribe", channel="app:club:a"))["code"] == "FORBIDDEN"
+            assert (await ann.subscribe(channel))["code"] == "FORBIDDEN", channel
+        assert (await guest.subscribe("app:club:a"))["code"] == "FORBIDDEN"
         await server.joins(guest, "app:pub:a")
         async with server.client() as nobody:
             await server.joins(nobody, "app:pub:a")
             await server.command("set", "pub", "--no-open")
             ended = await nobody.hear("unsubscribed")
             assert (ended["channel"], ended["reason"]) == ("app:pub:a", "not_allowed")
-            assert (await nobody.ask("subscribe", channel="app:pub:a"))["code"] == "FORBIDDEN"
+            assert (await nobody.subscribe("app:pub:a"))["code"] == "FORBIDDEN"
         assert (await guest.hear("unsubscribed"))["reason"] == "not_allowed"
         await server.command("set", "club", "--no-users")
         assert (await ann.hear("unsubscribed"))["reason"] == "not_allowed"
         mine, theirs = app.channel_token("ann", "a"), app.channel_token("bob", "a")
         refused = {"wrong user": theirs, "wrong channel": app.channel_token("ann", "b")}
         for why, token in (refused | {"wrong app": other.channel_token("ann", "a")}).items():
-            assert (await ann.ask("subscribe", channel="app:club:a", token=token))["code"] == "FORBIDDEN", why
-        assert (await ann.ask("subscribe", channel="app:club:a", token=mine))["type"] == "subscribed"
+            assert (await ann.subscribe("app:club:a", token=token))["code"] == "FORBIDDEN", why
+        assert (await ann.subscribe("app:club:a", token=mine))["type"] == "subscribed"
         await server.command("set", "club", "--jwks", other.jwks(tmp_path))  # another key: this one is taken back
         assert await ann.closed() == 4503
 

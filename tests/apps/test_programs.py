@@ -60,7 +60,7 @@ async def test_meals_of_a_diary_reach_each_device_of_a_person(server: AppServer,
         reads = {"channel": ann["channel"], "token": ann["channelToken"]}
         async with server.client(bob["token"]) as other:
             for token in (bob["channelToken"], ann["channelToken"], ann["token"]):
-                assert (await other.ask("subscribe", channel=ann["channel"], token=token))["code"] == "FORBIDDEN"
+                assert (await other.subscribe(ann["channel"], token=token))["code"] == "FORBIDDEN"
         async with server.client(ann["token"]) as phone:
             place = await server.joins(phone, **reads)
             assert (await log(1, 400))["existing"] is False

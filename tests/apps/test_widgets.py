@@ -53,9 +53,9 @@ async def test_a_widget_reads_the_community_and_the_map_alone(server: AppServer)
     assert await said(server, token, None) == 4500
     assert await said(server, token, "https://app.example") == 4500  # one of ours, and not the token's
     async with server.client(token, origin=PAGE) as widget:
-        assert (await widget.ask("subscribe", channel="community"))["type"] == "subscribed"
+        assert (await widget.subscribe("community"))["type"] == "subscribed"
         for channel in ("app:news:a", "user:x", "profile:x"):
-            assert (await widget.ask("subscribe", channel=channel))["code"] == "FORBIDDEN", channel
+            assert (await widget.subscribe(channel))["code"] == "FORBIDDEN", channel
         await widget.say("heartbeat", lat=52.5, lng=13.4, status="training")
         await widget.say("viewport", west=-180, south=-85, east=180, north=85, zoom=2)
         await widget.hear("map")

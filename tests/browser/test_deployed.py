@@ -45,6 +45,7 @@ async def visiting(playwright: Playwright, walk: Walk, proxy: str) -> AsyncItera
         await browser.close()
 
 
+@pytest.mark.chaos
 async def test_the_page_is_live_where_the_readme_was_followed(walk: Walk) -> None:
     """Seen failing without TRUSTED_PROXIES (the page looks for its gateway at a port that is not public, as it did with
     it before), without the list of users, with a key on another curve, and with a command that is not known here."""

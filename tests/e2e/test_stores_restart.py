@@ -15,6 +15,7 @@ WORKOUTS = 150
 HEARD_S = 60.0
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(180)
 async def test_restarted_stores_cost_nobody_an_event(own_stores: TestStores, tmp_path: Path) -> None:
     """Redis is killed and returns empty twice, PostgreSQL is killed once, while 10 people log 150 workouts.

@@ -92,8 +92,7 @@ class Reader:
         self.since: dict[str, Any] = {}
 
     async def follows(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
-        asked = {"channel": "community", **({"since": since} if since else {})}
-        said = await self.talk.ask("subscribe", **asked)
+        said = await self.talk.subscribe("community", **({"since": since} if since else {}))
         assert said["type"] == "subscribed", said
         self.since = {"epoch": said["epoch"], "offset": said["offset"]}
         return said
@@ -237,6 +236,7 @@ async def test_a_dump_that_does_not_restore_is_none(backups: Backups, tmp_path: 
         assert [file.name for file in backups.folder.glob("m*")] == [dump.name]
 
 
+@pytest.mark.chaos
 async def test_a_restore_is_all_or_nothing(stores: TestStores, backups: Backups, database: Database) -> None:
     """Into an empty database, and not beside anything. Seen failing with psql's own --single-transaction, which commits
     what it got when the reader of the dump has ended early."""

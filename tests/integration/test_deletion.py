@@ -115,7 +115,7 @@ async def test_nothing_of_who_it_was_is_left(
     async with connection(database.owner_url) as owner, socket(fleet) as talk:
         await meet(ann, bob, cat, exercise)
         welcome = await talk.ask("connect", token=ann.token)
-        await talk.ask("subscribe", channel=f"user:{ann.id}")
+        await talk.subscribe(f"user:{ann.id}")
         await talk.ask("heartbeat", lat=52.5, lng=13.4, status="training")
         await log_workout(ann, exercise, note=NOTE, key=KEY)
         assert (await talk.hear("event"))["event"]["actor"]["name"] == NAME

@@ -22,12 +22,14 @@ from config.process import Lifetime
 from config.redis import connect as connect_redis
 from config.settings import Settings
 from rt.metrics import Board
+from rt.operators.ask import ask
 from rt.presence.keeper import keep
 from rt.presence.rooms import present
 from rt.process.server import Server
 from rt.process.supervisor import listener
 from rt.wire.bus import EXERCISES_KEY, REFILL_LIST
 from rt.wire.channels import app_channel, tag
+from rt.wire.inquiry import Inquiry, encode
 from tests.support.erring_redis import ERRORS, SOME_ERRORS, ErringRedis
 from tests.support.extent import some_or_all
 from tests.support.gateway import EPOCH, MINT, Feeds, Talk, prepared, until
@@ -50,6 +52,7 @@ TASKS: Final = {
     "rooms": "who comes into a channel of an app is written",
     "tick": "asks no store; the report is fresh",
     "gaps": "asks no store",
+    "inquiries": "an operator is answered",
     "keeper": "leads, and works",
 }
 
@@ -83,6 +86,7 @@ class Running:
             await talk.say("viewport", west=0, south=0, east=9, north=9, zoom=3)
             await talk.say("heartbeat", cell="871f1d48bffffff", status="training")
             server = self.server
+            server._inquiries.on_message(encode(Inquiry("a1")))
             await until(lambda: server._presence.degraded and server._refresh.away and "redis" in self.reasons())
 
     async def well(self) -> None:
@@ -109,6 +113,11 @@ class Running:
 
             await until(asked)
         self.server._rooms.enter(lacking, word, "open:ann")
+
+        async def answered() -> bool:
+            return bool((await ask(self._feeds.redis, Inquiry(secrets.token_hex(4)))).answers)
+
+        await until(answered)
 
         async def there() -> bool:
             return (await present(self._feeds.redis, lacking)).users == ["open:ann"]

@@ -92,7 +92,7 @@ async def test_a_token_ends_by_the_time_of_day(gate: Gateway) -> None:
     async with gate.client("reader") as talk:
         ends = int(time.time()) + PAUSE_LASTS_S
         token = gate.mint.channel("reader", channel.wire, exp=ends)
-        assert (await talk.ask("subscribe", channel=channel.wire, token=token))["type"] == "subscribed"
+        assert (await talk.subscribe(channel.wire, token=token))["type"] == "subscribed"
         async with stopped(gate):
             pass
         woken = time.monotonic()

@@ -58,7 +58,7 @@ async def test_one_session_from_connect_to_leave(gate: Gateway) -> None:
         assert talk.socket.subprotocol == "musclemap.v1"
         welcome = await talk.ask("connect", token=gate.mint.access("u1"))
         assert (welcome["user"], welcome["degraded"]) == ("u1", False)
-        told = await talk.ask("subscribe", channel="community")
+        told = await talk.subscribe("community")
         assert {k: told[k] for k in ("epoch", "offset", "recovered", "events")} == {
             "epoch": EPOCH, "offset": 0, "recovered": None, "events": [],
         }  # fmt: skip
@@ -170,7 +170,7 @@ async def test_errors_close_at_last(gate: Gateway) -> None:
         assert (await talk.ask("dance"))["code"] == "UNKNOWN_TYPE"
         assert (await talk.ask("heartbeat", lat=91, lng=0))["code"] == "BAD_INPUT"
         assert (await talk.ask("heartbeat", exercise="unheard-of"))["code"] == "BAD_INPUT"
-        assert (await talk.ask("subscribe", channel="user:u2"))["code"] == "FORBIDDEN"
+        assert (await talk.subscribe("user:u2"))["code"] == "FORBIDDEN"
         for _ in range(17):
             await talk.say("dance")
         assert await talk.closed() == 4505
@@ -225,7 +225,7 @@ async def test_channel_tokens(gate: Gateway) -> None:
     await gate.feeds.make(channel)
     async with gate.client("u1") as talk:
         token = gate.mint.channel("u1", channel.wire, exp=int(time.time()) + 3)
-        assert (await talk.ask("subscribe", channel=channel.wire, token=token))["type"] == "subscribed"
+        assert (await talk.subscribe(channel.wire, token=token))["type"] == "subscribed"
         await gate.feeds.publish(channel)
         assert (await talk.hear("event"))["offset"] == 1
         assert await talk.hear("unsubscribed") == {
@@ -241,7 +241,7 @@ async def test_followers_hear_how_the_owner_of_a_profile_is(gate: Gateway) -> No
     await gate.feeds.make(channel)
     async with gate.client("fan") as fan:
         token = gate.mint.channel("fan", channel.wire)
-        assert (await fan.ask("subscribe", channel=channel.wire, token=token))["type"] == "subscribed"
+        assert (await fan.subscribe(channel.wire, token=token))["type"] == "subscribed"
         async with gate.client("star") as star:
             heard = await fan.hear("presence")
             assert (heard["user"], heard["state"]) == ("star", "online")

@@ -35,6 +35,7 @@ MORE: Final = {
     "api/community/queries.sql: follow": 800,  # the catalog, by the functions' first call in a session
     "api/feed/queries.sql: profile_page": 800,
     "api/feed/queries.sql: following_page": 5_000,  # 3.3 for each of a thousand who are followed
+    "api/operators/queries.sql: waiting": 2_000,  # counts to RELAY_DEPTH_MAX rows of the outbox
     "api/apps/queries.sql: publish": 3_500,  # a hundred ids and channels, each in its indexes; the catalog
     "api/apps/queries.sql: history": 1_000,  # 10,000 positions, by their age, and a page of a thousand
     "worker/queries.sql: drop_app_event_ids": 60_000,  # APP_EVENT_IDS_ROWS of them, each found and deleted

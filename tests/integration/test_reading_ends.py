@@ -77,11 +77,7 @@ class Reader:
 
     async def again(self) -> dict[str, Any]:
         """Subscribes with the token of before, until the gateway knows what to answer."""
-        while True:
-            answer = await self.talk.ask("subscribe", channel=self.channel, token=self.token)
-            if answer.get("code") != "UNAVAILABLE":
-                return answer
-            await asyncio.sleep(answer["retry_after_ms"] / 1000)
+        return await self.talk.subscribe(self.channel, token=self.token)
 
     async def ended(self, within_s: float) -> None:
         """Hears that it has lost the channel, and that the token of before opens nothing."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ from tests.integration.test_relay_backlog import lead, publishing
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.processes import Fleet
 from tests.support.relay import append_event, eventually
-from tests.support.stores import Database, environment
+from tests.support.stores import Database, TestStores, environment
 from worker.books import audit as auditor
 from worker.books.audit import Audit, audit_next
 from worker.jobs import terms
@@ -45,10 +45,27 @@ DAYS = 90
 LATE = timedelta(seconds=AUDIT_LATE_S)
 
 
+@pytest.fixture(scope="module")
+def year(stores: TestStores) -> Iterator[Database]:
+    """A year of a small community, to copy: 6,000 workouts, 500 of them somebody's."""
+    made = stores.make_database()
+    asyncio.run(fill(made.superuser_url, users=100, workouts=WORKOUTS, heavy=500))
+    yield made
+    stores.drop_database(made)
+
+
+@pytest.fixture
+def database(stores: TestStores, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """One of the test's own, with the year where it takes `books`."""
+    like = request.getfixturevalue("year") if "books" in request.fixturenames else None
+    made = stores.make_database(like)
+    yield made
+    stores.drop_database(made)
+
+
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Ledger]:
-    """A year of a small community: 6,000 workouts, 500 of them somebody's."""
-    await fill(database.superuser_url, users=100, workouts=WORKOUTS, heavy=500)
+    """Of the year."""
     async with ledger(database) as made:
         yield made
 

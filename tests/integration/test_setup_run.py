@@ -1,8 +1,11 @@
 """`make run`: one line where to look, one line why not, and nothing left behind."""
 
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from tests.support.commands import Command, processes_with, wait_gone
 from tests.support.processes import Fleet, get_status
+from tests.support.stores import ROOT
 
 RUN = "config.embedded.run"
 STOP_S = 10.0  # R-45
@@ -73,6 +77,42 @@ def test_one_process_that_ends_takes_the_others_along(kept_data_dir: Path) -> No
 
 def _words(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "libc"),
+    [
+        ("Darwin", "arm64", ("", "")),
+        ("Linux", "armv7l", ("glibc", "2.36")),
+        ("Linux", "x86_64", ("", "")),
+        ("Linux", "x86_64", ("glibc", "2.17")),
+    ],
+)
+def test_another_machine_hears_in_one_line_what_to_do(
+    tmp_path: Path, system: str, machine: str, libc: tuple[str, str]
+) -> None:
+    """From `make run` itself, before anything is made. Seen failing without the look at the machine, and with one
+    that asked for the system alone."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import platform\n"
+        f"platform.system, platform.machine = lambda: {system!r}, lambda: {machine!r}\n"
+        f"platform.libc_ver = lambda: {libc!r}\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        ["make", "run", f"PYTHON={sys.executable}", "VENV=/nowhere"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said, *others = done.stderr.splitlines()
+    assert re.match(rf"this is {system} {machine}.* runs on Linux \(x86-64 or ARM64, .*: run it there", said)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert [line for line in others if not line.startswith("make: ")] == []
 
 
 @pytest.mark.parametrize("role", ["API", "RT", "WORKER"])

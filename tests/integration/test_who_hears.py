@@ -112,7 +112,7 @@ class Stage:
             for kind in SOCKETS:
                 channel = kind if kind == "community" else f"{kind}:{self.owner}"
                 ticket = {"token": self._ticket(person, channel)} if kind == "profile" and name in READERS else {}
-                answer = await talk.ask("subscribe", channel=channel, **ticket)
+                answer = await talk.subscribe(channel, **ticket)
                 if answer["type"] == "error":
                     assert answer["code"] == "FORBIDDEN"
                     self.refused.add((name, kind))

@@ -60,12 +60,12 @@ class AppServer:
         answers: list[dict[str, Any]] = []
 
         async def joined() -> bool:
-            answers.append(await talk.ask("subscribe", channel=channel, **fields))
+            answers.append(await talk.subscribe(channel, **fields))
             if answers[-1]["type"] != "subscribed":
                 await asyncio.sleep(0.5)  # each refusal is an error, of which 20 a minute are allowed
             return bool(answers[-1]["type"] == "subscribed")
 
-        await until(joined, 10)
+        await until(joined)
         return answers[-1]
 
 

@@ -107,6 +107,15 @@ class Talk:
                 if message.get("id") == "q":
                     return message
 
+    async def subscribe(self, channel: str, **fields: Any) -> dict[str, Any]:
+        """The answer, asked for again while the gateway does not know it yet, as clients do."""
+        async with asyncio.timeout(ANSWER_S):
+            while True:
+                answer = await self.ask("subscribe", channel=channel, **fields)
+                if answer.get("code") != "UNAVAILABLE":
+                    return answer
+                await asyncio.sleep(answer["retry_after_ms"] / 1000)
+
     async def closed(self) -> int | None:
         """Hears until the end; the code of the close frame, None without one."""
         async with asyncio.timeout(ANSWER_S):

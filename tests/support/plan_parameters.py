@@ -26,6 +26,7 @@ from config.limits import (
     REVOCATIONS_MAX,
 )
 from tests.support.plan_apps import of_apps, of_retention
+from tests.support.plan_operators import of_operators
 from worker.books.audit import FINDINGS_PER_CHECK_MAX, WINDOW_CHECKS, lowest_id
 from worker.jobs.challenges import ACTIVE_DAYS, CHALLENGED_AT_ONCE
 from worker.jobs.every import JOBS
@@ -76,7 +77,7 @@ async def parameters(app: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]
         **_standings(heavy, other),
         **_relay(channels, namespaces),
         **_earning(heavy),
-        **of_apps() | of_retention(),
+        **of_apps() | of_retention() | await of_operators(app, heavy, other),
         "api/credits/queries.sql: open_account": [(uuid7(), uuid7(), 100, NOW)],
         "api/credits/queries.sql: balance": [(heavy,)],
         "api/credits/queries.sql: ledger": [(heavy, at, PAGE_MAX + 1) for at in ends],

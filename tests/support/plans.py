@@ -30,6 +30,7 @@ ASKED_BY_FIRST: Final = (
     "api/feed/queries.sql: following_page",
     "api/feed/queries.sql: profile_page",
     "api/highfives/queries.sql: send_high_five",
+    "api/operators/queries.sql: ",
     "api/privacy/queries.sql: erase_user",
     "api/progress/queries.sql: achieved",
     "api/standings/queries.sql: ",

@@ -14,6 +14,8 @@ from typing import Final, Self
 
 from config.embedded import child
 from config.embedded.ports import HOST, free_port
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.stores import ROOT
 
 READY_S: Final = 60.0
@@ -32,7 +34,7 @@ class Service:
         self.port = int(env[f"{role.upper()}_PORT"])
         self.log = folder / f"{role}.log"
         self._env = dict(env)
-        self._process: Popen[bytes] | None = None
+        self._process: Popen[bytes] | Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -67,13 +69,15 @@ class Service:
     def launch(self) -> None:
         """Starts the process and returns at once."""
         assert not self.running, f"{self.role} runs already"
-        self._process = child.start(
-            [*self._under, sys.executable, "-m", self.role],
-            folder=ROOT,
-            env=self._env,
-            log=self.log,
-            at_our_death=signal.SIGKILL,
-        )
+        self._process = None if self._under else forks.start(self.role, self._env, self.log)
+        if self._process is None:
+            self._process = child.start(
+                [*self._under, sys.executable, "-m", self.role],
+                folder=ROOT,
+                env=self._env,
+                log=self.log,
+                at_our_death=signal.SIGKILL,
+            )
 
     async def start(self) -> None:
         """Starts the process and returns when it is ready."""

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,18 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 MIGRATE_S: Final = 60
 COPY_S: Final = 60
 TEMPLATE: Final = "migrated"
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders of their own are made in it
+MEMORY_BYTES: Final = 4 * 1024**3  # a container often has 64 MiB there
+
+
+def in_memory() -> Path | None:
+    """Where files of a run lie best, None for where temporary files usually lie: a database is some 700 files, whose
+    copy takes 30 ms of CPU in memory and 600 on ext4."""
+    with suppress(OSError):
+        found = os.statvfs(MEMORY)
+        if os.access(MEMORY, os.W_OK) and found.f_bavail * found.f_frsize >= MEMORY_BYTES:
+            return MEMORY
+    return None
 
 
 class Database:
@@ -138,10 +151,10 @@ class TestStores:
         self.postgres.stop()
         self.valkey.stop()
 
-    def make_database(self) -> Database:
-        """A new migrated database, empty but for the reference data."""
-        name = f"test_{secrets.token_hex(6)}"
-        self._as_superuser(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER} STRATEGY file_copy")
+    def make_database(self, like: Database | None = None) -> Database:
+        """A new migrated database, empty but for the reference data; or a copy of one to which nobody is connected."""
+        name, template = f"test_{secrets.token_hex(6)}", like.name if like else TEMPLATE
+        self._as_superuser(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy")
         return Database(self.postgres, name)
 
     def drop_database(self, database: Database) -> None:

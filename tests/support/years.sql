@@ -102,6 +102,7 @@ ANALYZE proofs, ended_sessions, stream_positions, feed_positions, feed_channels,
 INSERT INTO blocks (blocker_id, blocked_id, since)
 SELECT a.id, b.id, now() FROM users AS a, users AS b WHERE a.name = 'User 1' AND b.name = 'User 66';
 INSERT INTO user_time_zones (user_id, since, time_zone) SELECT id, '-infinity', 'UTC' FROM users WHERE name = 'User 1';
+UPDATE users SET roles = '{user,admin}' WHERE name = 'User 1';
 UPDATE users SET zone_since = now() - interval '1 day' WHERE name = 'User 1';
 INSERT INTO streak_runs (user_id, first, last, days)
 SELECT id, '2026-01-01', '2026-01-07', 7 FROM users WHERE name = 'User 1' ON CONFLICT DO NOTHING;

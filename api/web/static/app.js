@@ -2,17 +2,18 @@
 /** Puts the page together: session, live connection, map, feeds and form. */
 import { backoffMs } from "./backoff.js";
 import { LiveClient } from "./client.js";
-import { ACCOUNT, COMMUNITY, DASHBOARD, PRESENCE } from "./documents.js";
+import { ACCOUNT, COMMUNITY, DASHBOARD, HIGH_FIVE, PRESENCE } from "./documents.js";
 import { find, listen } from "./dom.js";
 import { LiveFeed } from "./feed.js";
 import { PresenceMap } from "./map.js";
-import { messageOf, Session } from "./session.js";
-import { SignIn } from "./signin.js";
+import { randomUuid } from "./platform.js";
+import { Router } from "./router.js";
+import { ApiError, messageOf, Session } from "./session.js";
 import { figure } from "./words.js";
-import { WorkoutForm } from "./workout.js";
 
 const BAD_TOKEN = 4500;
 const SESSION_REVOKED = 4503;
+const LINK_OF_MAIL = /^#(?:verify|reset)=/;
 
 /** @param {string} id */
 const at = (id) => find(document, `#${id}`, HTMLElement);
@@ -36,8 +37,36 @@ async function configuration() {
 
 const [{ rtUrl }] = await Promise.all([configuration(), session.restore()]);
 const live = new LiveClient(rtUrl, { token: (expired) => session.token(expired) });
-const form = new WorkoutForm(find(document, "#workout", HTMLFormElement), session, showAccount);
-const signIn = new SignIn(find(document, "#sign-in", HTMLDialogElement), session);
+
+// --- what a visit may do without, until somebody asks for it
+
+/** @type {import("./workout.js").WorkoutForm | null} */
+let form = null;
+/** @type {Promise<import("./signin.js").SignIn> | null} */
+let dialog = null;
+
+async function prepareForm() {
+  const { WorkoutForm } = await import("./workout.js");
+  form ??= new WorkoutForm(find(document, "#workout", HTMLFormElement), session, showAccount);
+  await form.prepare();
+}
+
+function signInDialog() {
+  const place = find(document, "#sign-in", HTMLDialogElement);
+  dialog ??= import("./signin.js").then(({ SignIn }) => new SignIn(place, session));
+  dialog.catch(() => (dialog = null)); // it could not be fetched: the next click asks again
+  return dialog;
+}
+
+/** @param {import("./signin.js").Mode} mode */
+async function signIn(mode) {
+  (await signInDialog()).open(mode);
+}
+
+/** Opens what the link of a mail asks for. */
+async function openLink() {
+  if (LINK_OF_MAIL.test(location.hash)) (await signInDialog()).openLink();
+}
 
 // --- the connection and the numbers
 
@@ -115,22 +144,30 @@ listen(map, "picking", (/** @type {boolean} */ picking) => at("pick").setAttribu
 
 function tellTraining() {
   const training = train.checked;
-  const exercise = training ? form.exercise : undefined;
+  const exercise = training ? form?.exercise : undefined;
   live.setPresence({ status: training ? "training" : "browsing", exercise });
 }
 
 train.addEventListener("change", tellTraining);
 at("workout").addEventListener("change", ({ target }) => {
-  if (target instanceof HTMLSelectElement && target.name === "exercise" && train.checked) tellTraining();
+  if (target instanceof HTMLInputElement && target.name === "exercise" && train.checked) tellTraining();
 });
 audience.addEventListener("change", () => live.setPresence({ audience: audience.value }));
 
 // --- feeds
 
-/** @param {import("./documents.js").Document<{feed: import("./documents.js").FeedPage}>} query */
-const page = (query) => async (/** @type {string | null} */ after) => (await session.graphql(query, { after })).feed;
+/** @type {import("./router.js").Context["page"]} */
+const page = (query, variables = {}) => async (/** @type {string | null} */ after) =>
+  (await session.graphql(query, { ...variables, after, mine: Boolean(session.user) })).feed;
 
-community.follow({ client: live, channel: "community", page: page(COMMUNITY) });
+/** @param {string} eventId */
+async function highFive(eventId) {
+  try {
+    return (await session.graphql(HIGH_FIVE, { eventId, key: randomUuid() })).sendHighFive;
+  } catch (error) {
+    throw error instanceof ApiError && error.code === "CONFLICT" ? new Error("That one is your own.") : error;
+  }
+}
 
 // --- who is signed in
 
@@ -139,7 +176,8 @@ function showSession() {
   for (const id of ["who", "sign-out", "presence", "log", "mine"]) at(id).hidden = !user;
   for (const id of ["open-sign-in", "welcome"]) at(id).hidden = Boolean(user);
   at("who").textContent = user?.name ?? "";
-  document.body.classList.toggle("signed-in", Boolean(user));
+  const mine = user ? { highFive } : {};
+  community.follow({ client: live, channel: "community", page: page(COMMUNITY), ...mine });
   if (!user) {
     dashboard.stop();
     map.here(null);
@@ -148,7 +186,7 @@ function showSession() {
     return;
   }
   dashboard.follow({ client: live, channel: `user:${user.id}`, page: page(DASHBOARD) });
-  form.prepare().catch(complain);
+  prepareForm().catch(complain);
   showAccount();
 }
 
@@ -179,11 +217,18 @@ session.addEventListener("change", () => {
   live.restart();
 });
 at("sign-out").addEventListener("click", () => session.logout());
-at("open-sign-in").addEventListener("click", () => signIn.open("sign-in"));
-at("open-sign-up").addEventListener("click", () => signIn.open("sign-up"));
+at("open-sign-in").addEventListener("click", () => signIn("sign-in"));
+at("open-sign-up").addEventListener("click", () => signIn("sign-up"));
 
 showSession();
-signIn.openLink();
+openLink();
+addEventListener("hashchange", openLink);
+new Router({
+  home: at("home"),
+  place: at("view"),
+  nav: at("nav"),
+  context: { session, live, page, highFive, account: showAccount, signIn },
+}).start();
 live.setPresence({ background: document.hidden });
 live.start();
 session

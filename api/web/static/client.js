@@ -7,7 +7,8 @@
  *   const community = live.subscribe("community", {
  *     since: { epoch, offset },                     // a position from a GraphQL page; absent = from now on
  *     event: (event, offset) => draw(event),        // each event once, in offset order
- *     lost: () => loadThePageAgain(),               // the gateway no longer has what was missed
+ *     lost: () => loadThePageAgain(),               // the gateway no longer has what was missed; or, in place of both,
+ *     state: async () => positionOf(await load()),  // loads what the app shows, and says as of where
  *   });
  *   live.setViewport({ west: -10, south: 35, east: 30, north: 60, zoom: 5 });
  *   live.setPresence({ lat: 52.5, lng: 13.4, status: "training" });
@@ -28,10 +29,12 @@
  * Nothing here reads the device's clock: it may be hours off, or be set at any moment.
  */
 import { backoffMs } from "./backoff.js";
+import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_TOKEN_EXPIRED, mayReturn } from "./closes.js";
 import { MapTiles } from "./maptiles.js";
 import { Subscription } from "./subscription.js";
 import { Timers } from "./timers.js";
 
+export { mayReturn };
 export const SUBPROTOCOL = "musclemap.v1";
 
 const CONNECT_TIMEOUT_MS = 15_000; // from opening the socket to `welcome`
@@ -44,24 +47,12 @@ const REFRESH_BEFORE_MS = 300_000; // ask for a longer life this long before the
 const REFRESH_EVERY_MS_MIN = 60_000; // ... but never more often than this
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-const CLOSE_NORMAL = 1000;
-const CLOSE_TOKEN_EXPIRED = 4001;
-const NEVER_AGAIN = new Set([CLOSE_NORMAL, 1002, 1003, 1007, 1009]);
-
 /**
  * @typedef {import("./protocol.js").Message} Message
  * @typedef {"connecting" | "open" | "waiting" | "stopped"} State
  * @typedef {{state: State, retryInMs?: number, code?: number}} StateChange
  * @typedef {new (url: string, protocols: string[]) => WebSocket} SocketClass
  */
-
-/**
- * Whether a client may come back after this close code.
- * @param {number} code
- */
-export function mayReturn(code) {
-  return !NEVER_AGAIN.has(code) && !(code >= 4500 && code <= 4999);
-}
 
 export class LiveClient extends EventTarget {
   #url;
@@ -94,7 +85,7 @@ export class LiveClient extends EventTarget {
   #timers = new Timers();
 
   /**
-   * @param {string} url address of the gateway
+   * @param {string | (() => Promise<string>)} url address of the gateway, or what finds it, before each connection
    * @param {object} [options]
    * @param {(expired: boolean) => Promise<string|null>} [options.token] gives an access token, or null for an
    *   anonymous connection; `expired` says that the last one was refused as expired
@@ -191,7 +182,10 @@ export class LiveClient extends EventTarget {
     const generation = ++this.#generation;
     /** @type {{resume?: string, token?: string}} */
     const credentials = {};
+    let url = "";
     try {
+      url = typeof this.#url === "string" ? this.#url : await this.#url();
+      if (generation !== this.#generation) return;
       if (this.#resume) credentials.resume = this.#resume;
       else {
         const token = await this.#token(this.#tokenExpired);
@@ -203,7 +197,7 @@ export class LiveClient extends EventTarget {
     }
     if (generation !== this.#generation) return;
     this.#tokenExpired = false;
-    const socket = new this.#WebSocket(this.#url, [SUBPROTOCOL]);
+    const socket = new this.#WebSocket(url, [SUBPROTOCOL]);
     this.#socket = socket;
     socket.onopen = () => {
       const background = this.#presence.background ? { background: true } : {};
@@ -243,7 +237,7 @@ export class LiveClient extends EventTarget {
   /** The other side is silent: no close frame will come, so it counts as closed abnormally. */
   #lost() {
     this.#drop(4000);
-    this.#comeBack(1006);
+    this.#comeBack(CLOSE_ABNORMAL);
   }
 
   /** @param {number} [code] */

@@ -13,9 +13,11 @@
  * @property {string} createdAt
  * @property {import("./protocol.js").Actor} actor
  * @property {import("./protocol.js").EventData} data
+ * @property {number} [highFives]
+ * @property {boolean} [highFived]
  *
  * @typedef {object} FeedPage
- * @property {import("./protocol.js").Position} position
+ * @property {import("./protocol.js").Position} [position] absent: what happens from now on follows
  * @property {{endCursor: string | null, hasNextPage: boolean}} pageInfo
  * @property {{node: ApiEvent}[]} edges
  *
@@ -30,19 +32,19 @@
  * @property {{id: string, totalTu: number, muscles: MuscleUnits[]}} workout
  */
 
-const CONNECTION = `
+export const CONNECTION = `
   position { epoch offset }
   pageInfo { endCursor hasNextPage }
-  edges { node { id type createdAt actor { id name } data cursor } }`;
+  edges { node { id type createdAt actor { id name } data highFives highFived @include(if: $mine) } }`;
 
 /** @type {Document<{feed: FeedPage}>} */
-export const COMMUNITY = `query Community($after: String) {
+export const COMMUNITY = `query Community($after: String, $mine: Boolean!) {
   feed: communityFeed(first: 20, after: $after) { ${CONNECTION} }
 }`;
 
 /** @type {Document<{feed: FeedPage}>} */
-export const DASHBOARD = `query Dashboard($after: String) {
-  feed: dashboard(first: 5, after: $after) { ${CONNECTION} }
+export const DASHBOARD = `query Dashboard($after: String, $mine: Boolean!) {
+  feed: dashboard(first: 10, after: $after) { ${CONNECTION} }
 }`;
 
 /** @type {Document<{exercises: Exercise[]}>} */
@@ -69,4 +71,9 @@ export const LOG_WORKOUT = `mutation LogWorkout($input: LogWorkoutInput!, $key: 
     balance { credits }
     workout { id totalTu muscles { muscle { name } trainingUnits } }
   }
+}`;
+
+/** @type {Document<{sendHighFive: {highFives: number}}>} */
+export const HIGH_FIVE = `mutation HighFive($eventId: ID!, $key: String!) {
+  sendHighFive(eventId: $eventId, idempotencyKey: $key) { highFives }
 }`;

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * <presence-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
+ * <live-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
  * another part is looked at, "place" ({lat, lng}) when somebody picks one after `pick()`, and "picking" (true, false).
  *
  *   map.show({ resolution, cells })     cells: Map(H3 index -> count)
@@ -342,4 +342,4 @@ export class PresenceMap extends HTMLElement {
   }
 }
 
-customElements.define("presence-map", PresenceMap);
+customElements.define("live-map", PresenceMap);

@@ -88,7 +88,7 @@ export class Projection {
   viewport() {
     const spanLng = this.width / this.pixelsPerDegree;
     const spanLat = this.height / this.pixelsPerDegree;
-    const whole = spanLng >= 360;
+    const whole = spanLng > 360 - 1e-6; // a map as wide as the world is not quite, by rounding
     return {
       west: whole ? -180 : round(turn(this.lng - spanLng / 2)),
       east: whole ? 180 : round(turn(this.lng + spanLng / 2)),

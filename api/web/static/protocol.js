@@ -18,10 +18,20 @@
  * @property {string} [exercise]
  * @property {Named} [challenge]
  * @property {number} [reward_xp]
+ * @property {string} [event_id]
  * @property {string} [event_type]
  * @property {number} [credits]
  *
- * @typedef {{id: string, type: string, created_at: string, actor: Actor, data: EventData | null}} FeedEvent
+ * @typedef {object} FeedEvent
+ * @property {string} id
+ * @property {string} type
+ * @property {string} created_at
+ * @property {Actor} actor
+ * @property {EventData | null} data
+ * @property {number} [highFives]  the API tells it, the gateway does not
+ * @property {boolean} [highFived]
+ * @property {number} [heardAt]  when it came here, if it came live
+ *
  * @typedef {{offset: number, event: FeedEvent}} Row
  *
  * @typedef {object} Welcome

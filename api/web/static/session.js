@@ -3,6 +3,8 @@
 import { backoffMs } from "./backoff.js";
 import { Mark, exclusively } from "./platform.js";
 
+export { messageOf } from "./words.js"; // of an error that is thrown here
+
 const HINT = new Mark("musclemap.signed-in"); // whether the refresh cookie is worth a request when the page is opened
 const EARLY_MS = 30_000; // an access token this close to its end is replaced first
 
@@ -24,12 +26,6 @@ export class ApiError extends Error {
     this.status = status;
   }
 }
-
-/**
- * What somebody may be told of whatever was thrown.
- * @param {unknown} error
- */
-export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /** Emits "change" whenever `user` has changed: {id, name, email}, or null. */
 export class Session extends EventTarget {

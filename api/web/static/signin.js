@@ -71,7 +71,6 @@ export class SignIn {
       this.#show(this.#mode === "sign-in" ? "sign-up" : "sign-in");
     });
     find(dialog, "#forgot", HTMLElement).addEventListener("click", () => this.#show("forgot"));
-    addEventListener("hashchange", () => this.openLink());
   }
 
   /** Opens what the address of the page says, where it is the link of a mail; and takes the token out of the address. */

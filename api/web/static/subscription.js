@@ -23,6 +23,9 @@ const RETRIES = new Set(["UNAVAILABLE", "RATE_LIMITED"]);
  * @property {(digest: Digest) => void} [digest] events that were not sent one by one
  * @property {(position: Position) => void} [joined] the channel is live; nothing was missed
  * @property {(position: Position) => void} [lost] events were missed for good; live ones follow `position`
+ * @property {(lost: Position | null) => Promise<Position>} [state] shows the app's state of the channel anew and says as
+ *   of which position: asked first where there is no `since`, and, in place of `lost`, when the gateway no longer has what
+ *   was missed since `lost`. What follows that position is handed on; where it fails, it is asked again
  * @property {(code: string | undefined) => void} [refused] the channel may not be joined (any more)
  * @property {(expired: boolean) => Promise<string>} [token] the channel token, where one is needed
  *
@@ -42,6 +45,7 @@ export class Subscription {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer; // to ask again, or until the channel counts as stable
   #tokenExpired = false;
+  #stale = false; // the app's state is to be loaded first
   #join = 0; // number of the last ask; an answer to an older one is ignored
 
   /**
@@ -54,6 +58,7 @@ export class Subscription {
     this.#handlers = handlers;
     this.#wire = wire;
     this.#position = handlers.since ? { ...handlers.since } : null;
+    this.#stale = Boolean(handlers.state) && !handlers.since;
   }
 
   /** {epoch, offset} of the last event that was handed on; null before the first answer. */
@@ -78,18 +83,17 @@ export class Subscription {
     const join = ++this.#join;
     /** @type {import("./protocol.js").Question} */
     const message = { type: "subscribe", channel: this.channel };
-    if (this.#handlers.token) {
-      try {
-        message.token = await this.#handlers.token(this.#tokenExpired);
-      } catch {
-        if (join === this.#join && this.#state === "joining") this.#again();
-        return;
-      }
-      if (join !== this.#join || this.#state !== "joining") return;
+    try {
+      if (this.#stale && this.#handlers.state) await this.#load(this.#handlers.state, join);
+      if (this.#handlers.token && this.#asks(join)) message.token = await this.#handlers.token(this.#tokenExpired);
+    } catch {
+      if (this.#asks(join)) this.#again();
+      return;
     }
+    if (!this.#asks(join)) return;
     if (this.#position) message.since = this.#position;
     this.#wire.ask(message, (answer) => {
-      if (join !== this.#join || this.#state !== "joining") return;
+      if (!this.#asks(join)) return;
       if (answer.type === "subscribed") this.#subscribed(answer);
       else if (answer.type !== "error") this.#refused(answer.type === "unsubscribed" ? answer.reason : undefined);
       else if (RETRIES.has(answer.code)) this.#again(answer.retry_after_ms);
@@ -102,7 +106,7 @@ export class Subscription {
    * @param {import("./protocol.js").OfChannel} message
    */
   receive(message) {
-    if (this.#state === "ended") return;
+    if (this.#state === "ended" || this.#stale) return;
     if (message.type === "event") this.#event(message.event, message.offset);
     else if (message.type === "digest") this.#digest(message);
     else if (message.type === "gap") this.#again();
@@ -121,11 +125,34 @@ export class Subscription {
     this.#state = "ended";
   }
 
+  /**
+   * Whether this ask is still the newest one.
+   * @param {number} join
+   */
+  #asks(join) {
+    return join === this.#join && this.#state === "joining";
+  }
+
+  /**
+   * @param {(lost: Position | null) => Promise<Position>} state
+   * @param {number} join
+   */
+  async #load(state, join) {
+    const { epoch, offset } = await state(this.position);
+    if (!this.#asks(join)) return;
+    this.#position = { epoch, offset };
+    this.#stale = false;
+  }
+
   /** @param {import("./protocol.js").Subscribed} answer */
   #subscribed({ epoch, offset, recovered, events }) {
     this.#state = "live";
     this.#timer = setTimeout(() => (this.#attempt = 0), STABLE_MS);
     this.#tokenExpired = false;
+    if (recovered === false && this.#handlers.state) {
+      this.#stale = true;
+      return this.#again();
+    }
     if (recovered === false) {
       this.#position = { epoch, offset };
       this.#handlers.lost?.({ epoch, offset });

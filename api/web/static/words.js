@@ -1,9 +1,20 @@
 // @ts-check
-/** How events, times and numbers are said on the page. */
+/** How events, times and numbers are said on the page. Pure. */
 
 const number = new Intl.NumberFormat("en");
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const NAMES_SHOWN = 2;
+const TYPES = new Map([
+  ["workout_completed", "workout"],
+  ["level_up", "level"],
+  ["milestone_achieved", "milestone"],
+  ["challenge_completed", "challenge"],
+  ["high_five", "high five"],
+]);
+const MILESTONES = new Map([
+  ["record", ["set a record", "New record"]],
+  ["streak", ["keeps a streak", "A streak was kept"]],
+]);
 const OCCASIONS = new Map([
   ["workout_completed", "For a workout"],
   ["level_up", "For a new level"],
@@ -12,6 +23,9 @@ const OCCASIONS = new Map([
 ]);
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
+  ["year", 31_536_000],
+  ["month", 2_592_000],
+  ["week", 604_800],
   ["day", 86_400],
   ["hour", 3_600],
   ["minute", 60],
@@ -39,8 +53,15 @@ export function ago(iso, now = Date.now()) {
 }
 
 /**
- * {icon, title, detail} of an event; unknown types and fields are no reason to show nothing.
+ * @typedef {object} Said
+ * @property {string} title
+ * @property {string} detail
+ */
+
+/**
+ * How an event is told; unknown types and fields are no reason to show nothing.
  * @param {Pick<import("./protocol.js").FeedEvent, "type" | "actor" | "data">} event
+ * @returns {Said}
  */
 export function describe(event) {
   const who = event.actor?.name;
@@ -49,25 +70,85 @@ export function describe(event) {
   const say = (named, unnamed) => (who ? `${who} ${named}` : unnamed);
   const somebody = who ?? "Somebody";
   switch (event.type) {
-    case "workout_completed":
-      return { icon: "workout", title: say("finished a workout", "Workout finished"), detail: workout(data) };
+    case "workout_completed": {
+      const unnamed = data.focus?.name ? `${data.focus.name} workout` : "Workout finished";
+      return { title: say("finished a workout", unnamed), detail: workout(data) };
+    }
     case "level_up":
-      return { icon: "level", title: say("reached a new level", "New level reached"), detail: level(data) };
-    case "milestone_achieved":
-      return { icon: "level", title: say("reached a milestone", "Milestone reached"), detail: milestone(data) };
+      return { title: say("reached a new level", "New level reached"), detail: level(data) };
+    case "milestone_achieved": {
+      const [named, unnamed] = MILESTONES.get(data.kind ?? "") ?? ["reached a milestone", "Milestone reached"];
+      return { title: say(named, unnamed), detail: milestone(data) };
+    }
     case "challenge_completed":
-      return { icon: "level", title: say("completed a challenge", "Challenge completed"), detail: challenge(data) };
+      return { title: say("completed a challenge", "Challenge completed"), detail: challenge(data) };
     case "high_five":
-      return { icon: "high-five", title: `${somebody} gave you a high five`, detail: occasion(data) };
+      return { title: `${somebody} gave you a high five`, detail: occasion(data) };
     case "follow_requested":
-      return { icon: "high-five", title: `${somebody} asks to follow you`, detail: "" };
+      return { title: `${somebody} asks to follow you`, detail: "" };
     case "followed":
-      return { icon: "high-five", title: `${somebody} follows you`, detail: "" };
+      return { title: `${somebody} follows you`, detail: "" };
     case "credits_granted":
-      return { icon: "level", title: "You were given credits", detail: credits(data) };
+      return { title: "You were given credits", detail: credits(data) };
     default:
-      return { icon: "workout", title: String(event.type).replaceAll("_", " "), detail: who ?? "" };
+      return { title: String(event.type).replaceAll("_", " "), detail: who ?? "" };
   }
+}
+
+/**
+ * How events are told together that piles.js has put together.
+ * @param {import("./piles.js").Pile} pile
+ * @returns {Said}
+ */
+export function describePile({ kind, events, count: all }) {
+  const [newest] = events;
+  if (kind === "workouts") {
+    const parts = tally(events.map((event) => event.data?.focus?.name ?? "Other"));
+    return { title: count(all, "workout"), detail: listed(parts) };
+  }
+  if (kind === "deeds") {
+    const reached = events.map((event) => describe(event).detail).filter(Boolean);
+    const title = `${newest.actor?.name ?? "Somebody"} reached ${count(all, "goal")}`;
+    return { title, detail: reached.join(" · ") };
+  }
+  const people = names(events.map((event) => event.actor?.name ?? "Somebody"));
+  if (kind === "followers") return { title: `${people} follow you`, detail: "" };
+  const occasions = [...new Set(events.map((event) => occasion(event.data ?? {})))].filter(Boolean);
+  return { title: `${people} gave you ${count(all, "high five")}`, detail: occasions.join(" · ") };
+}
+
+/**
+ * "1,200 workouts, 34 levels": how many of each type.
+ * @param {Record<string, number>} counts
+ */
+export function ofTypes(counts) {
+  const most = Object.entries(counts).sort(([, a], [, b]) => b - a);
+  return most.map(([type, number]) => count(number, TYPES.get(type) ?? type.replaceAll("_", " "))).join(", ");
+}
+
+/**
+ * How many there are of each word, the most frequent first.
+ * @param {string[]} words
+ */
+function tally(words) {
+  /** @type {Map<string, number>} */
+  const found = new Map();
+  for (const word of words) found.set(word, (found.get(word) ?? 0) + 1);
+  return [...found].sort(([, a], [, b]) => b - a);
+}
+
+/** @param {[string, number][]} parts */
+const listed = (parts) => parts.map(([name, number]) => `${name} ${figure(number)}`).join(", ");
+
+/**
+ * "Ada", "Ada and Bea", "Ada, Bea and 3 others": each name once.
+ * @param {string[]} all
+ */
+function names(all) {
+  const each = [...new Set(all)];
+  const others = each.length - NAMES_SHOWN;
+  if (others <= 0) return each.join(" and ");
+  return `${each.slice(0, NAMES_SHOWN).join(", ")} and ${count(others, "other")}`;
 }
 
 /** @param {import("./protocol.js").EventData} data */
@@ -98,12 +179,12 @@ function challenge({ challenge: done, reward_xp: reward }) {
 }
 
 /**
- * Version 2, which the community hears, tells steps that were reached: "Legs · 3 or more exercises · over 2,500 …".
+ * Version 2, which the community hears, tells steps that were reached: "3 or more exercises · over 2,500 …".
  * @param {import("./protocol.js").EventData} data
  */
-function workout({ v, focus, exercise_count: several, total_tu: units, exercises }) {
+function workout({ v, exercise_count: several, total_tu: units, exercises }) {
   if (v === 2) {
-    const parts = focus?.name ? [focus.name] : [];
+    const parts = [];
     if (isFigure(several)) parts.push(several > 1 ? `${figure(several)} or more exercises` : "one or two exercises");
     if (isFigure(units) && units > 0) parts.push(`over ${figure(units)} training units`);
     return parts.join(" · ");
@@ -121,6 +202,12 @@ function workout({ v, focus, exercise_count: several, total_tu: units, exercises
  * @param {unknown} value
  * @returns {value is number}
  */
-function isFigure(value) {
+export function isFigure(value) {
   return Number.isFinite(value);
 }
+
+/**
+ * What somebody may be told of whatever was thrown.
+ * @param {unknown} error
+ */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));

@@ -2,6 +2,7 @@
 /** The form that logs a workout: several exercises, each as sets × repetitions × weight. */
 import { EXERCISES, LOG_WORKOUT } from "./documents.js";
 import { find } from "./dom.js";
+import { Picker } from "./picker.js";
 import { randomUuid } from "./platform.js";
 import { ApiError, messageOf } from "./session.js";
 import { count, figure } from "./words.js";
@@ -20,8 +21,10 @@ export class WorkoutForm {
   #template;
   #note;
   #performed;
-  #options = document.createDocumentFragment();
-  #prepared = false;
+  /** @type {import("./documents.js").Exercise[]} */
+  #exercises = [];
+  /** @type {WeakMap<Element, Picker>} of each row */
+  #pickers = new WeakMap();
   /** @type {{input: object, key: string} | null} the last submission, while nobody knows whether it succeeded */
   #pending = null;
 
@@ -39,7 +42,7 @@ export class WorkoutForm {
     this.#note = find(form, "[name=note]", HTMLInputElement);
     this.#performed = find(form, "[name=performed]", HTMLInputElement);
     find(form, ".add", HTMLElement).addEventListener("click", () => {
-      if (this.#prepared) this.#add().querySelector("select")?.focus();
+      if (this.#exercises.length) this.#add().querySelector("input")?.focus();
     });
     form.addEventListener("input", () => (this.#pending = null));
     form.addEventListener("submit", (event) => {
@@ -48,18 +51,16 @@ export class WorkoutForm {
     });
   }
 
-  /** Fills the list of exercises; once. */
+  /** Fetches what may be chosen; once. */
   async prepare() {
-    if (this.#prepared) return;
-    const { exercises } = await this.#session.graphql(EXERCISES);
-    this.#options = grouped(exercises);
-    this.#prepared = true;
+    if (this.#exercises.length) return;
+    this.#exercises = (await this.#session.graphql(EXERCISES)).exercises;
     if (!this.#rows.children.length) this.#add();
   }
 
   /** Slug of the first exercise in the form: what somebody who trains now is doing. */
   get exercise() {
-    return this.#rows.querySelector("select")?.selectedOptions[0]?.dataset.slug;
+    return this.#chosen(this.#rows.children[0])?.slug;
   }
 
   /** The new row; where there are as many as may be, the last one. */
@@ -67,7 +68,8 @@ export class WorkoutForm {
     const last = this.#rows.lastElementChild;
     if (last && this.#rows.children.length >= EXERCISES_MAX) return last;
     const row = document.importNode(find(this.#template.content, "fieldset", HTMLFieldSetElement), true);
-    find(row, "select", HTMLSelectElement).append(this.#options.cloneNode(true));
+    const field = find(row, "[name=exercise]", HTMLInputElement);
+    this.#pickers.set(row, new Picker(field, find(row, "[role=listbox]", HTMLElement), this.#exercises));
     find(row, ".remove", HTMLElement).addEventListener("click", () => {
       row.remove();
       this.#pending = null;
@@ -75,6 +77,11 @@ export class WorkoutForm {
     });
     this.#rows.append(row);
     return row;
+  }
+
+  /** @param {Element | undefined} row */
+  #chosen(row) {
+    return (row && this.#pickers.get(row)?.chosen) ?? null;
   }
 
   async #submit() {
@@ -124,7 +131,7 @@ export class WorkoutForm {
         (name) => find(row, `[name=${name}]`, HTMLInputElement).value,
       );
       const set = { reps: Number(reps), ...(weight !== "" && { weightKg: Number(weight) }) };
-      return { exerciseId: find(row, "select", HTMLSelectElement).value, sets: Array(Number(sets)).fill(set) };
+      return { exerciseId: this.#chosen(row)?.id ?? "", sets: Array(Number(sets)).fill(set) };
     });
     return {
       performedAt: (this.#performed.value ? new Date(this.#performed.value) : new Date()).toISOString(),
@@ -133,30 +140,6 @@ export class WorkoutForm {
       exercises,
     };
   }
-}
-
-/**
- * <optgroup>s by equipment.
- * @param {import("./documents.js").Exercise[]} exercises
- */
-function grouped(exercises) {
-  /** @type {Map<string, HTMLOptGroupElement>} */
-  const groups = new Map();
-  for (const { id, slug, name, equipment } of exercises) {
-    const label = equipment?.name ?? "Other";
-    let group = groups.get(label);
-    if (!group) {
-      group = document.createElement("optgroup");
-      group.label = label;
-      groups.set(label, group);
-    }
-    const option = new Option(name, id);
-    option.dataset.slug = slug;
-    group.append(option);
-  }
-  const all = document.createDocumentFragment();
-  all.append(...[...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group));
-  return all;
 }
 
 /** @param {import("./documents.js").MuscleUnits[]} muscles */

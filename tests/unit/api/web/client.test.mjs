@@ -5,58 +5,8 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { backoffMs } from "../../../../api/web/static/backoff.js";
 import { LiveClient, mayReturn } from "../../../../api/web/static/client.js";
+import { Socket, sockets } from "./scripted.mjs";
 
-let sockets;
-
-class ScriptedSocket {
-  readyState = 0;
-  sent = [];
-  closedWith = null;
-  onopen;
-  onmessage;
-  onclose;
-
-  constructor(url, protocols) {
-    Object.assign(this, { url, protocols });
-    sockets.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close(code) {
-    this.closedWith = code;
-    this.readyState = 3;
-  }
-
-  // --- the other side
-  opens() {
-    this.readyState = 1;
-    this.onopen();
-  }
-
-  says(message) {
-    this.onmessage({ data: JSON.stringify(message) });
-  }
-
-  ends(code) {
-    this.readyState = 3;
-    this.onclose({ code });
-  }
-
-  last(type) {
-    return this.sent.findLast((message) => message.type === type);
-  }
-
-  answers(type, answer) {
-    this.says({ ...answer, id: this.last(type).id });
-  }
-}
-
-const Socket = /** @type {import("../../../../api/web/static/client.js").SocketClass} */ (
-  /** @type {unknown} */ (ScriptedSocket)
-);
 const event = (n) => ({ id: `e${n}`, type: "workout_completed", created_at: "2026-01-01T00:00:00Z", actor: null, data: {} });
 const live = (offset) => ({ type: "event", channel: "community", offset, event: event(offset) });
 const joined = (offset, events = [], recovered = null) => ({
@@ -70,7 +20,7 @@ const joined = (offset, events = [], recovered = null) => ({
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 beforeEach(() => {
-  sockets = [];
+  sockets.length = 0;
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   mock.method(Math, "random", () => 0.5);
 });
@@ -299,7 +249,7 @@ async function pass(ms, stepMs, each) {
 test("a hundred odd clocks ask no more than a right one does", async () => {
   const odd = Array.from({ length: 100 }, (_, n) => (n - 50) * ((n * 7_919) % 13) * 0.9 * HOUR_MS);
   for (const shift of odd) {
-    sockets = [];
+    sockets.length = 0;
     mock.timers.reset();
     mock.timers.enable({ apis: ["setTimeout", "Date"], now: Math.max(0, 1_800_000_000_000 + shift) });
     let asked = 0;

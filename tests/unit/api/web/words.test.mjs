@@ -3,18 +3,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { describe } from "../../../../api/web/static/words.js";
+import { lookOf } from "../../../../api/web/static/looks.js";
+import { ago, describe, describePile, ofTypes } from "../../../../api/web/static/words.js";
 
 const workout = (data, actor = null) => describe({ type: "workout_completed", actor, data });
 
 test("says what the community is told of a workout", () => {
   const data = { v: 2, focus: { slug: "legs", name: "Legs" }, exercise_count: 3, total_tu: 2_500 };
   assert.deepEqual(workout(data), {
-    icon: "workout",
-    title: "Workout finished",
-    detail: "Legs · 3 or more exercises · over 2,500 training units",
+    title: "Legs workout",
+    detail: "3 or more exercises · over 2,500 training units",
   });
-  assert.equal(workout({ ...data, exercise_count: 1, total_tu: 0 }).detail, "Legs · one or two exercises");
+  assert.equal(workout({ ...data, exercise_count: 1, total_tu: 0 }).detail, "one or two exercises");
 });
 
 test("says what followers are told, and what earlier versions told everybody", () => {
@@ -41,6 +41,7 @@ test("says what somebody has reached", () => {
   assert.equal(milestone({ kind: "streak", value: 30 }), "30 days in a row");
   assert.equal(milestone({ kind: "record", value: 82.5, exercise: "back-squat" }), "Record: back squat, 82.5 kg");
   assert.equal(milestone({ kind: "record", value: 82.5 }), "Record: 82.5 kg");
+  assert.equal(said("milestone_achieved", { kind: "record", value: 82.5 })[0], "Bea set a record");
   const challenge = { challenge: { slug: "pull-week", name: "Pull week" }, reward_xp: 50 };
   assert.deepEqual(said("challenge_completed", challenge), ["Bea completed a challenge", "Pull week · 50 XP"]);
 });
@@ -61,4 +62,41 @@ test("says something of a type and of data that nobody foresaw", () => {
       assert.ok(said(type, data)[0]);
     }
   }
+});
+
+test("says how old something is, ever more coarsely and never younger", () => {
+  const now = Date.parse("2026-11-28T12:00:00Z");
+  const aged = (seconds) => ago(new Date(now - seconds * 1_000).toISOString(), now);
+  const ages = [-90, 59, 60, 3_599, 3_600, 86_399, 86_400, 604_800, 2_592_000, 31_536_000].map(aged);
+  assert.deepEqual(ages, [
+    ...["just now", "just now", "1 min. ago", "59 min. ago", "1 hr. ago", "23 hr. ago", "yesterday"],
+    ...["last wk.", "last mo.", "last yr."],
+  ]);
+});
+
+test("says of a pile who and how many", () => {
+  const when = { id: "e", created_at: "2026-11-28T12:00:00Z" };
+  const pile = (kind, events) => ({ kind, key: "", events, count: events.length });
+  const of = (name) => ({ ...when, type: "high_five", actor: { id: name, name }, data: { event_type: "level_up" } });
+  const said = (...names) => describePile(pile("high_fives", names.map(of))).title;
+  assert.equal(said("Ada", "Bea"), "Ada and Bea gave you 2 high fives");
+  assert.equal(said("Ada", "Bea", "Cleo"), "Ada, Bea and 1 other gave you 3 high fives");
+  assert.equal(said("Ada", "Ada", "Ada"), "Ada gave you 3 high fives");
+  const legs = { ...when, type: "workout_completed", actor: null, data: { v: 2, focus: { name: "Legs" } } };
+  const back = { ...legs, data: { v: 2, focus: { name: "Back" } } };
+  const events = [back, legs, legs, { ...legs, data: null }];
+  const workouts = describePile(pile("workouts", events));
+  assert.deepEqual(workouts, { title: "4 workouts", detail: "Legs 2, Back 1, Other 1" });
+  const counts = { level_up: 1, workout_completed: 1_200, app_thing: 2 };
+  assert.equal(ofTypes(counts), "1,200 workouts, 2 app things, 1 level");
+});
+
+test("each kind of event has a look of its own, and so has what nobody foresaw", () => {
+  const look = (type, data) => Object.values(lookOf({ type, data })).join(" ");
+  const kinds = ["workouts", "streak", "record"].map((kind) => look("milestone_achieved", { kind, value: 30 }));
+  const types = ["workout_completed", "level_up", "challenge_completed", "high_five", "followed", "credits_granted"];
+  const all = [...kinds, ...types.map((type) => look(type, { level: 4, reward_xp: 50, credits: 100 }))];
+  assert.equal(new Set(all).size, all.length);
+  assert.equal(look("level_up", { level: 4 }), "level grape 4");
+  for (const type of ["toString", "moon_landing"]) assert.equal(look(type, null), "workout soft");
 });

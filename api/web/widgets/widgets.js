@@ -1,0 +1,4 @@
+// @ts-check
+/** All widgets in one file. */
+import "./community-feed.js";
+import "./presence-map.js";

@@ -1,0 +1,186 @@
+"""The feed in real Chromium over the real processes: what pours, what somebody reads meanwhile, and who applauds."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.browser.test_page import WAIT_MS, Visit, _start, browser, chromium, visit  # noqa: F401 - the fixtures
+from tests.support.axe import violations
+from tests.support.node import node_with_packages
+from tests.support.people import Person, exercise_ids
+from tests.support.processes import Fleet
+from tests.support.stores import TestStores, environment
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+expect.set_options(timeout=WAIT_MS)
+
+RATE: Final = 2  # events of the community a second; half a minute of them goes out one by one
+POUR: Final = 70
+PILE_KEPT: Final = 50  # of which a pile tells one by one
+REQUEST_S: Final = 60.0
+KEPT: Final = 60
+NARROW_AND_WIDE: Final = (320, 1920)
+SETTLED: Final = "() => !document.querySelector('#dashboard').shadowRoot.querySelector('.older:disabled')"
+LATER: Final = """() => {
+  const now = Date.now;
+  Date.now = () => now() + 7_200_000;
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def fleet(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    database = stores.make_database()
+    env = environment(**database.urls, REDIS_URL=stores.redis_url)
+    running = Fleet(env, tmp_path_factory.mktemp("feed"), settings={"FEED_RATE": f"community={RATE}"})
+    try:
+        asyncio.run(_start(running))
+        yield running
+    finally:
+        running.clean_up()
+        stores.drop_database(database)
+
+
+@dataclass
+class Athletes:
+    """Bea, and some who are only seen by their number."""
+
+    people: list[Person]
+    exercise: str
+
+    @property
+    def bea(self) -> Person:
+        return self.people[0]
+
+    async def logs(self, count: int) -> None:
+        """Bea's workouts, one after the other."""
+        for _ in range(count):
+            await self.bea.log_workout(self.exercise)
+
+    async def pour(self, count: int) -> None:
+        """Workouts of the others at once."""
+        others = self.people[1:]
+        await asyncio.gather(*(others[one % len(others)].log_workout(self.exercise) for one in range(count)))
+
+
+async def signs_in(one: Visit, person: Person) -> None:
+    await one.page.get_by_role("button", name="Sign in").first.click()
+    form = one.page.locator("#credentials")
+    await form.get_by_label("E-mail").fill(person.email)
+    await form.get_by_label("Password").fill(person.password)
+    await form.get_by_role("button", name="Sign in").first.click()
+    await expect(one.page.locator("#dashboard")).to_have_attribute("data-state", "live")
+
+
+def feed(page: Page, name: str) -> tuple[Locator, Locator, Locator]:
+    """Its rows, what scrolls, and the button above it."""
+    found = page.locator(f"#{name}")
+    return found.locator(".scroller > ol > li"), found.locator(".scroller"), found.locator(".pill")
+
+
+async def test_it_is_read_at_ease_whatever_pours(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
+    """Seen failing with events shown at once to whoever reads further down, with older events that are added to all
+    before them, with a row for each digest, with workouts that are never put together, with ages that are told once,
+    and with --soft at half of its contrast."""
+    _, modules = node_with_packages()
+    async with httpx2.AsyncClient(timeout=REQUEST_S) as client:
+        base = fleet.api.http("")
+        ada, *others = [await Person(base, client, name=name).sign_up() for name in ("Ada", "Bea", "Cleo", "Dora")]
+        athletes = Athletes(others, (await exercise_ids(base, client))[0])
+        await athletes.logs(KEPT + 20)
+
+        watcher, member = await visit(browser, fleet), await visit(browser, fleet)
+        await member.page.locator("#dashboard").evaluate(f"(one) => one.setAttribute('keep', '{KEPT}')")
+        await signs_in(member, athletes.bea)
+        await signs_in(watcher, ada)
+        await watcher.joins_live()
+        await reads_all_and_is_not_disturbed(member.page, athletes, await first_event(athletes.bea))
+        await applauds(watcher.page, member.page, athletes)
+        await is_told_how_many(watcher.page, athletes)
+    assert await violations(member.page, modules, NARROW_AND_WIDE) == []
+    await watcher.page.evaluate(LATER)
+    times = watcher.page.locator("#community time")
+    assert set(await times.all_inner_texts()) == {"2 hr. ago"}
+
+    await watcher.page.get_by_role("button", name="Sign out").click()
+    await expect(watcher.page.locator("#welcome")).to_be_visible()
+    await watcher.joins_live()
+    assert await violations(watcher.page, modules, NARROW_AND_WIDE) == []
+    assert watcher.complaints + member.complaints == []
+
+
+async def first_event(person: Person) -> str:
+    """The oldest of somebody's dashboard."""
+    answer = await person.graphql("{ dashboard(first: 100) { edges { node { id } } } }")
+    oldest: str = answer["dashboard"]["edges"][-1]["node"]["id"]
+    return oldest
+
+
+async def reads_all_and_is_not_disturbed(page: Page, athletes: Athletes, first: str) -> None:
+    """To one's first event, with no more rows than are kept; what happens meanwhile waits."""
+    rows, scroller, pill = feed(page, "dashboard")
+    older = page.locator("#dashboard .older")
+    while await older.is_visible():
+        await scroller.evaluate("(one) => one.scrollTo(0, one.scrollHeight)")
+        await page.wait_for_function(SETTLED)
+        assert await rows.count() <= KEPT
+        assert await scroller.evaluate("(one) => one.clientHeight < 500")
+    assert await rows.last.get_attribute("data-id") == first
+    await expect(pill).to_have_text("Back to the newest")
+    await pill.click()
+    await expect(pill).to_be_hidden()
+    newest = await rows.first.get_attribute("data-id") or ""
+
+    await scroller.evaluate("(one) => one.scrollTo(0, 80)")
+    seen = rows.nth(3)
+    where = await seen.bounding_box()
+    await athletes.logs(1)
+    await expect(pill).to_contain_text("new event")
+    await expect(rows.first).to_have_attribute("data-id", newest)
+    assert await seen.bounding_box() == where
+    await pill.click()
+    await expect(rows.first).not_to_have_attribute("data-id", newest)
+    await expect(pill).to_be_hidden()
+
+
+async def applauds(page: Page, owner: Page, athletes: Athletes) -> None:
+    """One high five for a workout that nobody's name is on, and none for one's own."""
+    rows, _, _ = feed(page, "community")
+    before = await rows.first.get_attribute("data-id") or ""
+    await athletes.logs(1)
+    await expect(rows.first).not_to_have_attribute("data-id", before)
+    row = page.locator(f"#community [data-id='{await rows.first.get_attribute('data-id')}']")
+    await row.get_by_role("button", name="High five").click()
+    await expect(row.locator(".five")).to_have_attribute("aria-pressed", "true")
+    await expect(row.locator(".five")).to_contain_text("1")
+    await expect(owner.locator("#dashboard")).to_contain_text("Ada gave you a high five")
+    await owner.locator("#community .five").first.click()
+    await expect(owner.locator("#community .notice")).to_have_text("That one is your own.")
+
+
+async def is_told_how_many(page: Page, athletes: Athletes) -> None:
+    """What pours is one row that opens; what is too much for the channel is one row whose figure counts on."""
+    found = page.locator("#community")
+    _, scroller, _ = feed(page, "community")
+    skipped = found.locator(".skipped")
+    await athletes.pour(POUR)
+    await expect(skipped).to_be_visible()
+    before = await skipped.inner_text()
+    await athletes.pour(10)
+    await expect(skipped).not_to_have_text(before)
+    await expect(skipped).to_have_count(1)
+    await expect(skipped).to_contain_text("workouts")
+    widths = [await one.evaluate("(one) => one.clientWidth") for one in (skipped, scroller)]
+    assert widths[0] == widths[1]
+
+    pile = found.locator("li.pile").first
+    await pile.locator("summary").click()
+    told = int((await pile.locator("summary .title").inner_text()).split()[0])
+    await expect(pile.locator("ol > li")).to_have_count(told if told <= PILE_KEPT else PILE_KEPT + 1)
+    await skipped.get_by_role("button", name="Show the newest").click()
+    await expect(skipped).to_be_hidden()

@@ -1,0 +1,61 @@
+// @ts-check
+// What other sites take of the page, each in one file: node bundle.mjs NODE_MODULES OUT
+// Writes OUT/built (the widgets) and OUT/npm (the client and its types), made of api/web.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const [modules, out] = process.argv.slice(2);
+const esbuild = createRequire(`${modules}/`)("esbuild");
+const web = join(import.meta.dirname, "..", "..", "api", "web");
+const h3 = "/* Has h3-js by Uber Technologies in it, Apache License 2.0: static/vendor/h3-js.LICENSE, h3-js.NOTICE */\n";
+
+/** Files name others beside them by import.meta.url: in a bundle that is where the page's static files are. */
+function bundle(entry, file, root) {
+  const built = esbuild.buildSync({
+    entryPoints: [join(web, entry)],
+    outfile: join(out, file),
+    absWorkingDir: web,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    loader: { ".css": "text" },
+    define: { "import.meta.url": "STATIC_FILES" },
+    banner: { js: root && `const STATIC_FILES=new URL("${root}static/",import.meta.url).href;` },
+    legalComments: "none",
+    metafile: true,
+    logLevel: "error",
+  });
+  if (!Object.keys(built.metafile.inputs).some((input) => input.includes("h3"))) return;
+  const path = join(out, file);
+  writeFileSync(path, h3 + readFileSync(path, "utf8"));
+}
+
+/** The types of the client, as its JSDoc says them. */
+function types() {
+  const made = mkdtempSync(join(tmpdir(), "types-"));
+  const options = ["--ignoreConfig", "--allowJs", "--declaration", "--emitDeclarationOnly", "--outDir", made];
+  const modern = ["--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"];
+  const client = join(web, "static", "client.js");
+  execFileSync(process.execPath, [join(modules, "typescript", "bin", "tsc"), ...options, ...modern, client]);
+  const wanted = ["client.d.ts"];
+  for (const file of wanted) {
+    const text = readFileSync(join(made, file), "utf8");
+    writeFileSync(join(out, "npm", file), text);
+    for (const [, name] of text.matchAll(/"\.\/(\w+)\.js"/g)) if (!wanted.includes(`${name}.d.ts`)) wanted.push(`${name}.d.ts`);
+  }
+  const stale = readdirSync(join(out, "npm")).filter((file) => file.endsWith(".d.ts") && !wanted.includes(file));
+  for (const file of stale) rmSync(join(out, "npm", file));
+  rmSync(made, { recursive: true });
+}
+
+for (const folder of ["built", "npm"]) mkdirSync(join(out, folder), { recursive: true });
+bundle("widgets/widgets.js", "built/widgets.js", "./");
+bundle("widgets/community-feed.js", "built/community-feed.js", "../");
+bundle("widgets/presence-map.js", "built/presence-map.js", "../");
+bundle("static/client.js", "npm/client.js", "");
+types();
+copyFileSync(join(web, "..", "..", "LICENSE"), join(out, "npm", "LICENSE"));
