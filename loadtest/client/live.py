@@ -224,6 +224,7 @@ class LiveClient:
             open_timeout=CONNECT_S,
             close_timeout=1,
             ping_interval=None,
+            legacy=True,  # not as a context manager
         )
 
     def _narrow_socket(self) -> socket.socket | None:
