@@ -11,14 +11,14 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.test_page import DESKTOP, Visit, _start, browser, visit  # noqa: F401 - the fixture
+from tests.browser.test_page import DESKTOP, Visit, _start, browser, chromium, visit  # noqa: F401 - the fixtures
 from tests.support.axe import violations
 from tests.support.node import node_with_packages
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.stores import TestStores, environment
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
 NAME, EMAIL, PASSWORD = "Grace Hopper", "grace.views@example.com", "correct horse battery"
 NARROW: Final = 320
