@@ -10,7 +10,7 @@ WORKERS ?= 4
 # What a run compiled is there for the next one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run stores migrate test lint schema widgets bench bench-100k bench-1m bench-years bench-api load attack chaos lock clean-data runtime development
+.PHONY: help run stores migrate test lint schema widgets bench bench-100k bench-1m bench-years bench-api load demo attack chaos lock clean-data runtime development
 
 help: ## lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1 - /p' Makefile
@@ -59,6 +59,9 @@ bench-api: development ## the API beside Apollo Server and Mercurius, over the s
 load: development ## 30 s of Locust people on what make run has started; loopback only
 	@exec $(VENV)/locust --locustfile loadtest/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 30s \
 		--only-summary --host "http://127.0.0.1:$${API_PORT:-8000}" $(ARGS)
+
+demo: development ## thousands of simulated people in the world's cities, so that the page lives; starts it where nothing runs
+	@exec $(VENV)/python -m loadtest.demo $(ARGS)
 
 attack: development ## tries to find a person by the map and by anonymous workouts; fails where they tell too much
 	@exec $(VENV)/python -m loadtest.attack $(ARGS)

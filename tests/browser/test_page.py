@@ -7,6 +7,7 @@ from typing import Final
 import h3
 import httpx2
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from redis import Redis
 
@@ -15,7 +16,7 @@ from tests.support.processes import Fleet
 from tests.support.programs import needs
 from tests.support.stores import TestStores, environment
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (390, 844)
@@ -35,13 +36,22 @@ ARGUMENTS: Final = (
 )
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """One for all tests of a module: its start takes three seconds of CPU."""
     executable = needs("chromium", "chromium-browser", "google-chrome")
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         yield running
         await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """A browser of which nothing is open yet."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 // Writes OUT/static/vendor/h3.js (of h3-js, what the map uses), OUT/built (the widgets) and OUT/npm (the client and its
 // types), made of api/web.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,3 +76,4 @@ bundle("widgets/community-feed.js", "built/community-feed.js", "../");
 bundle("widgets/presence-map.js", "built/presence-map.js", "../");
 bundle("static/client.js", "npm/client.js", "");
 types();
+copyFileSync(join(web, "..", "..", "LICENSE"), join(out, "npm", "LICENSE"));

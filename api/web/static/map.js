@@ -85,7 +85,7 @@ export class PresenceMap extends HTMLElement {
    * @param {import("./maptiles.js").Shown} shown
    */
   async show({ cells }) {
-    this.#world.hexagons ??= await import("./hexagons.js");
+    if (cells.size) this.#world.hexagons ??= await import("./hexagons.js"); // with its library half of the page's weight
     const now = performance.now();
     const settled = now - this.#movedAt > SETTLED_MS;
     for (const [cell, people] of cells) {
@@ -105,6 +105,18 @@ export class PresenceMap extends HTMLElement {
   here(place) {
     this.#here = place;
     if (place && !this.#sees(place)) this.#view.centre(place.lat, place.lng, Math.max(this.#view.zoom, HERE_ZOOM_MIN));
+    this.#viewed();
+  }
+
+  /** What is looked at: `look` shows it again. */
+  get view() {
+    const { lat, lng, zoom } = this.#view;
+    return { lat, lng, zoom };
+  }
+
+  /** @param {{lat: number, lng: number, zoom: number}} view */
+  look({ lat, lng, zoom }) {
+    this.#view.centre(lat, lng, zoom);
     this.#viewed();
   }
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loadtest.users.follower import Follower
+from loadtest.client.follower import Follower
 
 
 def follower(offset: int = 10) -> Follower:
@@ -26,7 +26,7 @@ def test_a_digest_is_no_hole() -> None:
     """Failed before: the event behind a digest counted as a failure."""
     one = follower()
     one.receive({"type": "digest", "from": 11, "to": 30})
-    assert one.receive(event(31)) == [{"id": 31}]
+    assert one.receive(event(31)) == [({"id": 31}, 31)]
     assert one.seen == {"digests": 1, "told by digest": 20, "events": 1}
 
 
@@ -36,7 +36,7 @@ def test_after_a_gap_it_asks_from_its_place() -> None:
     assert one.stale
     missed = [{"offset": n, "event": {"id": n}} for n in (11, 12)]
     part = {"type": "subscribed", "epoch": "e", "offset": 12, "recovered": True, "events": missed}
-    assert [one.receive(part), one.receive(event(13))] == [[{"id": 11}, {"id": 12}], [{"id": 13}]]
+    assert [one.receive(part), one.receive(event(13))] == [[({"id": 11}, 11), ({"id": 12}, 12)], [({"id": 13}, 13)]]
     assert one.seen == {"gaps": 1, "recovered": 1, "events": 3}
 
 

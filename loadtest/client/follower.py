@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Message = dict[str, Any]
+Row = tuple[dict[str, Any], int]  # an event and its offset
 
 
 @dataclass
 class Follower:
     """One channel as one client follows it (rt/wire/asyncapi.yaml, "Order and recovery").
 
-    `receive` takes any message of the channel and answers what there is to count: a word of `seen`, or None.
+    `receive` takes any message of the channel and answers the events that it brought; what there is to count is in
+    `seen`.
     """
 
     channel: str
@@ -19,12 +21,21 @@ class Follower:
     seen: dict[str, int] = field(default_factory=dict)
     stale: bool = False  # a `gap`, or a hole: nothing is certain until it has subscribed again
 
+    @property
+    def position(self) -> Message | None:
+        """{epoch, offset} of the last event that was handed on; None before the first answer."""
+        return None if self.epoch is None else {"epoch": self.epoch, "offset": self.offset}
+
+    def stand(self, epoch: str, offset: int) -> None:
+        """Its place is this one now."""
+        self.epoch, self.offset = epoch, offset
+
     def ask(self) -> Message:
         """The `subscribe` that goes on where this client stands."""
-        since = {} if self.epoch is None else {"since": {"epoch": self.epoch, "offset": self.offset}}
+        since = {} if self.position is None else {"since": self.position}
         return {"type": "subscribe", "channel": self.channel, **since}
 
-    def receive(self, message: Message) -> list[Message]:
+    def receive(self, message: Message) -> list[Row]:
         """Takes a message; returns the events that it brought."""
         match message["type"]:
             case "subscribed":
@@ -40,21 +51,21 @@ class Follower:
                 self._count("unsubscribed")
         return []
 
-    def _subscribed(self, message: Message) -> list[Message]:
+    def _subscribed(self, message: Message) -> list[Row]:
         self.stale = False
         if message["recovered"]:
             self._count("recovered")
-            return [event for missed in message["events"] for event in self._event(missed["event"], missed["offset"])]
+            return [row for missed in message["events"] for row in self._event(missed["event"], missed["offset"])]
         if message["recovered"] is False:
             self._count("not recovered")
-        self.epoch, self.offset = message["epoch"], message["offset"]
+        self.stand(message["epoch"], message["offset"])
         return []
 
-    def _event(self, event: Message, offset: int) -> list[Message]:
+    def _event(self, event: Message, offset: int) -> list[Row]:
         if offset == self.offset + 1:
             self.offset = offset
             self._count("events")
-            return [event]
+            return [(event, offset)]
         if not self.stale:  # otherwise it has been counted
             self._count("repeated" if offset <= self.offset else "holes")
             self.stale = True
