@@ -59,7 +59,9 @@ from api.reference import schema as reference_schema
 from api.reference.service import Reference, publish_slugs
 from api.standings import schema as standings_schema
 from api.standings.service import Standings
-from api.web import admin, handbook, page, widgets
+from api.vitals import routes as vitals_routes
+from api.vitals.service import Vitals
+from api.web import admin, handbook, offline, page, widgets
 from api.workouts import schema as workouts_schema
 from api.workouts.service import Workouts
 from config import metrics, redis
@@ -155,16 +157,19 @@ class Api:
             ),
             *entitlements_routes.routes(Entitlements(self._db, self._wake), settings),
             *apps_routes.routes(self._apps),
+            *vitals_routes.routes(Vitals(), gate),
             *operations.routes(self.readiness.look, metrics.exposition if board is None else board.exposition),
             *operators_routes.routes(
                 Operators(self._db, self._redis, lambda: self._flags.all(None)), authenticate, gate, settings
             ),
             *admin.routes(settings),
+            *offline.routes(),
             *page.routes(settings, lambda: self._apps.widget_origins),
             *widgets.routes(),
             *handbook.routes(settings, schema),
         ]
-        policies = page.policies(settings) | widgets.policies(settings) | handbook.policies(settings) | admin.policies()
+        policies = page.policies(settings) | offline.policies() | admin.policies()
+        policies |= widgets.policies(settings) | handbook.policies(settings)
         # A path is one of ours or none: nobody is sent to one that ends otherwise.
         router = Router(routes, redirect_slashes=False)
         shell = Shell(router, settings, policies, lambda: self._apps.widget_origins or ())

@@ -24,6 +24,8 @@ NO_EVICTION: Final = "noeviction"
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BYTES: Final = (256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576)
+_VITALS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.8, 2.5, 4.0, 6.0, 10.0, 30.0)
+_SHIFT: Final = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0)
 _COST: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1_000)
 
 HTTP_REQUESTS: Final = Counter("http_requests_total", "Answered requests", ["method", "route", "status"])
@@ -52,6 +54,11 @@ REDIS_CONNECTED: Final = Gauge("redis_connected", "1 while Redis answers")
 REDIS_REFUSES: Final = Gauge("redis_writes_refused", "1 while Redis answers and takes no writes: full, read-only")
 REDIS_MEMORY: Final = Gauge("redis_memory_used_bytes", "Memory that Redis says it uses")
 REDIS_MEMORY_MAX: Final = Gauge("redis_memory_max_bytes", "Memory that Redis may use (maxmemory); 0 = it has no bound")
+
+VITALS_SECONDS: Final = Histogram(
+    "web_vitals_seconds", "How fast the page was, as browsers told", ["vital"], buckets=_VITALS
+)
+VITALS_SHIFT: Final = Histogram("web_vitals_cls", "Cumulative layout shift of the page", buckets=_SHIFT)
 
 SIGN_INS: Final = Counter("auth_events_total", "Registrations, sign-ins, refreshes, log-outs", ["event"])
 RATE_LIMITED: Final = Counter("rate_limited_total", "Requests that were refused by a rate limit", ["limit"])

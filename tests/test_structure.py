@@ -54,7 +54,7 @@ IMPURE_CALLS: Final = re.compile(
 NO_FEATURES: Final = frozenset({"graphql", "web", "migrations"})
 FEATURE_FILES_ALWAYS: Final = frozenset({"__init__.py", "schema.graphql", "schema.py", "service.py", "rules.py"})
 FEATURE_FILES: Final = FEATURE_FILES_ALWAYS | {"store.py", "queries.sql", "routes.py"}
-HTTP_ALONE: Final = frozenset({"apps", "operators"})  # not in GraphQL: asked by programs, by the admin page
+HTTP_ALONE: Final = frozenset({"apps", "operators", "vitals"})  # not in GraphQL: asked by programs, by our pages
 FEATURE_MORE: Final[dict[str, frozenset[str]]] = {
     "apps": frozenset({"__main__.py"}),
     "accounts": frozenset(

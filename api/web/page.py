@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from api.web.compressed import Compressed
 from config.addresses import host_name
 from config.serving.http import Policy
 from config.settings import Settings
@@ -106,6 +107,11 @@ def _authority(settings: Settings, host: str, proxied: bool) -> str:
 
 class Files(StaticFiles):
     """Static files with ETag (Starlette's) and a stated time to keep them, for pages of any origin."""
+
+    _compressed = Compressed()
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        return await self._compressed.of(await super().get_response(path, scope), scope)
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200

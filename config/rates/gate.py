@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from config.errors import RateLimited
+from config.limits import VITALS_PER_MINUTE
 from config.metrics import RATE_LIMITED
 from config.rates.limiter import Limiter, Taken
 from config.rates.rules import Claim, Limit, Standing, Verdict, headers, seconds, tightest
@@ -58,6 +59,7 @@ class Gate:
         self._sign_in = Limit("sign_in", settings.limit_sign_in_address, _MINUTE_S)
         self._account = Limit("account", settings.limit_sign_in_account, _MINUTE_S)
         self._sign_up = Limit("sign_up", settings.limit_sign_up, _HOUR_S)
+        self._vitals = Limit("vitals", VITALS_PER_MINUTE, _MINUTE_S)
 
     def known(self, state: State, user: str | None = None, tier: str = "free") -> None:
         """Refuses, before anything is done, a request of whoever has nothing left as far as is known here. `user`:
@@ -89,6 +91,10 @@ class Gate:
         claims = (Claim(self._sign_up), Claim(self._anonymous))
         taken = await self._take(state, _subject(state, None), claims, kept=False)
         return taken._replace(taken=taken.taken[:1])
+
+    async def vitals(self, state: State) -> None:
+        """Counts a page's report. It takes nothing from what the address may ask for."""
+        await self._take(state, _subject(state, None), (Claim(self._vitals),))
 
     async def _take(
         self, state: State, subject: str, claims: Sequence[Claim], *, told: bool = True, kept: bool = True

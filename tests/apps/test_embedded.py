@@ -141,7 +141,7 @@ async def test_five_lines_are_live_on_any_page(server: AppServer) -> None:
     """History, what happens then, and the map, in the look of the page, by two connections at most to nobody but us,
     and nothing is complained about. The page itself has no token but in one line.
 
-    Seen failing with `token` of the map not shared with the feed, without CORS on /static (no land), and with
+    Seen failing with `token` of the map not shared with the feed, without CORS on files (they are not loaded), and with
     a <style> in place of the sheets.
     """
     async with another_site(server) as (site, browser), AsyncExitStack() as stack:

@@ -177,7 +177,7 @@ async def test_the_map_knows_where_cells_are(browser: Browser, fleet: Fleet) -> 
     cells += [cell for resolution in range(2, 8) for cell in h3.get_pentagons(resolution)]
     one = await visit(browser, fleet)
     decoded = await one.page.evaluate(
-        "async (cells) => { const h3 = await import('/static/vendor/h3-js.es.js');"
+        "async (cells) => { const h3 = await import('/static/vendor/h3.js');"
         " return cells.map((cell) => h3.cellToLatLng(cell)); }",
         cells,
     )

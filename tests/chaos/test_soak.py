@@ -24,6 +24,8 @@ pytestmark = pytest.mark.timeout(1_500)
 
 SCRIPT: Final = Path(__file__).parent / "soak.mjs"
 WAIT_S: Final = 60.0
+LIFE_S: Final = 600
+SHORT_S: Final = 3
 NAME: Final = "soak"
 SOME: Final = {"drop": 3, "expire": 1, "renew": 1, "drain": 1}
 EVERY: Final = {"drop": 60, "expire": 20, "renew": 10, "drain": 10}
@@ -68,16 +70,15 @@ class Soak:
     def __init__(self, server: AppServer, app: Backend) -> None:
         self._server = server
         self._app = app
-        self._lives = {"access": 900.0, "channel": 600.0}  # of the next token, in seconds
+        self._access_s = self._channel_s = LIFE_S
         self.published = 0
 
     def token(self, what: str, expired: bool) -> str:
-        """Each is good for as long as the round says, and the next one for long again."""
-        now, life = int(time.time()), self._lives[what]
-        self._lives |= {"access": 900.0, "channel": 600.0} if what == "access" else {"channel": 600.0}
+        """Good for as long as the round says; of the user for long, where the last one was refused."""
+        now = int(time.time())
         if what == "access":
-            return self._app.token("u", iat=now - 1_000, exp=now + int(life))
-        return self._app.channel_token("u", NAME, exp=now + int(life))
+            return self._app.token("u", iat=now - 1_000, exp=now + (LIFE_S if expired else self._access_s))
+        return self._app.channel_token("u", NAME, exp=now + self._channel_s)
 
     async def publish(self) -> None:
         """A few at a time, without an end."""
@@ -106,15 +107,13 @@ class Soak:
 
     async def happens(self, deed: str, follower: Follower) -> None:
         """One round, until its end was seen: joined again, or, of a token of the channel, left."""
+        self._channel_s = SHORT_S if deed == "expire" else LIFE_S
+        self._access_s = -SHORT_S if deed == "renew" else LIFE_S
         joined, left = follower.counts["joined"], follower.counts["unsubscribed token_expired"]
-        if deed == "expire":
-            self._lives["channel"] = 1.0
+        if deed in ("expire", "drop"):
             follower.do("drop")
         elif deed == "renew":
-            self._lives["access"] = -60.0  # refused, and asked for again as expired
-            follower.do("renew")
-        elif deed == "drop":
-            follower.do("drop")
+            follower.do("renew")  # its token is refused, and asked for again as expired
         else:
             await self._server.fleet.rt.stop()
             await self._server.fleet.rt.start()

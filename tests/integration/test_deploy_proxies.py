@@ -80,7 +80,7 @@ async def whole(
 @pytest.mark.parametrize(
     "path",
     [
-        *("/", "/config.json", "/static/app.js", "/static/vendor/h3-js.es.js"),
+        *("/", "/config.json", "/static/app.js", "/static/vendor/h3.js"),
         *("/.well-known/jwks.json", "/health", "/docs", "/docs/sse"),
         *("/widgets", "/widgets.js", "/widgets/client.js"),
     ],

@@ -1,6 +1,7 @@
 // @ts-check
 // What other sites take of the page, each in one file: node bundle.mjs NODE_MODULES OUT
-// Writes OUT/built (the widgets) and OUT/npm (the client and its types), made of api/web.
+// Writes OUT/static/vendor/h3.js (of h3-js, what the map uses), OUT/built (the widgets) and OUT/npm (the client and its
+// types), made of api/web.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -34,6 +35,22 @@ function bundle(entry, file, root) {
   writeFileSync(path, h3 + readFileSync(path, "utf8"));
 }
 
+/** What the map needs of h3-js; its types stand beside it in h3.d.ts, written by hand. */
+function vendor(file) {
+  const { version } = JSON.parse(readFileSync(join(modules, "h3-js", "package.json"), "utf8"));
+  esbuild.buildSync({
+    stdin: { contents: 'export { cellToBoundary, cellToLatLng } from "h3-js";', resolveDir: modules },
+    outfile: join(out, file),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    banner: { js: `/* Of h3-js ${version} by Uber Technologies, Apache License 2.0: h3-js.LICENSE, h3-js.NOTICE */` },
+    legalComments: "none",
+    logLevel: "error",
+  });
+}
+
 /** The types of the client, as its JSDoc says them. */
 function types() {
   const made = mkdtempSync(join(tmpdir(), "types-"));
@@ -52,6 +69,7 @@ function types() {
   rmSync(made, { recursive: true });
 }
 
+vendor("static/vendor/h3.js");
 for (const folder of ["built", "npm"]) mkdirSync(join(out, folder), { recursive: true });
 bundle("widgets/widgets.js", "built/widgets.js", "./");
 bundle("widgets/community-feed.js", "built/community-feed.js", "../");

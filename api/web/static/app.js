@@ -5,19 +5,30 @@ import { LiveClient } from "./client.js";
 import { ACCOUNT, COMMUNITY, DASHBOARD, HIGH_FIVE, PRESENCE } from "./documents.js";
 import { find, listen } from "./dom.js";
 import { LiveFeed } from "./feed.js";
+import { lastKnown } from "./known.js";
 import { PresenceMap } from "./map.js";
+import { Offline } from "./offline.js";
+import { Outbox } from "./outbox.js";
 import { randomUuid } from "./platform.js";
 import { Router } from "./router.js";
 import { ApiError, messageOf, Session } from "./session.js";
+import { here, keepHere, keepView, view } from "./tab.js";
+import { measure } from "./vitals.js";
+import { Waiting } from "./waiting.js";
 import { figure } from "./words.js";
 
 const BAD_TOKEN = 4500;
 const SESSION_REVOKED = 4503;
 const LINK_OF_MAIL = /^#(?:verify|reset)=/;
 
+let unsaid = false; // something of the account could not be had
+
 /** @param {string} id */
 const at = (id) => find(document, `#${id}`, HTMLElement);
 const session = new Session();
+const outbox = new Outbox(session);
+const waiting = new Waiting(at("waiting"), outbox);
+const offline = new Offline(at("offline"), find(document, "#reload", HTMLButtonElement));
 const map = find(document, "#map", PresenceMap);
 const community = find(document, "#community", LiveFeed);
 const dashboard = find(document, "#dashboard", LiveFeed);
@@ -28,7 +39,7 @@ const audience = find(document, "#audience", HTMLSelectElement);
 async function configuration() {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await (await fetch("/config.json")).json();
+      return await offline.told(await fetch("/config.json")).json();
     } catch {
       await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, Math.random())));
     }
@@ -47,7 +58,7 @@ let dialog = null;
 
 async function prepareForm() {
   const { WorkoutForm } = await import("./workout.js");
-  form ??= new WorkoutForm(find(document, "#workout", HTMLFormElement), session, showAccount);
+  form ??= new WorkoutForm(find(document, "#workout", HTMLFormElement), session, outbox, showAccount);
   await form.prepare();
 }
 
@@ -109,6 +120,12 @@ function showOnline(users, training) {
   at("training").textContent = figure(training);
 }
 
+offline.watch(live);
+listen(live, "welcome", async () => {
+  if (unsaid && session.user) showMine();
+  if (await outbox.sync()) showAccount();
+});
+
 for (const name of ["online", "offline"]) addEventListener(name, () => live.hurry());
 document.addEventListener("visibilitychange", () => {
   live.setPresence({ background: document.hidden });
@@ -125,6 +142,7 @@ function share({ lat, lng }) {
   const place = { lat: Math.round(lat * 1e4) / 1e4, lng: Math.round(lng * 1e4) / 1e4 };
   map.here(place);
   live.setPresence(place);
+  remember({ place });
   say("You are on the map. The ring is seen by you alone.");
 }
 
@@ -146,6 +164,24 @@ function tellTraining() {
   const training = train.checked;
   const exercise = training ? form?.exercise : undefined;
   live.setPresence({ status: training ? "training" : "browsing", exercise });
+  remember({ training, exercise });
+}
+
+/** @param {Partial<import("./tab.js").Here>} changes */
+function remember(changes) {
+  if (session.user) keepHere({ ...here(session.user.id), ...changes });
+}
+
+/**
+ * Goes on where the page was when it was reloaded.
+ * @param {import("./tab.js").Here} before
+ */
+function takeUp({ place, training = false, exercise }) {
+  if (place) map.here(place);
+  live.setPresence({ ...place, ...(training && { status: "training", exercise }) });
+  train.checked = training;
+  const still = [...(place ? ["you are on the map"] : []), ...(training ? ["you are training"] : [])];
+  if (still.length) say(`As before in this tab: ${still.join(", and ")}.`);
 }
 
 train.addEventListener("change", tellTraining);
@@ -159,6 +195,21 @@ audience.addEventListener("change", () => live.setPresence({ audience: audience.
 /** @type {import("./router.js").Context["page"]} */
 const page = (query, variables = {}) => async (/** @type {string | null} */ after) =>
   (await session.graphql(query, { ...variables, after, mine: Boolean(session.user) })).feed;
+
+/**
+ * The newest page, also without a network: without the viewer's own high fives it is everybody's.
+ * @param {string | null} after
+ */
+function communityPage(after) {
+  const ask = () => page(COMMUNITY)(after);
+  return after ? ask() : lastKnown("community", ask, { public: everybodys, stale: (when) => offline.stale(when) });
+}
+
+/**
+ * @param {import("./documents.js").FeedPage} read
+ * @returns {import("./documents.js").FeedPage}
+ */
+const everybodys = (read) => ({ ...read, edges: read.edges.map(({ node: { highFived, ...node } }) => ({ node })) });
 
 /** @param {string} eventId */
 async function highFive(eventId) {
@@ -177,8 +228,10 @@ function showSession() {
   for (const id of ["open-sign-in", "welcome"]) at(id).hidden = Boolean(user);
   at("who").textContent = user?.name ?? "";
   const mine = user ? { highFive } : {};
-  community.follow({ client: live, channel: "community", page: page(COMMUNITY), ...mine });
+  community.follow({ client: live, channel: "community", page: communityPage, ...mine });
+  waiting.show();
   if (!user) {
+    keepHere(null);
     dashboard.stop();
     map.here(null);
     train.checked = false;
@@ -186,6 +239,12 @@ function showSession() {
     return;
   }
   dashboard.follow({ client: live, channel: `user:${user.id}`, page: page(DASHBOARD) });
+  takeUp(here(user.id));
+  showMine();
+}
+
+function showMine() {
+  unsaid = false;
   prepareForm().catch(complain);
   showAccount();
 }
@@ -209,6 +268,7 @@ function balance({ unlimited, trialEndsAt, credits }) {
 
 /** @param {unknown} error */
 function complain(error) {
+  unsaid = true;
   at("balance").textContent = messageOf(error);
 }
 
@@ -220,7 +280,10 @@ at("sign-out").addEventListener("click", () => session.logout());
 at("open-sign-in").addEventListener("click", () => signIn("sign-in"));
 at("open-sign-up").addEventListener("click", () => signIn("sign-up"));
 
+const looked = view();
 showSession();
+if (looked) map.look(looked);
+addEventListener("pagehide", () => keepView(map.view));
 openLink();
 addEventListener("hashchange", openLink);
 new Router({
@@ -230,6 +293,7 @@ new Router({
   context: { session, live, page, highFive, account: showAccount, signIn },
 }).start();
 live.setPresence({ background: document.hidden });
+measure(live).catch(() => {}); // a page that cannot be measured is a page
 live.start();
 session
   .graphql(PRESENCE)

@@ -77,3 +77,13 @@ export const LOG_WORKOUT = `mutation LogWorkout($input: LogWorkoutInput!, $key: 
 export const HIGH_FIVE = `mutation HighFive($eventId: ID!, $key: String!) {
   sendHighFive(eventId: $eventId, idempotencyKey: $key) { highFives }
 }`;
+
+/**
+ * @typedef {{code: string, message: string, statusCode: number}} SyncError
+ * @typedef {{idempotencyKey: string, status: "CREATED" | "EXISTING" | "REFUSED", error: SyncError | null}} Synced
+ */
+
+/** @type {Document<{syncWorkouts: Synced[]}>} */
+export const SYNC_WORKOUTS = `mutation SyncWorkouts($inputs: [SyncWorkoutInput!]!) {
+  syncWorkouts(inputs: $inputs) { idempotencyKey status error { code message statusCode } }
+}`;

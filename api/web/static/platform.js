@@ -10,24 +10,31 @@ export const keepsData = (() => {
   }
 })();
 
-/** A mark that outlives the page where that is allowed, and else the page's own life. */
-export class Mark {
+/** A text that outlives the page where that is allowed, and else the page's own life. */
+export class Note {
   #name;
-  #here = false;
+  #place;
+  /** @type {string | null} */
+  #here = null;
 
-  /** @param {string} name */
-  constructor(name) {
+  /**
+   * @param {string} name
+   * @param {() => Storage} [place]  localStorage for the browser's life, sessionStorage for a tab's
+   */
+  constructor(name, place = () => localStorage) {
     this.#name = name;
+    this.#place = place;
   }
 
   get() {
-    return this.#stored((storage) => storage.getItem(this.#name) !== null) ?? this.#here;
+    const kept = this.#stored((storage) => storage.getItem(this.#name));
+    return kept === undefined ? this.#here : kept;
   }
 
-  /** @param {boolean} on */
-  set(on) {
-    this.#here = on;
-    this.#stored((storage) => (on ? storage.setItem(this.#name, "1") : storage.removeItem(this.#name)));
+  /** @param {string | null} text */
+  set(text) {
+    this.#here = text;
+    this.#stored((storage) => (text === null ? storage.removeItem(this.#name) : storage.setItem(this.#name, text)));
   }
 
   /**
@@ -37,7 +44,7 @@ export class Mark {
    */
   #stored(use) {
     try {
-      return use(localStorage);
+      return use(this.#place());
     } catch {
       return undefined;
     }

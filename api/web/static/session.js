@@ -1,11 +1,14 @@
 // @ts-check
 /** Who is signed in on this page, and every HTTP call to the API. The access token lives in memory only. */
 import { backoffMs } from "./backoff.js";
-import { Mark, exclusively } from "./platform.js";
+import { Note, exclusively } from "./platform.js";
 
 export { messageOf } from "./words.js"; // of an error that is thrown here
 
-const HINT = new Mark("musclemap.signed-in"); // whether the refresh cookie is worth a request when the page is opened
+// Whose refresh cookie is worth a request when the page is opened, {id, name}: without a network they are taken at it.
+const HINT = new Note("musclemap.signed-in");
+const RESTORE_MS = 3_000; // a page does not wait longer to hear who is signed in, where it knows who was
+const ANSWER_MS = 60_000; // what is not answered within is not answered
 const EARLY_MS = 30_000; // an access token this close to its end is replaced first
 
 /**
@@ -37,10 +40,25 @@ export class Session extends EventTarget {
   /** @type {Promise<void> | null} */
   #refreshing = null;
 
-  /** Takes up the session of an earlier visit, where there seems to be one; while the server is away, later. */
+  /**
+   * Takes up the session of an earlier visit, where there seems to be one. While the server is away, whoever was signed
+   * in last is taken to be still: they see nothing of theirs but what waits on this device, and prove it later.
+   */
   async restore(attempt = 0) {
-    if (this.user || !HINT.get()) return;
-    await this.#refresh().catch(() => setTimeout(() => this.restore(attempt + 1), backoffMs(attempt, Math.random())));
+    if (this.#accessToken || !HINT.get()) return;
+    const refreshed = this.#refresh().catch(() => {
+      this.#assume();
+      setTimeout(() => this.restore(attempt + 1), backoffMs(attempt, Math.random()));
+    });
+    const assumed = new Promise((resolve) => setTimeout(() => resolve(this.#assume()), RESTORE_MS));
+    await Promise.race([refreshed, assumed]);
+  }
+
+  #assume() {
+    const last = remembered();
+    if (this.user || !last) return;
+    this.user = last;
+    this.dispatchEvent(new Event("change"));
   }
 
   /**
@@ -95,20 +113,32 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Runs a GraphQL document and answers its data; throws ApiError.
+   * Runs a GraphQL document and answers its data; throws ApiError. Whoever asks is who began to: where somebody else is
+   * signed in by the time it is sent, it is not.
    * @template {object} T
    * @param {import("./documents.js").Document<T>} query
    * @param {object} [variables]
+   * @param {string} [only]  the id of the user whose request this is
    * @returns {Promise<T>}
    */
-  async graphql(query, variables = {}) {
-    const token = await this.token();
+  async graphql(query, variables = {}, only = this.user?.id) {
+    const token = await this.#tokenOf(only);
     try {
       return await execute(query, variables, token);
     } catch (error) {
       if (!token || !(error instanceof ApiError) || error.code !== "UNAUTHENTICATED") throw error;
-      return execute(query, variables, await this.token(true));
+      return execute(query, variables, await this.#tokenOf(only, true));
     }
+  }
+
+  /**
+   * @param {string | undefined} only
+   * @param {boolean} [expired]
+   */
+  async #tokenOf(only, expired = false) {
+    const token = await this.token(expired);
+    if (only && this.user && this.user.id !== only) throw new ApiError("UNAUTHENTICATED", "Somebody else is signed in now.");
+    return token;
   }
 
   /** One refresh at a time, also between tabs: they share the cookie, and it changes with each use. */
@@ -130,8 +160,21 @@ export class Session extends EventTarget {
     this.user = answer?.user ?? null;
     this.#accessToken = answer?.accessToken ?? null;
     this.#expiresAt = performance.now() + (answer?.expiresIn ?? 0) * 1_000;
-    HINT.set(Boolean(this.user));
+    HINT.set(this.user && JSON.stringify({ id: this.user.id, name: this.user.name }));
     if (before !== this.user?.id) this.dispatchEvent(new Event("change"));
+  }
+}
+
+/**
+ * Who was signed in here last; null where nobody was, or a mark of an older page does not say.
+ * @returns {User | null}
+ */
+function remembered() {
+  try {
+    const { id, name } = JSON.parse(HINT.get() ?? "");
+    return id && name ? { id, name, email: "" } : null;
+  } catch {
+    return null;
   }
 }
 
@@ -162,6 +205,7 @@ async function call(path, body, token = null) {
       method: "POST",
       headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
       body: JSON.stringify(body),
+      signal: AbortSignal.timeout(ANSWER_MS),
     });
   } catch {
     throw new ApiError("NETWORK", "The server cannot be reached. Try again in a moment.");

@@ -2,6 +2,8 @@
 /** The form that logs a workout: several exercises, each as sets × repetitions × weight. */
 import { EXERCISES, LOG_WORKOUT } from "./documents.js";
 import { find } from "./dom.js";
+import { lastKnown } from "./known.js";
+import { isOpen } from "./outbox.js";
 import { Picker } from "./picker.js";
 import { randomUuid } from "./platform.js";
 import { ApiError, messageOf } from "./session.js";
@@ -9,13 +11,13 @@ import { count, figure } from "./words.js";
 
 const EXERCISES_MAX = 100;
 const MUSCLES_SHOWN = 4;
-const MAY_HAVE_HAPPENED = new Set(["NETWORK", "RETRY_LATER", "INTERNAL", "IDEMPOTENCY_IN_PROGRESS", "RATE_LIMITED"]);
 
 /** @typedef {import("./documents.js").Logged} Logged */
 
 export class WorkoutForm {
   #form;
   #session;
+  #outbox;
   #logged;
   #rows;
   #template;
@@ -25,17 +27,19 @@ export class WorkoutForm {
   #exercises = [];
   /** @type {WeakMap<Element, Picker>} of each row */
   #pickers = new WeakMap();
-  /** @type {{input: object, key: string} | null} the last submission, while nobody knows whether it succeeded */
+  /** @type {{input: object, key: string} | null} the last one, while nobody knows what became of it and nothing keeps it */
   #pending = null;
 
   /**
    * @param {HTMLFormElement} form
    * @param {import("./session.js").Session} session
+   * @param {import("./outbox.js").Outbox} outbox
    * @param {(payload: Logged) => void} logged
    */
-  constructor(form, session, logged) {
+  constructor(form, session, outbox, logged) {
     this.#form = form;
     this.#session = session;
+    this.#outbox = outbox;
     this.#logged = logged;
     this.#rows = find(form, ".exercises", HTMLElement);
     this.#template = find(form, "template", HTMLTemplateElement);
@@ -54,7 +58,7 @@ export class WorkoutForm {
   /** Fetches what may be chosen; once. */
   async prepare() {
     if (this.#exercises.length) return;
-    this.#exercises = (await this.#session.graphql(EXERCISES)).exercises;
+    this.#exercises = (await lastKnown("exercises", () => this.#session.graphql(EXERCISES))).exercises;
     if (!this.#rows.children.length) this.#add();
   }
 
@@ -89,17 +93,27 @@ export class WorkoutForm {
     const result = find(this.#form, ".result", HTMLElement);
     // The same key for the same workout until its outcome is known: a retry can never log or charge it twice.
     this.#pending ??= { input: this.#input(), key: randomUuid() };
+    const { input, key } = this.#pending;
     button.disabled = true;
     result.className = "result";
     result.textContent = "Saving…";
+    const kept = await this.#outbox.keep(key, input);
     try {
-      const { logWorkout } = await this.#session.graphql(LOG_WORKOUT, this.#pending);
+      const { logWorkout } = await this.#session.graphql(LOG_WORKOUT, { input, key });
       this.#pending = null;
+      await this.#outbox.drop(key);
       this.#succeeded(logWorkout, result);
     } catch (error) {
-      if (!mayHaveHappened(error)) this.#pending = null;
-      result.classList.add("bad");
-      result.textContent = explain(error);
+      if (kept || !isOpen(error)) this.#pending = null;
+      if (kept && isOpen(error)) {
+        await this.#outbox.leave(key);
+        result.textContent = "Kept on this device. It is sent once, as soon as the server can be reached.";
+        this.#clear();
+      } else {
+        await this.#outbox.drop(key);
+        result.classList.add("bad");
+        result.textContent = explain(error);
+      }
     } finally {
       button.disabled = false;
     }
@@ -115,11 +129,15 @@ export class WorkoutForm {
     const words = document.createElement("p");
     words.textContent = `Logged: ${figure(payload.workout.totalTu)} training units, ${price}.`;
     result.replaceChildren(words, bars(payload.workout.muscles));
+    this.#clear();
+    this.#logged(payload);
+  }
+
+  #clear() {
     this.#rows.replaceChildren();
     this.#add();
     this.#note.value = "";
     this.#performed.value = "";
-    this.#logged(payload);
   }
 
   #input() {
@@ -164,15 +182,10 @@ function bars(muscles) {
 }
 
 /** @param {unknown} error */
-function mayHaveHappened(error) {
-  return error instanceof ApiError && MAY_HAVE_HAPPENED.has(error.code);
-}
-
-/** @param {unknown} error */
 function explain(error) {
   if (error instanceof ApiError && error.code === "INSUFFICIENT_CREDITS") {
     return "You do not have enough credits for this workout.";
   }
   const message = messageOf(error);
-  return mayHaveHappened(error) ? `${message} Save again: it will not be logged twice.` : message;
+  return isOpen(error) ? `${message} Save again: it will not be logged twice.` : message;
 }

@@ -1,0 +1,198 @@
+"""The page where the network is slow, gone, or lies: what a first visit weighs, and what somebody keeps without one."""
+
+import json
+from typing import Any, Final
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
+
+from tests.browser.test_page import DESKTOP, WAIT_MS, Visit, _start, browser, fleet, visit  # noqa: F401 - fixtures
+from tests.support.gateway import until
+from tests.support.processes import Fleet
+
+pytestmark = pytest.mark.timeout(240)
+expect.set_options(timeout=WAIT_MS)
+
+WEIGHT_MAX: Final = 120 * 1024
+VISITS: Final = 4  # of which one must be good: a machine that is busy with other tests is slow by itself
+GOOD: Final = {"lcp": "2.5", "inp": "0.2", "live": "1.0"}
+CONTROLLED: Final = """async () => {
+  await navigator.serviceWorker.ready;
+  const names = await caches.keys();
+  const kept = await (await caches.open(names.find((name) => name.startsWith("shell ")) ?? "-")).keys();
+  return Boolean(navigator.serviceWorker.controller) && kept.length > 20;
+}"""
+KEPT: Final = """async () => {
+  const found = [];
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) found.push(new URL(request.url).pathname);
+  }
+  return found;
+}"""
+
+
+class Wire:
+    """What a page takes from the network: bytes of bodies and heads, by address."""
+
+    def __init__(self) -> None:
+        self.bytes: dict[str, float] = {}
+        self._urls: dict[str, str] = {}
+
+    @classmethod
+    async def of(cls, context: BrowserContext, page: Page) -> "Wire":
+        wire, session = cls(), await context.new_cdp_session(page)
+        session.on(
+            "Network.responseReceived", lambda told: wire._urls.update({told["requestId"]: told["response"]["url"]})
+        )
+        session.on("Network.loadingFinished", wire._finished)
+        await session.send("Network.enable")
+        return wire
+
+    def _finished(self, told: dict[str, Any]) -> None:
+        url = self._urls.get(told["requestId"], "?")
+        self.bytes[url] = self.bytes.get(url, 0) + told["encodedDataLength"]
+
+
+def counted(running: Fleet, vital: str, below: str) -> int:
+    name = "web_vitals_cls" if vital == "cls" else "web_vitals_seconds"
+    label = f'{name}_bucket{{le="{below}"' + ("}" if vital == "cls" else f',vital="{vital}"}}')
+    lines = httpx2.get(running.api.http("/metrics")).text.splitlines()
+    return next((int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(label)), 0)
+
+
+async def test_a_first_visit_is_light_and_quick(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
+    """By what the page tells of itself, while nobody is on the map. Seen failing with the map's h3 loaded for no cells:
+    182,508 bytes."""
+    good = False
+    for _ in range(VISITS):
+        context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+        one = Visit(await context.new_page())
+        wire = await Wire.of(context, one.page)
+        before = {vital: counted(fleet, vital, below) for vital, below in GOOD.items()}
+        shifted, visits = counted(fleet, "cls", "0.1"), counted(fleet, "cls", "+Inf")
+        await one.page.goto(fleet.api.http())
+        await one.joins_live()
+        assert sum(wire.bytes.values()) <= WEIGHT_MAX, json.dumps(wire.bytes, indent=1)
+        await one.page.get_by_role("button", name="Sign in").first.click()
+        await one.page.keyboard.press("Escape")
+        await expect(one.page.locator("#sign-in")).to_be_hidden()
+        await one.page.evaluate("() => new Promise((done) => requestIdleCallback(done))")
+        await one.page.goto("about:blank")
+        await until(lambda seen=visits: counted(fleet, "cls", "+Inf") > seen)
+        assert counted(fleet, "cls", "0.1") == shifted + 1
+        await context.close()
+        good = all(counted(fleet, vital, below) > before[vital] for vital, below in GOOD.items())
+        if good:
+            break
+    assert good, httpx2.get(fleet.api.http("/metrics")).text
+
+
+async def losing_its_answer(route: Route) -> None:
+    """The server takes the workout, and the page never hears of it."""
+    if "mutation LogWorkout" not in (route.request.post_data or ""):
+        await route.continue_()
+        return
+    await route.fetch()
+    await route.abort()
+
+
+async def saves(one: Visit, exercise: str, says: str) -> None:
+    form = one.page.locator("#workout")
+    await form.get_by_label("Exercise").first.fill(exercise)
+    await form.get_by_label("Weight, kg").first.fill("20")
+    await form.get_by_role("button", name="Save workout").click()
+    await expect(form.locator(".result")).to_contain_text(says)
+
+
+async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
+    """A place that is kept over a reload, an answer that was lost; then the server is gone: a reload, two tabs, one of
+    them closed."""
+    member = await visit(browser, fleet)
+    context = member.page.context
+    await member.joins_live()
+    await member.signs_up("Rosa", "rosa@example.com")
+    await member.stands_at(300, 200)
+    await member.page.get_by_label("I am training now").check()
+    await member.page.wait_for_function(CONTROLLED)
+    await member.page.get_by_role("button", name="Zoom in").click()
+    await member.page.reload()
+    await member.joins_live()
+    await expect(member.page.locator("#place")).to_contain_text("you are on the map, and you are training")
+    await expect(member.page.get_by_label("I am training now")).to_be_checked()
+    await expect(member.page.locator("#training")).to_have_text("1")
+
+    await context.route("**/api/graphql", losing_its_answer)
+    await saves(member, "Pull-up", "Kept on this device")
+    await context.unroute("**/api/graphql")
+    await member.dashboard("Pull-up").are(1)
+    await expect(member.page.locator("#waiting")).to_have_attribute("data-waiting", "0")
+
+    await fleet.api.stop()
+    await fleet.rt.stop()
+    await member.page.reload()
+    await expect(member.page.locator("#offline")).to_contain_text("No connection")
+    await expect(member.page.locator("#offline")).to_contain_text("kept on this device")
+    await expect(member.page.locator("#who")).to_have_text("Rosa")
+    await member.community("Pull-up").are(1)
+    await saves(member, "Push-up", "Kept on this device")
+    other = Visit(await context.new_page())
+    await other.page.goto(fleet.api.http())
+    await expect(other.page.locator("#waiting")).to_contain_text("1 workout kept on this device")
+    await saves(other, "Plank", "Kept on this device")
+    await expect(member.page.locator("#waiting")).to_contain_text("2 workouts kept on this device")
+    await member.page.close()  # as if killed: nothing of it runs any more
+
+    fleet.api.launch()
+    fleet.rt.launch()
+    third = Visit(await context.new_page())
+    await fleet.api.wait_ready()
+    await fleet.rt.wait_ready()
+    await third.page.goto(fleet.api.http())
+    for one in (other, third):
+        await one.joins_live()
+        await expect(one.page.locator("#offline")).to_be_hidden()
+        await expect(one.page.locator("#waiting")).to_have_attribute("data-waiting", "0", timeout=60_000)
+    for exercise in ("Pull-up", "Push-up", "Plank"):
+        await third.dashboard(exercise).are(1)
+    await third.page.reload()
+    await third.joins_live()
+    for exercise in ("Pull-up", "Push-up", "Plank"):
+        await third.dashboard(exercise).are(1)
+
+    kept = await third.page.evaluate(KEPT)
+    assert "/" in kept
+    assert [path for path in kept if path not in ("/", "/config.json") and not path.startswith("/static/")] == []
+
+
+async def test_what_waits_is_its_owners(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
+    one = await visit(browser, fleet)
+    await one.signs_up("Emmy", "emmy@example.com")
+    await one.page.context.route("**/api/graphql", refusing)
+    await saves(one, "Pull-up", "Kept on this device")
+    await expect(one.page.locator("#waiting")).to_have_attribute("data-waiting", "1")
+    await one.page.get_by_role("button", name="Sign out").click()
+    await one.page.context.unroute("**/api/graphql")
+    await one.signs_up("Lise", "lise@example.com")
+    await expect(one.page.locator("#waiting")).to_have_attribute("data-waiting", "0")
+    await one.page.reload()
+    await one.joins_live()
+    await saves(one, "Plank", "training units")
+    await one.dashboard("Plank").are(1)
+    await one.dashboard("Pull-up").are(0)
+    await one.page.get_by_role("button", name="Sign out").click()
+    await one.page.get_by_role("button", name="Sign in").first.click()
+    form = one.page.locator("#credentials")
+    await form.get_by_label("E-mail").fill("emmy@example.com")
+    await form.get_by_label("Password").fill("correct horse battery")
+    await form.get_by_role("button", name="Sign in").first.click()
+    await one.dashboard("Pull-up").are(1)
+    await one.dashboard("Plank").are(0)
+
+
+async def refusing(route: Route) -> None:
+    if "Workout" in (route.request.post_data or ""):
+        await route.abort()
+    else:
+        await route.continue_()
