@@ -13,12 +13,11 @@ import { handle } from "./gestures.js";
 import { FINE_FROM_ZOOM, load, ringsOf } from "./land.js";
 import { coloursOf, legend } from "./legend.js";
 import { readColours, SHEET } from "./maplook.js";
+import { MapNews } from "./mapnews.js";
 import { Projection } from "./projection.js";
 import { Scene } from "./scene.js";
 import { count } from "./words.js";
 
-const FLASH_MS = 1_100;
-const FLASH_REACH = 1.1; // how much larger its ring gets
 const SETTLED_MS = 3_000; // after a move what appears is what was there before, no news
 const MOVING_MS = 150;
 const TELL_EVERY_MS = 200;
@@ -26,7 +25,6 @@ const HINT_MS = 1_400;
 const HERE_ZOOM_MIN = 3;
 const AREA_ZOOM_MIN = 4;
 const LIGHT = matchMedia("(prefers-color-scheme: light)");
-const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const HINTS = {
   wheel: `Hold ${/Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl"} and scroll to zoom the map`,
   touch: "Move the map with two fingers",
@@ -49,8 +47,7 @@ export class PresenceMap extends HTMLElement {
   /** @type {import("./scene.js").World} */
   #world = { land: [], cities: [], cells: new Map(), hexagons: null, colours: {}, steps: [] };
   #fine = false; // the finer land is there, or is being fetched
-  /** @type {Map<string, number>} by cell, when it began to change */
-  #flashes = new Map();
+  #news = new MapNews();
   /** @type {string | null} the cell that a pointer or the focus is at */
   #looked = null;
   /** @type {Place | null} */
@@ -90,7 +87,7 @@ export class PresenceMap extends HTMLElement {
     const settled = now - this.#movedAt > SETTLED_MS;
     for (const [cell, people] of cells) {
       const before = this.#world.cells.get(cell);
-      if (before !== people && (before !== undefined || settled)) this.#flashes.set(cell, now);
+      if (before !== people && (before !== undefined || settled)) this.#news.flash(cell, now);
     }
     this.#world.cells = cells;
     if (this.#looked !== null && !cells.has(this.#looked)) this.#look(null);
@@ -110,8 +107,7 @@ export class PresenceMap extends HTMLElement {
 
   /** What is looked at: `look` shows it again. */
   get view() {
-    const { lat, lng, zoom } = this.#view;
-    return { lat, lng, zoom };
+    return { ...this.#view.toPlace(this.#view.width / 2, this.#view.height / 2), zoom: this.#view.zoom };
   }
 
   /** @param {{lat: number, lng: number, zoom: number}} view */
@@ -260,63 +256,10 @@ export class PresenceMap extends HTMLElement {
       const moving = now - this.#movedAt < MOVING_MS;
       const exact = this.#scene.show(context, this.#view, this.#world, moving);
       this.dataset.paints = String(this.#scene.paints);
-      this.#paintNews(context, now);
-      if (this.#flashes.size) this.#draw();
+      this.#news.paint(context, this.#view, this.#world, { now, looked: this.#looked, here: this.#here });
+      if (this.#news.moving) this.#draw();
       else if (!exact) this.#soon("calm", MOVING_MS, () => this.#draw());
     });
-  }
-
-  /**
-   * What is above the still picture.
-   * @param {CanvasRenderingContext2D} context
-   * @param {number} now
-   */
-  #paintNews(context, now) {
-    const { hexagons, colours } = this.#world;
-    context.lineWidth = 2;
-    context.strokeStyle = colours.people;
-    for (const [cell, began] of this.#flashes) {
-      const gone = Math.max(0, (now - began) / FLASH_MS);
-      if (gone >= 1 || STILL.matches) this.#flashes.delete(cell);
-      else this.#outline(context, cell, 1 + FLASH_REACH * gone, 1 - gone);
-    }
-    context.strokeStyle = colours["text-ink"];
-    if (hexagons && this.#looked !== null) this.#outline(context, this.#looked, 1, 1);
-    if (this.#here) this.#paintHere(context, this.#here);
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {string} cell
-   * @param {number} by
-   * @param {number} alpha
-   */
-  #outline(context, cell, by, alpha) {
-    const { hexagons } = this.#world;
-    if (!hexagons) return;
-    const hexagon = hexagons.hexagonOf(cell);
-    context.globalAlpha = alpha;
-    for (const [x, y] of hexagons.placesOf(hexagon, this.#view)) {
-      hexagons.trace(context, hexagon, this.#view, x, y, by);
-      context.stroke();
-    }
-    context.globalAlpha = 1;
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {Place} here
-   */
-  #paintHere(context, { lat, lng }) {
-    const [x, y] = this.#view.toPixel(lat, lng);
-    context.strokeStyle = this.#world.colours.here;
-    context.fillStyle = this.#world.colours.here;
-    for (const radius of [8, 2.5]) {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      if (radius > 5) context.stroke();
-      else context.fill();
-    }
   }
 
   // --- what a pointer, the focus or a key is at
