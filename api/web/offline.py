@@ -25,6 +25,7 @@ _LINKED: Final = re.compile(r'(?:src|href)="/static/([^"]+)"')
 _IMPORTED: Final = re.compile(r'^(?:import|export)\b[^;"]*"\./([^"]+)";', re.MULTILINE)
 # On demand, of the page's own folder: what lies in others is large, or of no use without the server.
 _ON_DEMAND: Final = re.compile(r'\bimport\("\./([^"/]+)"\)')
+_VENDOR: Final = "vendor/"  # the map's cells, which nobody tells without a network
 
 
 def routes() -> list[Route]:
@@ -67,7 +68,7 @@ def parts(read: Callable[[str], bytes]) -> list[str]:
         text = read(name).decode()
         for imported in (*_IMPORTED.findall(text), *_ON_DEMAND.findall(text)):
             path = f"{folder}/{imported}" if folder else imported
-            if path not in found:
+            if path not in found and not path.startswith(_VENDOR):
                 found[path] = None
                 waiting.append(path)
     return sorted(found)

@@ -186,7 +186,9 @@ async def test_the_map_knows_where_cells_are(browser: Browser, fleet: Fleet) -> 
 
 
 # Six areas in Europe, as the gateway tells them.
-AREAS: Final = {h3.latlng_to_cell(lat, lng, 2): 20 for lat, lng in [(40, -4), (45, 3), (50, 9), (52, 18), (58, 30), (41, 14)]}
+AREAS: Final = {
+    h3.latlng_to_cell(lat, lng, 2): 20 for lat, lng in [(40, -4), (45, 3), (50, 9), (52, 18), (58, 30), (41, 14)]
+}
 # On a map of its own, which the gateway tells nothing.
 SHOW: Final = """(areas) => {
   const other = Object.assign(document.createElement("live-map"), { id: "other" });
