@@ -21,7 +21,7 @@ const LINES_EVERY_DEGREES = 30;
 export async function load(url, wanted) {
   while (wanted()) {
     try {
-      const answer = await fetch(url, { credentials: "omit" });
+      const answer = await fetch(url);
       if (answer.ok) return await answer.json();
     } catch {
       // as an answer that is not ok

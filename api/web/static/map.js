@@ -33,6 +33,7 @@ const HINTS = {
 /**
  * @typedef {{lat: number, lng: number}} Place
  * @typedef {{perDegree: number, rings: number[][]}} LandFile
+ * @typedef {{cities: import("./cities.js").City[]}} CitiesFile
  */
 
 export class PresenceMap extends HTMLElement {
@@ -157,19 +158,19 @@ export class PresenceMap extends HTMLElement {
     this.#changed();
   }
 
-  async #load() {
+  #load() {
     const wanted = () => this.isConnected;
-    const [land, cities] = await Promise.all([
-      /** @type {Promise<LandFile | null>} */ (load(new URL("./land-110m.json", import.meta.url).href, wanted)),
-      /** @type {Promise<{cities: import("./cities.js").City[]} | null>} */ (
-        load(new URL("./cities.json", import.meta.url).href, wanted)
-      ),
-    ]);
-    if (!land || !cities) return;
-    if (!this.#world.land.length) this.#world.land = ringsOf(land);
-    this.#world.cities = cities.cities;
-    this.#changed();
-    this.#tell();
+    load(new URL("./land-110m.json", import.meta.url).href, wanted).then((/** @type {LandFile | null} */ land) => {
+      if (!land || this.#world.land.length) return;
+      this.#world.land = ringsOf(land);
+      this.#changed();
+    });
+    load(new URL("./cities.json", import.meta.url).href, wanted).then((/** @type {CitiesFile | null} */ file) => {
+      if (!file) return;
+      this.#world.cities = file.cities;
+      this.#changed();
+      this.#tell();
+    });
   }
 
   /** The finer coast, once somebody comes near enough to see it. */

@@ -25,6 +25,14 @@ export class Projection {
     return 256 * 2 ** this.zoom;
   }
 
+  get lat() {
+    return latOf(this.y);
+  }
+
+  get lng() {
+    return lngOf(this.x);
+  }
+
   /**
    * @param {number} width
    * @param {number} height
