@@ -9,12 +9,13 @@
  */
 import { AreaList, areaWords, busiest } from "./areas.js";
 import { nameOf } from "./cities.js";
-import { handle } from "./gestures.js";
+import { handle, zoomButtons } from "./gestures.js";
 import { FINE_FROM_ZOOM, load, ringsOf } from "./land.js";
 import { coloursOf, legend } from "./legend.js";
 import { readColours, SHEET } from "./maplook.js";
 import { Projection } from "./projection.js";
-import { Scene } from "./scene.js";
+import { paintHere, Scene } from "./scene.js";
+import { Timers } from "./timers.js";
 import { count } from "./words.js";
 
 const FLASH_MS = 1_100;
@@ -59,8 +60,7 @@ export class PresenceMap extends HTMLElement {
   #picking = false;
   #movedAt = -Infinity;
   #frame = 0;
-  /** @type {Record<string, ReturnType<typeof setTimeout> | undefined>} */
-  #timers = {};
+  #timers = new Timers();
   #observer = new ResizeObserver(() => this.#resize());
   #repaint = () => this.#dress();
 
@@ -78,7 +78,7 @@ export class PresenceMap extends HTMLElement {
     LIGHT.removeEventListener("change", this.#repaint);
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    for (const name of Object.keys(this.#timers)) this.#clear(name);
+    this.#timers.clearAll();
   }
 
   /**
@@ -96,7 +96,7 @@ export class PresenceMap extends HTMLElement {
     this.#world.cells = cells;
     if (this.#looked !== null && !cells.has(this.#looked)) this.#look(null);
     this.#changed();
-    this.#soon("tell", TELL_EVERY_MS, () => this.#tell());
+    this.#timers.soon("tell", TELL_EVERY_MS, () => this.#tell());
   }
 
   /**
@@ -141,7 +141,7 @@ export class PresenceMap extends HTMLElement {
     this.#tip.hidden = true;
     const foot = box("div", "foot");
     foot.append(this.#caption, this.#legend);
-    root.append(this.#canvas, this.#areas.element, foot, this.#controls(), this.#tip, this.#hint);
+    root.append(this.#canvas, this.#areas.element, foot, zoomButtons((by) => this.#step(by)), this.#tip, this.#hint);
     handle(this.#canvas, {
       pan: (dx, dy) => this.#move(() => this.#view.pan(dx, dy)),
       zoom: (x, y, by) => this.#move(() => this.#view.zoomAt(x, y, by)),
@@ -212,7 +212,7 @@ export class PresenceMap extends HTMLElement {
     this.#movedAt = performance.now();
     if (!this.#fine && this.#view.zoom >= FINE_FROM_ZOOM) this.#refine();
     this.#draw();
-    this.#soon("tell", TELL_EVERY_MS, () => this.#tell());
+    this.#timers.soon("tell", TELL_EVERY_MS, () => this.#tell());
     this.dispatchEvent(new CustomEvent("viewport", { detail: this.#view.viewport() }));
   }
 
@@ -263,7 +263,7 @@ export class PresenceMap extends HTMLElement {
       this.dataset.paints = String(this.#scene.paints);
       this.#paintNews(context, now);
       if (this.#flashes.size) this.#draw();
-      else if (!exact) this.#soon("calm", MOVING_MS, () => this.#draw());
+      else if (!exact) this.#timers.soon("calm", MOVING_MS, () => this.#draw());
     });
   }
 
@@ -279,45 +279,11 @@ export class PresenceMap extends HTMLElement {
     for (const [cell, began] of this.#flashes) {
       const gone = Math.max(0, (now - began) / FLASH_MS);
       if (gone >= 1 || STILL.matches) this.#flashes.delete(cell);
-      else this.#outline(context, cell, 1 + FLASH_REACH * gone, 1 - gone);
+      else hexagons?.outline(context, this.#view, cell, 1 + FLASH_REACH * gone, 1 - gone);
     }
     context.strokeStyle = colours["text-ink"];
-    if (hexagons && this.#looked !== null) this.#outline(context, this.#looked, 1, 1);
-    if (this.#here) this.#paintHere(context, this.#here);
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {string} cell
-   * @param {number} by
-   * @param {number} alpha
-   */
-  #outline(context, cell, by, alpha) {
-    const { hexagons } = this.#world;
-    if (!hexagons) return;
-    const hexagon = hexagons.hexagonOf(cell);
-    context.globalAlpha = alpha;
-    for (const [x, y] of hexagons.placesOf(hexagon, this.#view)) {
-      hexagons.trace(context, hexagon, this.#view, x, y, by);
-      context.stroke();
-    }
-    context.globalAlpha = 1;
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {Place} here
-   */
-  #paintHere(context, { lat, lng }) {
-    const [x, y] = this.#view.toPixel(lat, lng);
-    context.strokeStyle = this.#world.colours.here;
-    context.fillStyle = this.#world.colours.here;
-    for (const radius of [8, 2.5]) {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      if (radius > 5) context.stroke();
-      else context.fill();
-    }
+    if (this.#looked !== null) hexagons?.outline(context, this.#view, this.#looked, 1, 1);
+    if (this.#here) paintHere(context, this.#view.toPixel(this.#here.lat, this.#here.lng), colours.here);
   }
 
   // --- what a pointer, the focus or a key is at
@@ -381,47 +347,11 @@ export class PresenceMap extends HTMLElement {
     this.dispatchEvent(new CustomEvent("place", { detail: this.#view.toPlace(x, y) }));
   }
 
-  #controls() {
-    const group = box("div", "zoom");
-    for (const { sign, label, by } of [
-      { sign: "+", label: "Zoom in", by: 1 },
-      { sign: "−", label: "Zoom out", by: -1 },
-    ]) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = sign;
-      button.setAttribute("aria-label", label);
-      button.addEventListener("click", () => this.#step(by));
-      group.append(button);
-    }
-    return group;
-  }
-
   /** @param {string} words */
   #say(words) {
     this.#hint.textContent = words;
     this.#hint.classList.add("shown");
-    this.#clear("hint");
-    this.#soon("hint", HINT_MS, () => this.#hint.classList.remove("shown"));
-  }
-
-  /**
-   * Once, after this time, however often it is asked.
-   * @param {string} name
-   * @param {number} afterMs
-   * @param {() => void} act
-   */
-  #soon(name, afterMs, act) {
-    this.#timers[name] ??= setTimeout(() => {
-      this.#timers[name] = undefined;
-      act();
-    }, afterMs);
-  }
-
-  /** @param {string} name */
-  #clear(name) {
-    clearTimeout(this.#timers[name]);
-    this.#timers[name] = undefined;
+    this.#timers.set("hint", HINT_MS, () => this.#hint.classList.remove("shown"));
   }
 }
 
