@@ -129,6 +129,9 @@ async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Brow
     await member.dashboard("Pull-up").are(1)
     await expect(member.page.locator("#waiting")).to_have_attribute("data-waiting", "0")
 
+    await member.page.reload()  # what was read last is what is known without a network
+    await member.joins_live()
+    await member.community("Pull-up").are(1)
     await fleet.api.stop()
     await fleet.rt.stop()
     await member.page.reload()
