@@ -21,13 +21,6 @@ export async function measure(live) {
     const first = keep("live");
     listen(live, "welcome", () => told.live ?? first({ value: performance.now() }));
   }
-  if (document.readyState !== "complete") await new Promise((resolve) => addEventListener("load", resolve));
-  const { onCLS, onFCP, onINP, onLCP, onTTFB } = await import("./vendor/web-vitals.js");
-  onCLS(keep("cls"), { reportAllChanges: true });
-  onINP(keep("inp"), { reportAllChanges: true });
-  onLCP(keep("lcp"), { reportAllChanges: true });
-  onFCP(keep("fcp"));
-  onTTFB(keep("ttfb"));
   // On the window, which hears it after the document: what the library ends with is among what is sent.
   const send = () => {
     if (!document.hidden || !Object.keys(told).length) return;
@@ -35,4 +28,11 @@ export async function measure(live) {
     navigator.sendBeacon?.(PATH, new Blob([JSON.stringify(told)], { type: "application/json" }));
   };
   addEventListener("visibilitychange", send);
+  if (document.readyState !== "complete") await new Promise((resolve) => addEventListener("load", resolve));
+  const { onCLS, onFCP, onINP, onLCP, onTTFB } = await import("./vendor/web-vitals.js");
+  onCLS(keep("cls"), { reportAllChanges: true });
+  onINP(keep("inp"), { reportAllChanges: true });
+  onLCP(keep("lcp"), { reportAllChanges: true });
+  onFCP(keep("fcp"));
+  onTTFB(keep("ttfb"));
 }

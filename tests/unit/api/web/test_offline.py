@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from api.web import offline
+from api.web import offline, page
 
-STATIC = Path(offline.FOLDER)
+STATIC = Path(page.FOLDER)
 
 
 def read(name: str) -> bytes:
