@@ -4,11 +4,7 @@ import re
 
 from api.web import offline, page
 
-<<<<<<< HEAD
 STATIC = page.FOLDER
-=======
-STATIC = Path(page.FOLDER)
->>>>>>> 5034b004f6c0e847ff4b65ec4d21ca45efb11c95
 
 
 def read(name: str) -> bytes:
