@@ -124,25 +124,3 @@ function handleTouch(canvas, hands) {
   );
   for (const end of ["touchend", "touchcancel"]) canvas.addEventListener(end, () => (last = null));
 }
-
-/**
- * For whoever has no wheel.
- * @param {(by: number) => void} step
- */
-export function zoomButtons(step) {
-  const group = document.createElement("div");
-  group.className = "zoom";
-  group.setAttribute("part", "zoom");
-  for (const { sign, label, by } of [
-    { sign: "+", label: "Zoom in", by: 1 },
-    { sign: "−", label: "Zoom out", by: -1 },
-  ]) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = sign;
-    button.setAttribute("aria-label", label);
-    button.addEventListener("click", () => step(by));
-    group.append(button);
-  }
-  return group;
-}

@@ -96,24 +96,6 @@ export function trace(context, { corners, radius }, view, x, y, by = 1) {
 }
 
 /**
- * The outline of a cell wherever it is seen.
- * @param {CanvasRenderingContext2D} context
- * @param {Projection} view
- * @param {string} cell
- * @param {number} by
- * @param {number} alpha
- */
-export function outline(context, view, cell, by, alpha) {
-  const hexagon = hexagonOf(cell);
-  context.globalAlpha = alpha;
-  for (const [x, y] of placesOf(hexagon, view)) {
-    trace(context, hexagon, view, x, y, by);
-    context.stroke();
-  }
-  context.globalAlpha = 1;
-}
-
-/**
  * Where in this view it is seen, in each copy of the world.
  * @param {Hexagon} hexagon
  * @param {Projection} view

@@ -9,17 +9,15 @@
  */
 import { AreaList, areaWords, busiest } from "./areas.js";
 import { nameOf } from "./cities.js";
-import { handle, zoomButtons } from "./gestures.js";
+import { handle } from "./gestures.js";
 import { FINE_FROM_ZOOM, load, ringsOf } from "./land.js";
 import { coloursOf, legend } from "./legend.js";
 import { readColours, SHEET } from "./maplook.js";
+import { MapNews } from "./mapnews.js";
 import { Projection } from "./projection.js";
-import { paintHere, Scene } from "./scene.js";
-import { Timers } from "./timers.js";
+import { Scene } from "./scene.js";
 import { count } from "./words.js";
 
-const FLASH_MS = 1_100;
-const FLASH_REACH = 1.1; // how much larger its ring gets
 const SETTLED_MS = 3_000; // after a move what appears is what was there before, no news
 const MOVING_MS = 150;
 const TELL_EVERY_MS = 200;
@@ -27,7 +25,6 @@ const HINT_MS = 1_400;
 const HERE_ZOOM_MIN = 3;
 const AREA_ZOOM_MIN = 4;
 const LIGHT = matchMedia("(prefers-color-scheme: light)");
-const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const HINTS = {
   wheel: `Hold ${/Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl"} and scroll to zoom the map`,
   touch: "Move the map with two fingers",
@@ -51,8 +48,7 @@ export class PresenceMap extends HTMLElement {
   /** @type {import("./scene.js").World} */
   #world = { land: [], cities: [], cells: new Map(), hexagons: null, colours: {}, steps: [] };
   #fine = false; // the finer land is there, or is being fetched
-  /** @type {Map<string, number>} by cell, when it began to change */
-  #flashes = new Map();
+  #news = new MapNews();
   /** @type {string | null} the cell that a pointer or the focus is at */
   #looked = null;
   /** @type {Place | null} */
@@ -60,7 +56,8 @@ export class PresenceMap extends HTMLElement {
   #picking = false;
   #movedAt = -Infinity;
   #frame = 0;
-  #timers = new Timers();
+  /** @type {Record<string, ReturnType<typeof setTimeout> | undefined>} */
+  #timers = {};
   #observer = new ResizeObserver(() => this.#resize());
   #repaint = () => this.#dress();
 
@@ -78,7 +75,7 @@ export class PresenceMap extends HTMLElement {
     LIGHT.removeEventListener("change", this.#repaint);
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    this.#timers.clearAll();
+    for (const name of Object.keys(this.#timers)) this.#clear(name);
   }
 
   /**
@@ -91,12 +88,12 @@ export class PresenceMap extends HTMLElement {
     const settled = now - this.#movedAt > SETTLED_MS;
     for (const [cell, people] of cells) {
       const before = this.#world.cells.get(cell);
-      if (before !== people && (before !== undefined || settled)) this.#flashes.set(cell, now);
+      if (before !== people && (before !== undefined || settled)) this.#news.flash(cell, now);
     }
     this.#world.cells = cells;
     if (this.#looked !== null && !cells.has(this.#looked)) this.#look(null);
     this.#changed();
-    this.#timers.soon("tell", TELL_EVERY_MS, () => this.#tell());
+    this.#soon("tell", TELL_EVERY_MS, () => this.#tell());
   }
 
   /**
@@ -111,8 +108,7 @@ export class PresenceMap extends HTMLElement {
 
   /** What is looked at: `look` shows it again. */
   get view() {
-    const { lat, lng, zoom } = this.#view;
-    return { lat, lng, zoom };
+    return { ...this.#view.toPlace(this.#view.width / 2, this.#view.height / 2), zoom: this.#view.zoom };
   }
 
   /** @param {{lat: number, lng: number, zoom: number}} view */
@@ -141,7 +137,7 @@ export class PresenceMap extends HTMLElement {
     this.#tip.hidden = true;
     const foot = box("div", "foot");
     foot.append(this.#caption, this.#legend);
-    root.append(this.#canvas, this.#areas.element, foot, zoomButtons((by) => this.#step(by)), this.#tip, this.#hint);
+    root.append(this.#canvas, this.#areas.element, foot, this.#controls(), this.#tip, this.#hint);
     handle(this.#canvas, {
       pan: (dx, dy) => this.#move(() => this.#view.pan(dx, dy)),
       zoom: (x, y, by) => this.#move(() => this.#view.zoomAt(x, y, by)),
@@ -212,7 +208,7 @@ export class PresenceMap extends HTMLElement {
     this.#movedAt = performance.now();
     if (!this.#fine && this.#view.zoom >= FINE_FROM_ZOOM) this.#refine();
     this.#draw();
-    this.#timers.soon("tell", TELL_EVERY_MS, () => this.#tell());
+    this.#soon("tell", TELL_EVERY_MS, () => this.#tell());
     this.dispatchEvent(new CustomEvent("viewport", { detail: this.#view.viewport() }));
   }
 
@@ -261,29 +257,10 @@ export class PresenceMap extends HTMLElement {
       const moving = now - this.#movedAt < MOVING_MS;
       const exact = this.#scene.show(context, this.#view, this.#world, moving);
       this.dataset.paints = String(this.#scene.paints);
-      this.#paintNews(context, now);
-      if (this.#flashes.size) this.#draw();
-      else if (!exact) this.#timers.soon("calm", MOVING_MS, () => this.#draw());
+      this.#news.paint(context, this.#view, this.#world, { now, looked: this.#looked, here: this.#here });
+      if (this.#news.moving) this.#draw();
+      else if (!exact) this.#soon("calm", MOVING_MS, () => this.#draw());
     });
-  }
-
-  /**
-   * What is above the still picture.
-   * @param {CanvasRenderingContext2D} context
-   * @param {number} now
-   */
-  #paintNews(context, now) {
-    const { hexagons, colours } = this.#world;
-    context.lineWidth = 2;
-    context.strokeStyle = colours.people;
-    for (const [cell, began] of this.#flashes) {
-      const gone = Math.max(0, (now - began) / FLASH_MS);
-      if (gone >= 1 || STILL.matches) this.#flashes.delete(cell);
-      else hexagons?.outline(context, this.#view, cell, 1 + FLASH_REACH * gone, 1 - gone);
-    }
-    context.strokeStyle = colours["text-ink"];
-    if (this.#looked !== null) hexagons?.outline(context, this.#view, this.#looked, 1, 1);
-    if (this.#here) paintHere(context, this.#view.toPixel(this.#here.lat, this.#here.lng), colours.here);
   }
 
   // --- what a pointer, the focus or a key is at
@@ -347,11 +324,47 @@ export class PresenceMap extends HTMLElement {
     this.dispatchEvent(new CustomEvent("place", { detail: this.#view.toPlace(x, y) }));
   }
 
+  #controls() {
+    const group = box("div", "zoom");
+    for (const { sign, label, by } of [
+      { sign: "+", label: "Zoom in", by: 1 },
+      { sign: "−", label: "Zoom out", by: -1 },
+    ]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = sign;
+      button.setAttribute("aria-label", label);
+      button.addEventListener("click", () => this.#step(by));
+      group.append(button);
+    }
+    return group;
+  }
+
   /** @param {string} words */
   #say(words) {
     this.#hint.textContent = words;
     this.#hint.classList.add("shown");
-    this.#timers.set("hint", HINT_MS, () => this.#hint.classList.remove("shown"));
+    this.#clear("hint");
+    this.#soon("hint", HINT_MS, () => this.#hint.classList.remove("shown"));
+  }
+
+  /**
+   * Once, after this time, however often it is asked.
+   * @param {string} name
+   * @param {number} afterMs
+   * @param {() => void} act
+   */
+  #soon(name, afterMs, act) {
+    this.#timers[name] ??= setTimeout(() => {
+      this.#timers[name] = undefined;
+      act();
+    }, afterMs);
+  }
+
+  /** @param {string} name */
+  #clear(name) {
+    clearTimeout(this.#timers[name]);
+    this.#timers[name] = undefined;
   }
 }
 

@@ -96,20 +96,3 @@ export class Scene {
     this.#cost = performance.now() - began;
   }
 }
-
-/**
- * The ring of one's own place.
- * @param {CanvasRenderingContext2D} context
- * @param {import("./projection.js").Point} at
- * @param {string} colour
- */
-export function paintHere(context, [x, y], colour) {
-  context.strokeStyle = colour;
-  context.fillStyle = colour;
-  for (const radius of [8, 2.5]) {
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    if (radius > 5) context.stroke();
-    else context.fill();
-  }
-}

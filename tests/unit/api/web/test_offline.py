@@ -1,11 +1,10 @@
 """What the service worker keeps, and that any change of it is a new version."""
 
 import re
-from pathlib import Path
 
-from api.web import offline
+from api.web import offline, page
 
-STATIC = Path(offline.FOLDER)
+STATIC = page.FOLDER
 
 
 def read(name: str) -> bytes:
