@@ -1,5 +1,6 @@
 """The page where the network is slow, gone, or lies: what a first visit weighs, and what somebody keeps without one."""
 
+import asyncio
 import json
 from typing import Any, Final
 
@@ -7,15 +8,18 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.test_page import DESKTOP, WAIT_MS, Visit, _start, browser, chromium, fleet, visit  # noqa: F401 - fixtures
-from tests.support.gateway import until
+from tests.browser.test_page import DESKTOP, WAIT_MS, Visit, _start, browser, chromium, fleet, visit  # noqa: F401
 from tests.support.processes import Fleet
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 expect.set_options(timeout=WAIT_MS)
 
 WEIGHT_MAX: Final = 120 * 1024
 VISITS: Final = 4  # of which one must be good: a machine that is busy with other tests is slow by itself
+MEASURED: Final = """async () => {
+  await import("/static/vendor/web-vitals.js");
+  await new Promise((done) => requestIdleCallback(done));
+}"""
 GOOD: Final = {"lcp": "2.5", "inp": "0.2", "live": "1.0"}
 CONTROLLED: Final = """async () => {
   await navigator.serviceWorker.ready;
@@ -62,6 +66,13 @@ def counted(running: Fleet, vital: str, below: str) -> int:
     return next((int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(label)), 0)
 
 
+async def reported(running: Fleet, before: int) -> None:
+    """Returns when the server has one report more. The processes put together what they count once a second."""
+    async with asyncio.timeout(20):
+        while await asyncio.to_thread(counted, running, "cls", "+Inf") <= before:
+            await asyncio.sleep(0.5)
+
+
 async def test_a_first_visit_is_light_and_quick(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
     """By what the page tells of itself, while nobody is on the map. Seen failing with the map's h3 loaded for no cells:
     182,508 bytes."""
@@ -76,11 +87,12 @@ async def test_a_first_visit_is_light_and_quick(browser: Browser, fleet: Fleet) 
         await one.joins_live()
         assert sum(wire.bytes.values()) <= WEIGHT_MAX, json.dumps(wire.bytes, indent=1)
         await one.page.get_by_role("button", name="Sign in").first.click()
+        await expect(one.page.locator("#sign-in")).to_be_visible()
         await one.page.keyboard.press("Escape")
         await expect(one.page.locator("#sign-in")).to_be_hidden()
-        await one.page.evaluate("() => new Promise((done) => requestIdleCallback(done))")
+        await one.page.evaluate(MEASURED)
         await one.page.goto("about:blank")
-        await until(lambda seen=visits: counted(fleet, "cls", "+Inf") > seen)
+        await reported(fleet, visits)
         assert counted(fleet, "cls", "0.1") == shifted + 1
         await context.close()
         good = all(counted(fleet, vital, below) > before[vital] for vital, below in GOOD.items())

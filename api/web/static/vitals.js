@@ -7,6 +7,8 @@ import { listen } from "./dom.js";
 
 const PATH = "/api/v1/vitals";
 const MS_MAX = 600_000; // the server takes no more: such a page was asleep
+const LEFT = ["visibilitychange", "pagehide"]; // the second comes alone where a tab goes elsewhere at once
+
 /** @typedef {"lcp" | "inp" | "cls" | "fcp" | "ttfb" | "live"} Vital */
 
 /** @param {EventTarget} live  a LiveClient */
@@ -21,6 +23,13 @@ export async function measure(live) {
     const first = keep("live");
     listen(live, "welcome", () => told.live ?? first({ value: performance.now() }));
   }
+  // On the window, which hears it after the document: what the library ends with is among what is sent.
+  const send = (/** @type {Event} */ { type }) => {
+    if ((type !== "pagehide" && !document.hidden) || !Object.keys(told).length) return;
+    for (const left of LEFT) removeEventListener(left, send);
+    navigator.sendBeacon?.(PATH, new Blob([JSON.stringify(told)], { type: "application/json" }));
+  };
+  for (const left of LEFT) addEventListener(left, send);
   if (document.readyState !== "complete") await new Promise((resolve) => addEventListener("load", resolve));
   const { onCLS, onFCP, onINP, onLCP, onTTFB } = await import("./vendor/web-vitals.js");
   onCLS(keep("cls"), { reportAllChanges: true });
@@ -28,11 +37,4 @@ export async function measure(live) {
   onLCP(keep("lcp"), { reportAllChanges: true });
   onFCP(keep("fcp"));
   onTTFB(keep("ttfb"));
-  // On the window, which hears it after the document: what the library ends with is among what is sent.
-  const send = () => {
-    if (!document.hidden || !Object.keys(told).length) return;
-    removeEventListener("visibilitychange", send);
-    navigator.sendBeacon?.(PATH, new Blob([JSON.stringify(told)], { type: "application/json" }));
-  };
-  addEventListener("visibilitychange", send);
 }
