@@ -19,6 +19,7 @@ PATH: Final = "/static/service-worker.js"
 WORKER: Final = Path(__file__).parent / "worker" / "service-worker.js"
 PAGE: Final = "index.html"
 _STATIC: Final = "/static/"
+_VENDOR: Final = "vendor/"  # large, and of no use without the server: areas of a map come from it
 # The page itself, and where its gateway is.
 _BESIDE: Final = ("/", "/config.json")
 _LINKED: Final = re.compile(r'(?:src|href)="/static/([^"]+)"')
@@ -56,7 +57,7 @@ def worker(read: Callable[[str], bytes]) -> bytes:
 
 
 def parts(read: Callable[[str], bytes]) -> list[str]:
-    """What the page links to, and what that imports, in turn."""
+    """What the page links to, and what that imports, in turn, but for other people's code."""
     found = dict.fromkeys(_LINKED.findall(read(PAGE).decode()))
     waiting = list(found)
     while waiting:
@@ -67,7 +68,7 @@ def parts(read: Callable[[str], bytes]) -> list[str]:
         text = read(name).decode()
         for imported in (*_IMPORTED.findall(text), *_ON_DEMAND.findall(text)):
             path = f"{folder}/{imported}" if folder else imported
-            if path not in found:
+            if path not in found and not path.startswith(_VENDOR):
                 found[path] = None
                 waiting.append(path)
     return sorted(found)

@@ -3,7 +3,8 @@
 It blocks, with one thread of its own; under gevent (as Locust runs it) that is a greenlet.
 """
 
-from loadtest.client.live import LiveClient, Observer
+from loadtest.client.live import LiveClient
+from loadtest.client.observer import Observer
 from loadtest.client.subscription import Subscription
 
 __all__ = ["LiveClient", "Observer", "Subscription"]

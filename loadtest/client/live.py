@@ -29,6 +29,7 @@ from websockets.typing import Subprotocol
 
 from loadtest.client.closes import ABNORMAL, NORMAL, TOKEN_EXPIRED, backoff_s, may_return
 from loadtest.client.follower import Message
+from loadtest.client.observer import Observer
 from loadtest.client.subscription import RETRIES, Subscription
 from loadtest.client.tiles import Tiles
 from loadtest.client.timers import Timers
@@ -45,25 +46,6 @@ _OF_CHANNELS: Final = frozenset({"event", "digest", "gap", "unsubscribed"})
 _TOLD: Final = frozenset({"status", "online", "presence", "error"})
 
 Token = Callable[[bool], str | None]
-
-
-class Observer:
-    """What somebody who measures hears; this one does not listen."""
-
-    def connected(self, took_s: float, error: Exception | None, status: int | None) -> None:
-        """A handshake; the HTTP status where one was refused."""
-
-    def answered(self, kind: str, took_s: float, size: int, code: str | None) -> None:
-        """An answer to a message of this kind; the code of an error."""
-
-    def counted(self, what: str, amount: int = 1) -> None:
-        """Something that has no time of its own: a reconnect, a digest, a gap, a close."""
-
-    def misled(self, what: str) -> None:
-        """The gateway said what its protocol forbids."""
-
-    def arrived(self, channel: str, event: Message) -> None:
-        """An event as it came, live."""
 
 
 class LiveClient:
@@ -224,6 +206,7 @@ class LiveClient:
             open_timeout=CONNECT_S,
             close_timeout=1,
             ping_interval=None,
+            legacy=True,  # not as a context manager
         )
 
     def _narrow_socket(self) -> socket.socket | None:

@@ -54,3 +54,4 @@ def _on_init(environment: Environment, **_: object) -> None:
     add_tab(environment)
     if not isinstance(environment.runner, MasterRunner):  # a master loads nothing
         gevent.spawn(lag.watch, (word(environment, "lag_ms") or LAG_MS) / 1000)
+    gevent.get_hub().loop.update_now()  # else the seconds of our imports are taken from --run-time

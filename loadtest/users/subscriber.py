@@ -69,7 +69,7 @@ class GraphqlSubscriber(Person):
         try:
             self.socket = connect(
                 self.url, subprotocols=[Subprotocol("graphql-transport-ws")], compression=None, proxy=None,
-                open_timeout=OPEN_S, close_timeout=1, ping_interval=None,
+                open_timeout=OPEN_S, close_timeout=1, ping_interval=None, legacy=True,
             )  # fmt: skip
         except (OSError, InvalidHandshake) as error:
             status = error.response.status_code if isinstance(error, InvalidStatus) else None

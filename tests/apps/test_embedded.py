@@ -39,6 +39,13 @@ SEA: Final = """(map) => {
     map.shadowRoot.querySelector("live-map").shadowRoot.querySelector("canvas");
   return [...canvas.getContext("2d").getImageData(3, 3, 1, 1).data].slice(0, 3);
 }"""
+CLIENT: Final = """async (url) => {
+  const { LiveClient } = await import("/widgets/client.js");
+  const live = new LiveClient(url);
+  const joined = new Promise((resolve) => live.subscribe("community", { joined: () => resolve("community") }));
+  live.start();
+  return joined.finally(() => live.stop());
+}"""
 expect.set_options(timeout=WAIT_MS)
 
 
@@ -134,10 +141,9 @@ async def test_five_lines_are_live_on_any_page(server: AppServer) -> None:
     """History, what happens then, and the map, in the look of the page, by two connections at most to nobody but us,
     and nothing is complained about. The page itself has no token but in one line.
 
-    Seen failing with `token` of the map not shared with the feed, without CORS on /static (no land), and with
+    Seen failing with `token` of the map not shared with the feed, without CORS on files (they are not loaded), and with
     a <style> in place of the sheets.
     """
-    token = ""
     async with another_site(server) as (site, browser), AsyncExitStack() as stack:
         site.token = token = (await server.command("widget-token", "--origin", site.origin)).splitlines()[-1]
         url = server.fleet.api.http("")
@@ -180,7 +186,8 @@ async def test_five_lines_are_live_on_any_page(server: AppServer) -> None:
 
 
 async def test_the_gallery_is_live(server: AppServer) -> None:
-    """On our own address, without a token, and its lines name it. Seen failing without its policy."""
+    """On our own address, without a token, its lines name it, and the client that it names works. Seen failing without
+    its policy."""
     async with another_site(server) as (site, browser):
         page = await browser.new_page()
         page.set_default_timeout(WAIT_MS)
@@ -191,4 +198,5 @@ async def test_the_gallery_is_live(server: AppServer) -> None:
         await expect(page.locator("pre").first).to_contain_text(f'src="{site.server}widgets.js"')
         assert await page.get_by_role("button", name="Copy").count() == await page.locator("pre").count()
         assert "live.example" not in await page.content()
+        assert await page.evaluate(CLIENT, server.fleet.ws_url) == "community"
         assert site.complaints == []

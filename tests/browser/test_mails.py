@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.test_page import Visit, _start, browser, visit  # noqa: F401 - the fixture
+from tests.browser.test_page import Visit, _start, browser, chromium, visit  # noqa: F401 - the fixtures
 from tests.support.mails import Mailbox, link_in, mailbox
 from tests.support.processes import Fleet
 from tests.support.stores import TestStores, environment
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
 NAME, EMAIL = "Grace Hopper", "grace@example.com"
 PASSWORD, OTHER = "correct horse battery", "another horse battery"

@@ -82,6 +82,7 @@ async def whole(
     [
         *("/", "/config.json", "/static/app.js", "/static/vendor/h3.js"),
         *("/.well-known/jwks.json", "/health", "/docs", "/docs/sse"),
+        *("/widgets", "/widgets.js", "/widgets/client.js"),
     ],
 )
 async def test_what_is_public_comes_through(proxy: Front, path: str) -> None:

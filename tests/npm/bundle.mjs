@@ -3,7 +3,7 @@
 // Writes OUT/static/vendor/h3.js (of h3-js, what the map uses), OUT/built (the widgets) and OUT/npm (the client and its
 // types), made of api/web.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ function bundle(entry, file, root) {
 function vendor(file) {
   const { version } = JSON.parse(readFileSync(join(modules, "h3-js", "package.json"), "utf8"));
   esbuild.buildSync({
-    stdin: { contents: 'export { cellToBoundary, cellToLatLng, latLngToCell } from "h3-js";', resolveDir: modules },
+    stdin: { contents: 'export { cellToBoundary, cellToLatLng } from "h3-js";', resolveDir: modules },
     outfile: join(out, file),
     bundle: true,
     minify: true,
@@ -76,3 +76,4 @@ bundle("widgets/community-feed.js", "built/community-feed.js", "../");
 bundle("widgets/presence-map.js", "built/presence-map.js", "../");
 bundle("static/client.js", "npm/client.js", "");
 types();
+copyFileSync(join(web, "..", "..", "LICENSE"), join(out, "npm", "LICENSE"));

@@ -1,11 +1,13 @@
-"""The files that are made of others: `python -m tests.support.bundles` makes api/web/built, api/web/npm and the page's part
-of h3-js anew, after a change of what is in them. A test holds them to their sources."""
+"""The files that are made of others: `python -m tests.support.bundles` makes api/web/built, api/web/npm and the page's
+part of h3-js anew, after a change of what is in them. A test holds them to their sources."""
 
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Final
 
-from tests.support.node import PINS, node_with_packages
+from tests.support.node import PINS, node_with_packages, ws_module
+from tests.support.programs import needs
 from tests.support.stores import ROOT
 
 WEB: Final = ROOT / "api" / "web"
@@ -20,9 +22,26 @@ def bundle(out: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def packed(folder: Path) -> Path:
+    """A folder whose node_modules has the client as `npm pack` packs it, and `ws`. Skips the test without npm."""
+    npm, modules = needs("npm"), folder / "node_modules"
+    client = modules / "musclemap-live"
+    client.mkdir(parents=True)
+    command = [npm, "pack", str(WEB / "npm"), "--pack-destination", str(folder), "--loglevel=error", "--offline"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_S, check=False)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(folder.glob("musclemap-live-*.tgz"))) as archive:
+        for member in archive.getmembers():
+            member.name = member.name.removeprefix("package/")
+            archive.extract(member, client, filter="data")
+    (modules / "ws").symlink_to(ws_module())
+    return folder
+
+
 def made(out: Path) -> dict[str, bytes]:
     """By their paths below `out`, the files that `bundle` writes."""
-    paths = [*out.glob("built/*.js"), out / "static" / "vendor" / "h3.js", *out.glob("npm/*.js"), *out.glob("npm/*.d.ts")]
+    patterns = ("built/*.js", "static/vendor/h3.js", "npm/*.js", "npm/*.d.ts", "npm/LICENSE")
+    paths = [path for pattern in patterns for path in out.glob(pattern)]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -48,7 +48,7 @@ async def _sign_in(page: Page, email: str, password: str) -> None:
     await form.get_by_label("Password").fill(password)
     await form.get_by_role("button", name="Sign in").first.click()
     await expect(page.locator("#dashboard")).to_have_attribute("data-state", "live", timeout=LIVE_MS)
-    await page.locator("#mine").scroll_into_view_if_needed()
+    await page.locator(".community").evaluate("(card) => card.scrollIntoView()")
 
 
 if __name__ == "__main__":

@@ -62,19 +62,21 @@ async function prepareForm() {
   await form.prepare();
 }
 
-async function signInDialog() {
-  const { SignIn } = await import("./signin.js");
-  return new SignIn(find(document, "#sign-in", HTMLDialogElement), session);
+function signInDialog() {
+  const place = find(document, "#sign-in", HTMLDialogElement);
+  dialog ??= import("./signin.js").then(({ SignIn }) => new SignIn(place, session));
+  dialog.catch(() => (dialog = null)); // it could not be fetched: the next click asks again
+  return dialog;
 }
 
 /** @param {import("./signin.js").Mode} mode */
 async function signIn(mode) {
-  (await (dialog ??= signInDialog())).open(mode);
+  (await signInDialog()).open(mode);
 }
 
 /** Opens what the link of a mail asks for. */
 async function openLink() {
-  if (LINK_OF_MAIL.test(location.hash)) (await (dialog ??= signInDialog())).openLink();
+  if (LINK_OF_MAIL.test(location.hash)) (await signInDialog()).openLink();
 }
 
 // --- the connection and the numbers

@@ -1,86 +1,99 @@
 // @ts-check
 /**
- * <live-map>: where people are, by cell, on a canvas. Emits "viewport" ({west, south, east, north, zoom}) when
- * another part is looked at, "place" ({lat, lng}) when somebody picks one after `pick()`, and "picking" (true, false).
+ * <live-map>: where people are, in areas, on a canvas, with a shadow and a look of its own. Emits "viewport" ({west,
+ * south, east, north, zoom}) when another part is looked at, "place" ({lat, lng}) when somebody picks one after
+ * `pick()`, and "picking" (true, false).
  *
  *   map.show({ resolution, cells })     cells: Map(H3 index -> count)
  *   map.here({ lat, lng })              the own place, which only this page knows
  */
-import { disc, paintLand, paintLines } from "./paint.js";
+import { AreaList, areaWords, busiest } from "./areas.js";
+import { nameOf } from "./cities.js";
+import { handle } from "./gestures.js";
+import { FINE_FROM_ZOOM, load, ringsOf } from "./land.js";
+import { coloursOf, legend } from "./legend.js";
+import { readColours, SHEET } from "./maplook.js";
+import { MapNews } from "./mapnews.js";
 import { Projection } from "./projection.js";
+import { Scene } from "./scene.js";
 import { count } from "./words.js";
 
-const PULSE_MS = 1_100;
-const CENTRES_MAX = 20_000;
-const TAP_PX = 6;
-const MARGIN_PX = 40; // what is this far outside the canvas is not drawn; no disc is larger
-const LABEL_PX_MIN = 11;
-const SPACING_DEGREES = 2.84; // between the centres of neighbours at resolution 2; each finer one is √7 closer
+const SETTLED_MS = 3_000; // after a move what appears is what was there before, no news
+const MOVING_MS = 150;
+const TELL_EVERY_MS = 200;
+const HINT_MS = 1_400;
+const HERE_ZOOM_MIN = 3;
+const AREA_ZOOM_MIN = 4;
+const LIGHT = matchMedia("(prefers-color-scheme: light)");
+const HINTS = {
+  wheel: `Hold ${/Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl"} and scroll to zoom the map`,
+  touch: "Move the map with two fingers",
+};
 
-/** @typedef {{lat: number, lng: number}} Place */
-
-const COLOURS = { sea: "", land: "", coast: "", lines: "", people: "", here: "", ink: "" };
-
-/** @type {Record<string, [dx: number, dy: number]>} */
-const MOVES = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+/**
+ * @typedef {{lat: number, lng: number}} Place
+ * @typedef {{perDegree: number, rings: number[][]}} LandFile
+ * @typedef {{cities: import("./cities.js").City[]}} CitiesFile
+ */
 
 export class PresenceMap extends HTMLElement {
   #view = new Projection();
+  #scene = new Scene();
   #canvas = document.createElement("canvas");
   #caption = document.createElement("output");
-  #colours = { ...COLOURS };
-  /** @type {number[][]} rings of longitude, latitude, … in tenths of degrees */
-  #land = [];
-  /** @type {typeof import("./vendor/h3.js") | null} */
-  #h3 = null;
-  /** @type {import("./maptiles.js").Cells} */
-  #cells = new Map();
-  #resolution = 2;
-  /** @type {Map<string, [lat: number, lng: number]>} by cell */
-  #centres = new Map();
-  /** @type {Map<string, number>} by cell, when it began to change */
-  #pulses = new Map();
+  #legend = legend();
+  #tip = box("p", "tip");
+  #hint = box("p", "hint");
+  #areas = new AreaList((cell) => this.#look(cell), (cell) => this.#go(cell));
+  /** @type {import("./scene.js").World} */
+  #world = { land: [], cities: [], cells: new Map(), hexagons: null, colours: {}, steps: [] };
+  #fine = false; // the finer land is there, or is being fetched
+  #news = new MapNews();
+  /** @type {string | null} the cell that a pointer or the focus is at */
+  #looked = null;
   /** @type {Place | null} */
   #here = null;
   #picking = false;
-  /** @type {Map<number, [x: number, y: number]>} */
-  #pointers = new Map();
-  #moved = 0;
+  #movedAt = -Infinity;
   #frame = 0;
+  /** @type {Record<string, ReturnType<typeof setTimeout> | undefined>} */
+  #timers = {};
   #observer = new ResizeObserver(() => this.#resize());
+  #repaint = () => this.#dress();
 
   connectedCallback() {
-    this.#canvas.tabIndex = 0;
-    this.#canvas.setAttribute("role", "img");
-    this.#caption.className = "caption";
-    this.append(this.#canvas, this.#caption, this.#controls());
-    const style = getComputedStyle(this);
-    for (const name of /** @type {(keyof typeof COLOURS)[]} */ (Object.keys(COLOURS))) {
-      this.#colours[name] = style.getPropertyValue(`--map-${name}`).trim();
-    }
-    this.#listen();
+    if (!this.shadowRoot) this.#build(this.attachShadow({ mode: "open" }));
     this.#observer.observe(this);
+    LIGHT.addEventListener("change", this.#repaint);
+    this.#dress();
     this.#tell();
-    this.#load();
+    if (!this.#world.land.length) this.#load();
   }
 
   disconnectedCallback() {
     this.#observer.disconnect();
+    LIGHT.removeEventListener("change", this.#repaint);
     cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    for (const name of Object.keys(this.#timers)) this.#clear(name);
   }
 
   /**
-   * Shows these cells instead of those before; what is new or has changed pulses once.
+   * Shows these cells instead of those before; where a number has changed, a ring shows it once.
    * @param {import("./maptiles.js").Shown} shown
    */
-  async show({ resolution, cells }) {
-    if (cells.size) this.#h3 ??= await import("./vendor/h3.js"); // half of the page's weight
+  async show({ cells }) {
+    if (cells.size) this.#world.hexagons ??= await import("./hexagons.js"); // with its library half of the page's weight
     const now = performance.now();
-    for (const [cell, people] of cells) if (this.#cells.get(cell) !== people) this.#pulses.set(cell, now);
-    this.#cells = cells;
-    this.#resolution = resolution;
-    this.#tell();
-    this.#draw();
+    const settled = now - this.#movedAt > SETTLED_MS;
+    for (const [cell, people] of cells) {
+      const before = this.#world.cells.get(cell);
+      if (before !== people && (before !== undefined || settled)) this.#news.flash(cell, now);
+    }
+    this.#world.cells = cells;
+    if (this.#looked !== null && !cells.has(this.#looked)) this.#look(null);
+    this.#changed();
+    this.#soon("tell", TELL_EVERY_MS, () => this.#tell());
   }
 
   /**
@@ -89,14 +102,13 @@ export class PresenceMap extends HTMLElement {
    */
   here(place) {
     this.#here = place;
-    if (place && !this.#sees(place)) this.#view.centre(place.lat, place.lng, Math.max(this.#view.zoom, 3));
+    if (place && !this.#sees(place)) this.#view.centre(place.lat, place.lng, Math.max(this.#view.zoom, HERE_ZOOM_MIN));
     this.#viewed();
   }
 
   /** What is looked at: `look` shows it again. */
   get view() {
-    const { lat, lng, zoom } = this.#view;
-    return { lat, lng, zoom };
+    return { ...this.#view.toPlace(this.#view.width / 2, this.#view.height / 2), zoom: this.#view.zoom };
   }
 
   /** @param {{lat: number, lng: number, zoom: number}} view */
@@ -114,17 +126,67 @@ export class PresenceMap extends HTMLElement {
     if (wanted) this.#canvas.focus();
   }
 
-  /** @param {Place} place */
-  #sees({ lat, lng }) {
-    const [x, y] = this.#view.toPixel(lat, lng);
-    return x >= 0 && y >= 0 && x <= this.#view.width && y <= this.#view.height;
+  /** @param {ShadowRoot} root */
+  #build(root) {
+    root.adoptedStyleSheets = [SHEET];
+    this.#canvas.tabIndex = 0;
+    this.#canvas.setAttribute("role", "img");
+    this.#caption.className = "caption";
+    this.#caption.setAttribute("part", "caption");
+    for (const silent of [this.#tip, this.#hint]) silent.setAttribute("aria-hidden", "true");
+    this.#tip.hidden = true;
+    const foot = box("div", "foot");
+    foot.append(this.#caption, this.#legend);
+    root.append(this.#canvas, this.#areas.element, foot, this.#controls(), this.#tip, this.#hint);
+    handle(this.#canvas, {
+      pan: (dx, dy) => this.#move(() => this.#view.pan(dx, dy)),
+      zoom: (x, y, by) => this.#move(() => this.#view.zoomAt(x, y, by)),
+      nudge: (dx, dy) => this.#move(() => this.#view.pan(dx, dy)),
+      step: (by) => this.#step(by),
+      tap: (x, y) => void (this.#picking ? this.#picked(x, y) : this.#point(x, y)),
+      point: (x, y) => this.#point(x, y),
+      leave: () => this.#look(null),
+      hint: (how) => this.#say(HINTS[how]),
+      key: (key) => this.#key(key),
+    });
   }
 
-  async #load() {
-    const land = await (await fetch(new URL("./land.json", import.meta.url))).json();
-    this.#land = land.rings;
-    this.#draw();
+  /** Takes up the colours of the page, which may have changed its scheme. */
+  #dress() {
+    this.#world.colours = readColours(this.#tip);
+    this.#world.steps = coloursOf(this.#legend);
+    this.#changed();
   }
+
+  #load() {
+    const wanted = () => this.isConnected;
+    load(new URL("./land-110m.json", import.meta.url).href, wanted).then((/** @type {LandFile | null} */ land) => {
+      if (!land || this.#world.land.length) return;
+      this.#world.land = ringsOf(land);
+      this.#changed();
+    });
+    load(new URL("./cities.json", import.meta.url).href, wanted).then((/** @type {CitiesFile | null} */ file) => {
+      if (!file) return;
+      this.#world.cities = file.cities;
+      this.#changed();
+      this.#tell();
+    });
+  }
+
+  /** The finer coast, once somebody comes near enough to see it. */
+  async #refine() {
+    this.#fine = true;
+    /** @type {LandFile | null} */
+    const land = await load(new URL("./land-50m.json", import.meta.url).href, () => this.isConnected);
+    if (!land) {
+      this.#fine = false;
+      return;
+    }
+    this.#world.land = ringsOf(land);
+    this.#changed();
+  }
+
+  // --- what is seen
 
   #resize() {
     const { width, height } = this.getBoundingClientRect();
@@ -135,213 +197,122 @@ export class PresenceMap extends HTMLElement {
     this.#viewed();
   }
 
+  /** @param {() => void} change */
+  #move(change) {
+    this.#look(null);
+    change();
+    this.#viewed();
+  }
+
   #viewed() {
+    this.#movedAt = performance.now();
+    if (!this.#fine && this.#view.zoom >= FINE_FROM_ZOOM) this.#refine();
     this.#draw();
+    this.#soon("tell", TELL_EVERY_MS, () => this.#tell());
     this.dispatchEvent(new CustomEvent("viewport", { detail: this.#view.viewport() }));
   }
 
+  /** @param {Place} place */
+  #sees({ lat, lng }) {
+    const [x, y] = this.#view.toPixel(lat, lng);
+    return x >= 0 && y >= 0 && x <= this.#view.width && y <= this.#view.height;
+  }
+
+  /** What the map shows, in words: of the cells in view alone, as their steps are told. */
   #tell() {
-    let people = 0;
-    for (const number of this.#cells.values()) people += number;
+    const { hexagons, cells } = this.#world;
+    const seen = hexagons ? hexagons.inView(cells, this.#view) : [];
+    const people = seen.reduce((sum, [, number]) => sum + number, 0);
     this.dataset.people = String(people);
-    this.dataset.cells = String(this.#cells.size);
+    this.dataset.cells = String(seen.length);
     const words = this.#picking
       ? "Tap the map where you are"
       : people
-        ? `${count(people, "person", "people")} in ${count(this.#cells.size, "place")} here`
-        : "Nobody to show here: places appear when enough people share them";
+        ? `At least ${count(people, "person", "people")} in ${count(seen.length, "area")} in view`
+        : "Nobody to show here: areas appear when enough people share them";
     this.#caption.value = words;
     this.#canvas.setAttribute("aria-label", `World map. ${words}. Arrow keys move it, plus and minus zoom.`);
+    this.#areas.show(busiest(seen).map(([cell, number]) => ({ cell, people: number, name: this.#nameOf(cell) ?? "" })));
+  }
+
+  /** @param {string} cell */
+  #nameOf(cell) {
+    const hexagon = this.#world.hexagons?.hexagonOf(cell);
+    return hexagon ? nameOf(hexagon.lat, hexagon.lng, this.#world.cities) : null;
   }
 
   // --- drawing
 
+  #changed() {
+    this.#scene.stale = true;
+    this.#draw();
+  }
+
   #draw() {
-    if (this.#frame) return;
+    if (this.#frame || !this.isConnected) return;
     this.#frame = requestAnimationFrame((now) => {
       this.#frame = 0;
-      const context = this.#canvas.getContext("2d");
-      if (context) this.#paint(context, now);
-      if (this.#pulses.size) this.#draw();
+      const context = this.#canvas.getContext("2d", { alpha: false });
+      if (!context) return;
+      const moving = now - this.#movedAt < MOVING_MS;
+      const exact = this.#scene.show(context, this.#view, this.#world, moving);
+      this.dataset.paints = String(this.#scene.paints);
+      this.#news.paint(context, this.#view, this.#world, { now, looked: this.#looked, here: this.#here });
+      if (this.#news.moving) this.#draw();
+      else if (!exact) this.#soon("calm", MOVING_MS, () => this.#draw());
     });
   }
 
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {number} now
-   */
-  #paint(context, now) {
-    const { width, height } = this.#view;
-    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    context.fillStyle = this.#colours.sea;
-    context.fillRect(0, 0, width, height);
-    paintLines(context, this.#view, this.#colours.lines);
-    paintLand(context, this.#view, this.#land, this.#colours.land, this.#colours.coast);
-    this.#paintCells(context, now);
-    for (const [cell, began] of this.#pulses) if (now - began > PULSE_MS) this.#pulses.delete(cell);
-    if (this.#here) this.#paintHere(context, this.#here);
-  }
-
-  /**
-   * Discs at the cells' centres: larger and brighter with more people, never much wider than the cell itself.
-   * @param {CanvasRenderingContext2D} context
-   * @param {number} now
-   */
-  #paintCells(context, now) {
-    const limit = Math.max(5, 0.62 * SPACING_DEGREES * 7 ** ((2 - this.#resolution) / 2) * this.#view.pixelsPerDegree);
-    const visible = [];
-    const h3 = this.#h3;
-    if (!h3) return; // there are no cells without it
-    for (const [cell, people] of this.#cells) {
-      const [x, y] = this.#view.toPixel(...this.#centre(cell, h3));
-      if (x < -MARGIN_PX || y < -MARGIN_PX || x > this.#view.width + MARGIN_PX || y > this.#view.height + MARGIN_PX) continue;
-      const weight = Math.log2(1 + people);
-      visible.push({ cell, people, x, y, weight, radius: Math.min(limit, MARGIN_PX, 2.5 + 1.5 * weight) });
-    }
-    context.fillStyle = this.#colours.people;
-    context.globalAlpha = 0.1;
-    for (const { x, y, radius } of visible) disc(context, x, y, radius * 2);
-    for (const { cell, x, y, radius } of visible) {
-      const pulse = this.#pulse(cell, now);
-      if (pulse === null) continue;
-      context.globalAlpha = 0.45 * (1 - pulse);
-      disc(context, x, y, radius + 22 * pulse);
-    }
-    for (const { x, y, weight, radius } of visible) {
-      context.globalAlpha = Math.min(0.95, 0.4 + 0.08 * weight);
-      disc(context, x, y, radius);
-    }
-    context.globalAlpha = 1;
-    context.fillStyle = this.#colours.ink;
-    context.font = "650 11px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    for (const { x, y, people, radius } of visible) if (radius >= LABEL_PX_MIN) context.fillText(String(people), x, y);
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {Place} here
-   */
-  #paintHere(context, { lat, lng }) {
-    const [x, y] = this.#view.toPixel(lat, lng);
-    context.strokeStyle = this.#colours.here;
-    context.lineWidth = 2;
-    context.beginPath();
-    context.arc(x, y, 8, 0, 2 * Math.PI);
-    context.stroke();
-    context.fillStyle = this.#colours.here;
-    disc(context, x, y, 2.5);
-  }
-
-  /**
-   * How far the pulse of a cell has come, 0 to 1; null without one.
-   * @param {string} cell
-   * @param {number} now
-   */
-  #pulse(cell, now) {
-    const began = this.#pulses.get(cell);
-    if (began === undefined || matchMedia("(prefers-reduced-motion: reduce)").matches) return null;
-    return Math.max(0, Math.min(1, (now - began) / PULSE_MS));
-  }
-
-  /**
-   * @param {string} cell
-   * @param {typeof import("./vendor/h3.js")} h3
-   */
-  #centre(cell, h3) {
-    let centre = this.#centres.get(cell);
-    if (!centre) {
-      if (this.#centres.size >= CENTRES_MAX) this.#centres.clear();
-      const [lat, lng] = h3.cellToLatLng(cell);
-      centre = [lat, lng];
-      this.#centres.set(cell, centre);
-    }
-    return centre;
-  }
-
-  // --- moving
-
-  #controls() {
-    const box = document.createElement("div");
-    box.className = "zoom";
-    for (const { sign, label, by } of [
-      { sign: "+", label: "Zoom in", by: 1 },
-      { sign: "−", label: "Zoom out", by: -1 },
-    ]) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = sign;
-      button.setAttribute("aria-label", label);
-      button.addEventListener("click", () => this.#zoom(this.#view.width / 2, this.#view.height / 2, by));
-      box.append(button);
-    }
-    return box;
-  }
+  // --- what a pointer, the focus or a key is at
 
   /**
    * @param {number} x
    * @param {number} y
-   * @param {number} by
    */
-  #zoom(x, y, by) {
-    this.#view.zoomAt(x, y, by);
+  #point(x, y) {
+    const { hexagons, cells } = this.#world;
+    this.#look(hexagons ? hexagons.cellAt(cells, this.#view, x, y) : null);
+  }
+
+  /** Says of this cell how many are there, and near which city. @param {string | null} cell */
+  #look(cell) {
+    if (cell === this.#looked) return;
+    this.#looked = cell;
+    this.#canvas.classList.toggle("over", cell !== null);
+    this.#tip.hidden = true;
+    this.#draw();
+    const hexagon = cell === null ? null : this.#world.hexagons?.hexagonOf(cell);
+    if (cell === null || !hexagon) return;
+    const [place] = this.#world.hexagons?.placesOf(hexagon, this.#view) ?? [];
+    if (!place) return;
+    this.#tip.textContent = areaWords(this.#world.cells.get(cell) ?? 0, this.#nameOf(cell));
+    this.#tip.hidden = false;
+    const { width, height } = this.#tip.getBoundingClientRect();
+    const left = Math.max(4, Math.min(this.#view.width - width - 4, place[0] - width / 2));
+    const above = place[1] - height - 12;
+    this.#tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(above > 4 ? above : place[1] + 12)}px)`;
+  }
+
+  /** @param {string} cell */
+  #go(cell) {
+    const hexagon = this.#world.hexagons?.hexagonOf(cell);
+    if (!hexagon) return;
+    this.#view.centre(hexagon.lat, hexagon.lng, Math.max(this.#view.zoom, AREA_ZOOM_MIN));
     this.#viewed();
   }
 
-  #listen() {
-    const canvas = this.#canvas;
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      this.#pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
-      if (this.#pointers.size === 1) this.#moved = 0;
-    });
-    canvas.addEventListener("pointermove", (event) => this.#drag(event));
-    canvas.addEventListener("pointerup", (event) => {
-      this.#pointers.delete(event.pointerId);
-      if (this.#picking && this.#moved < TAP_PX) this.#picked(event.offsetX, event.offsetY);
-    });
-    canvas.addEventListener("pointercancel", (event) => this.#pointers.delete(event.pointerId));
-    canvas.addEventListener("dblclick", (event) => this.#zoom(event.offsetX, event.offsetY, 1));
-    canvas.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        this.#zoom(event.offsetX, event.offsetY, Math.max(-1, Math.min(1, -event.deltaY / 240)));
-      },
-      { passive: false },
-    );
-    canvas.addEventListener("keydown", (event) => this.#key(event));
+  /** @param {number} by */
+  #step(by) {
+    this.#move(() => this.#view.zoomAt(this.#view.width / 2, this.#view.height / 2, by));
   }
 
-  /** @param {PointerEvent} event */
-  #drag(event) {
-    const from = this.#pointers.get(event.pointerId);
-    if (!from) return;
-    /** @type {[number, number]} */
-    const to = [event.offsetX, event.offsetY];
-    const others = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
-    this.#pointers.set(event.pointerId, to);
-    this.#moved += Math.hypot(to[0] - from[0], to[1] - from[1]);
-    if (others.length) {
-      const before = Math.hypot(from[0] - others[0][0], from[1] - others[0][1]);
-      const after = Math.hypot(to[0] - others[0][0], to[1] - others[0][1]);
-      if (before > 0 && after > 0) this.#view.zoomAt(others[0][0], others[0][1], Math.log2(after / before));
-    } else this.#view.pan(to[0] - from[0], to[1] - from[1]);
-    this.#viewed();
-  }
-
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    const move = MOVES[event.key];
-    if (move) this.#view.pan(...move);
-    else if (event.key === "+" || event.key === "=") this.#view.zoomAt(this.#view.width / 2, this.#view.height / 2, 1);
-    else if (event.key === "-") this.#view.zoomAt(this.#view.width / 2, this.#view.height / 2, -1);
-    else if (event.key === "Enter" && this.#picking) return this.#picked(this.#view.width / 2, this.#view.height / 2);
-    else if (event.key === "Escape" && this.#picking) return this.pick(false);
-    else return undefined;
-    event.preventDefault();
-    return this.#viewed();
+  /** @param {string} key */
+  #key(key) {
+    if (!this.#picking) return false;
+    if (key === "Enter") this.#picked(this.#view.width / 2, this.#view.height / 2);
+    else if (key === "Escape") this.pick(false);
+    else return false;
+    return true;
   }
 
   /**
@@ -352,6 +323,60 @@ export class PresenceMap extends HTMLElement {
     this.pick(false);
     this.dispatchEvent(new CustomEvent("place", { detail: this.#view.toPlace(x, y) }));
   }
+
+  #controls() {
+    const group = box("div", "zoom");
+    for (const { sign, label, by } of [
+      { sign: "+", label: "Zoom in", by: 1 },
+      { sign: "−", label: "Zoom out", by: -1 },
+    ]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = sign;
+      button.setAttribute("aria-label", label);
+      button.addEventListener("click", () => this.#step(by));
+      group.append(button);
+    }
+    return group;
+  }
+
+  /** @param {string} words */
+  #say(words) {
+    this.#hint.textContent = words;
+    this.#hint.classList.add("shown");
+    this.#clear("hint");
+    this.#soon("hint", HINT_MS, () => this.#hint.classList.remove("shown"));
+  }
+
+  /**
+   * Once, after this time, however often it is asked.
+   * @param {string} name
+   * @param {number} afterMs
+   * @param {() => void} act
+   */
+  #soon(name, afterMs, act) {
+    this.#timers[name] ??= setTimeout(() => {
+      this.#timers[name] = undefined;
+      act();
+    }, afterMs);
+  }
+
+  /** @param {string} name */
+  #clear(name) {
+    clearTimeout(this.#timers[name]);
+    this.#timers[name] = undefined;
+  }
+}
+
+/**
+ * @param {string} tag
+ * @param {string} name
+ */
+function box(tag, name) {
+  const made = document.createElement(tag);
+  made.className = name;
+  made.setAttribute("part", name);
+  return made;
 }
 
 customElements.define("live-map", PresenceMap);

@@ -1,21 +1,36 @@
 // @ts-check
 /**
- * Equirectangular view of the world: degrees to pixels and back. `zoom` counts as on web maps: the world is
- * 256 × 2^zoom pixels wide.
+ * A Mercator view of the world. Points are in worlds: x 0 to 1 from 180° W to 180° E, y 0 to 1 from north to south; the
+ * world is 256 × 2^zoom pixels wide, as on web maps, and repeats to both sides.
  */
-const LAT_MIN = -62;
-const LAT_MAX = 84;
+const LAT_MAX = 85.0511; // where a Mercator world is as high as wide
+const NORTH = 78; // what one sees at least: all land but the last of Greenland, without Antarctica
+const SOUTH = -57;
+const TOP = worldY(84);
+const BOTTOM = worldY(-72);
 const ZOOM_MAX = 14;
+
+/** @typedef {[x: number, y: number]} Point */
 
 export class Projection {
   width = 1;
   height = 1;
-  lat = 25;
-  lng = 10;
-  zoom = 1;
+  x = worldX(10);
+  y = (worldY(NORTH) + worldY(SOUTH)) / 2;
+  zoom = 0;
+  #fits = true; // as long as nobody has moved it, all land is shown whatever the size
 
-  get pixelsPerDegree() {
-    return (256 * 2 ** this.zoom) / 360;
+  /** Pixels of a world. */
+  get world() {
+    return 256 * 2 ** this.zoom;
+  }
+
+  get lat() {
+    return latOf(this.y);
+  }
+
+  get lng() {
+    return lngOf(this.x);
   }
 
   /**
@@ -29,14 +44,45 @@ export class Projection {
   }
 
   /**
-   * Pixel of a point, in the copy of the world that is nearest to the centre.
+   * The same view with more at each side.
+   * @param {number} pixels
+   */
+  grown(pixels) {
+    const grown = new Projection();
+    return Object.assign(grown, {
+      width: this.width + 2 * pixels,
+      height: this.height + 2 * pixels,
+      x: this.x,
+      y: this.y,
+      zoom: this.zoom,
+    });
+  }
+
+  /** The worlds in view, as what to add to an x. */
+  copies() {
+    const half = this.width / 2 / this.world;
+    const copies = [];
+    for (let copy = Math.floor(this.x - half); copy <= Math.floor(this.x + half); copy += 1) copies.push(copy);
+    return copies;
+  }
+
+  /**
+   * Pixel of a point in worlds, in the copy that is nearest to the centre.
+   * @param {number} x
+   * @param {number} y
+   * @returns {Point}
+   */
+  pixel(x, y) {
+    const away = x - this.x;
+    return [this.width / 2 + (away - Math.round(away)) * this.world, this.height / 2 + (y - this.y) * this.world];
+  }
+
+  /**
    * @param {number} lat
    * @param {number} lng
-   * @returns {[number, number]}
    */
   toPixel(lat, lng) {
-    const scale = this.pixelsPerDegree;
-    return [this.width / 2 + turn(lng - this.lng) * scale, this.height / 2 - (lat - this.lat) * scale];
+    return this.pixel(worldX(lng), worldY(lat));
   }
 
   /**
@@ -44,9 +90,10 @@ export class Projection {
    * @param {number} y
    */
   toPlace(x, y) {
-    const scale = this.pixelsPerDegree;
-    const lat = this.lat - (y - this.height / 2) / scale;
-    return { lat: Math.max(-90, Math.min(90, lat)), lng: turn(this.lng + (x - this.width / 2) / scale) };
+    return {
+      lat: latOf(this.y + (y - this.height / 2) / this.world),
+      lng: lngOf(this.x + (x - this.width / 2) / this.world),
+    };
   }
 
   /**
@@ -54,24 +101,26 @@ export class Projection {
    * @param {number} dy
    */
   pan(dx, dy) {
-    const scale = this.pixelsPerDegree;
-    this.lng = turn(this.lng - dx / scale);
-    this.lat += dy / scale;
+    this.#fits = false;
+    this.x -= dx / this.world;
+    this.y -= dy / this.world;
     this.#clamp();
   }
 
   /**
-   * Zooms by `by` levels and keeps the place under (x, y) where it is.
+   * Zooms by `by` levels and keeps what is under (x, y) where it is.
    * @param {number} x
    * @param {number} y
    * @param {number} by
    */
   zoomAt(x, y, by) {
-    const { lat, lng } = this.toPlace(x, y);
-    this.zoom += by;
+    this.#fits = false;
+    const before = this.world;
+    this.zoom = Math.max(this.#smallest(), Math.min(ZOOM_MAX, this.zoom + by));
+    const change = 1 / before - 1 / this.world;
+    this.x += (x - this.width / 2) * change;
+    this.y += (y - this.height / 2) * change;
     this.#clamp();
-    const [atX, atY] = this.toPixel(lat, lng);
-    this.pan(x - atX, y - atY);
   }
 
   /**
@@ -80,38 +129,62 @@ export class Projection {
    * @param {number} zoom
    */
   centre(lat, lng, zoom) {
-    Object.assign(this, { lat, lng, zoom });
+    this.#fits = false;
+    Object.assign(this, { x: worldX(lng), y: worldY(lat), zoom });
     this.#clamp();
   }
 
   /** What is visible, as the protocol's `viewport` wants it. */
   viewport() {
-    const spanLng = this.width / this.pixelsPerDegree;
-    const spanLat = this.height / this.pixelsPerDegree;
-    const whole = spanLng > 360 - 1e-6; // a map as wide as the world is not quite, by rounding
+    const half = this.width / 2 / this.world;
+    const whole = half > 0.5 - 1e-9;
     return {
-      west: whole ? -180 : round(turn(this.lng - spanLng / 2)),
-      east: whole ? 180 : round(turn(this.lng + spanLng / 2)),
-      south: round(Math.max(-90, this.lat - spanLat / 2)),
-      north: round(Math.min(90, this.lat + spanLat / 2)),
+      west: whole ? -180 : round(lngOf(this.x - half)),
+      east: whole ? 180 : round(lngOf(this.x + half)),
+      south: round(this.toPlace(0, this.height).lat),
+      north: round(this.toPlace(0, 0).lat),
       zoom: Math.max(0, Math.min(22, Math.floor(this.zoom + 1e-9))),
     };
   }
 
+  /** The zoom that shows all land. */
+  #smallest() {
+    return Math.log2(Math.min(this.width, this.height / (worldY(SOUTH) - worldY(NORTH))) / 256);
+  }
+
   #clamp() {
-    const smallest = Math.max(this.width / 360, this.height / (LAT_MAX - LAT_MIN));
-    this.zoom = Math.max(Math.log2((smallest * 360) / 256), Math.min(ZOOM_MAX, this.zoom));
-    const half = this.height / this.pixelsPerDegree / 2;
-    this.lat = Math.max(LAT_MIN + half, Math.min(LAT_MAX - half, this.lat));
+    const smallest = this.#smallest();
+    if (this.#fits) Object.assign(this, { zoom: smallest, y: (worldY(NORTH) + worldY(SOUTH)) / 2 });
+    this.zoom = Math.max(smallest, Math.min(ZOOM_MAX, this.zoom));
+    this.x -= Math.floor(this.x);
+    const half = this.height / 2 / this.world;
+    this.y = 2 * half > BOTTOM - TOP ? (worldY(NORTH) + worldY(SOUTH)) / 2 : Math.max(TOP + half, Math.min(BOTTOM - half, this.y));
   }
 }
 
+/** @param {number} lng */
+export function worldX(lng) {
+  return (lng + 180) / 360;
+}
+
+/** @param {number} lat */
+export function worldY(lat) {
+  const sine = Math.sin((Math.max(-LAT_MAX, Math.min(LAT_MAX, lat)) * Math.PI) / 180);
+  return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
+}
+
 /**
- * The same meridian in [-180, 180).
- * @param {number} degrees
+ * In [-180, 180).
+ * @param {number} x
  */
-function turn(degrees) {
-  return ((((degrees + 180) % 360) + 360) % 360) - 180;
+export function lngOf(x) {
+  return (x - Math.floor(x)) * 360 - 180;
+}
+
+/** @param {number} y */
+export function latOf(y) {
+  const lat = (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
+  return Math.max(-LAT_MAX, Math.min(LAT_MAX, lat));
 }
 
 /** @param {number} degrees */

@@ -11,6 +11,10 @@ const TYPES = new Map([
   ["challenge_completed", "challenge"],
   ["high_five", "high five"],
 ]);
+const MILESTONES = new Map([
+  ["record", ["set a record", "New record"]],
+  ["streak", ["keeps a streak", "A streak was kept"]],
+]);
 const OCCASIONS = new Map([
   ["workout_completed", "For a workout"],
   ["level_up", "For a new level"],
@@ -72,8 +76,10 @@ export function describe(event) {
     }
     case "level_up":
       return { title: say("reached a new level", "New level reached"), detail: level(data) };
-    case "milestone_achieved":
-      return { title: say("reached a milestone", "Milestone reached"), detail: milestone(data) };
+    case "milestone_achieved": {
+      const [named, unnamed] = MILESTONES.get(data.kind ?? "") ?? ["reached a milestone", "Milestone reached"];
+      return { title: say(named, unnamed), detail: milestone(data) };
+    }
     case "challenge_completed":
       return { title: say("completed a challenge", "Challenge completed"), detail: challenge(data) };
     case "high_five":

@@ -5,5 +5,3 @@ export type Point = [number, number];
 export function cellToBoundary(cell: string): Point[];
 
 export function cellToLatLng(cell: string): Point;
-
-export function latLngToCell(lat: number, lng: number, resolution: number): string;

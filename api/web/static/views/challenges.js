@@ -71,10 +71,10 @@ function challengeRow(context, challenge, now) {
  * @param {Challenge} challenge
  * @param {number} now
  */
-function standing({ state, endsAt }, now) {
+function standing({ kind, state, endsAt }, now) {
   if (state === "COMPLETED") return "done";
   if (state === "EXPIRED") return "over";
   const hours = Math.max(1, Math.ceil((Date.parse(endsAt) - now) / HOUR_MS));
   const left = hours > 2 * DAY_HOURS ? count(Math.floor(hours / DAY_HOURS), "day") : count(hours, "hour");
-  return state === "JOINED" ? `joined, ${left} left` : `${left} left`;
+  return kind === "COMMUNITY" && state === "JOINED" ? `joined, ${left} left` : `${left} left`;
 }

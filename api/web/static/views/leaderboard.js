@@ -1,6 +1,6 @@
 // @ts-check
 /** Who is ahead: by experience, volume or streak, this week, this month or ever. */
-import { ago, figure } from "../words.js";
+import { ago, count, figure } from "../words.js";
 import { LEADERBOARD } from "./documents.js";
 import { card, hint, link, make, pages, tabs, view } from "./kit.js";
 
@@ -8,7 +8,7 @@ import { card, hint, link, make, pages, tabs, view } from "./kit.js";
 
 const BOARDS = { xp: "XP", volume: "Volume", streak: "Streak" };
 const PERIODS = { week: "This week", month: "This month", all_time: "All time" };
-const UNITS = { xp: "XP", volume: "training units", streak: "days" };
+const UNITS = { xp: ["XP", "XP"], volume: ["training unit", "training units"], streak: ["day", "days"] };
 
 /** @type {import("../router.js").Show} */
 export async function show({ session }, board = "xp", period = "week") {
@@ -47,9 +47,9 @@ export async function show({ session }, board = "xp", period = "week") {
 
 /**
  * @param {Place} place
- * @param {string} unit
+ * @param {string[]} unit  one, many
  */
-function placed({ rank, profile, score, me }, unit) {
+function placed({ rank, profile, score, me }, [one, many]) {
   const name = profile
     ? link(me ? "me" : `person/${profile.id}`, profile.name)
     : make("span", { class: "hint" }, "Somebody");
@@ -58,6 +58,6 @@ function placed({ rank, profile, score, me }, unit) {
     { class: me ? "row mine" : "row" },
     make("span", { class: "rank" }, figure(rank)),
     make("span", { class: "who-row" }, name, me && make("span", { class: "hint" }, "You")),
-    make("span", {}, `${figure(score)} ${unit}`),
+    make("span", {}, count(Math.round(score), one, many)),
   );
 }

@@ -67,14 +67,12 @@ function audience({ session, account }, now) {
       name: "audience",
       value,
       checked: value === now,
+      "aria-label": words,
+      "aria-describedby": `audience-${value}`,
       change: () => choose(value),
     });
-    return make(
-      "label",
-      { class: "choice" },
-      input,
-      make("span", {}, make("strong", {}, words), make("span", { class: "hint" }, what)),
-    );
+    const said = make("span", { class: "hint", id: `audience-${value}` }, what);
+    return make("label", { class: "choice" }, input, make("span", {}, make("strong", {}, words), said));
   });
   const group = make("fieldset", {}, make("legend", { class: "hidden" }, "Who may see me"), ...choices);
   const more = hint(

@@ -20,8 +20,8 @@ MOST = {
 
 
 def test_they_are_what_their_sources_say(tmp_path: Path) -> None:
-    """Seen failing with a word of a refusal changed, and with a handler more in subscription.js; and with one more function taken of
-    h3-js."""
+    """Seen failing with a word of a refusal changed, with a handler more in subscription.js, and with one more function
+    taken of h3-js."""
     bundle(tmp_path)
     fresh, kept = made(tmp_path), made(WEB)
     changed = sorted(name for name in fresh.keys() | kept.keys() if fresh.get(name) != kept.get(name))

@@ -15,9 +15,8 @@ def test_the_client_keeps_the_protocol() -> None:
     return after 4500, a map change applied over a missing version. Of odd clocks and closes that repeat, failed before:
     a life reckoned from the device's clock (30 s, 12 h ahead: a `refresh` at each step), 601 sockets in a minute where
     4500 was followed by `start`, a dead page without storage, no `crypto.randomUUID`. The community's workout said
-    without its focus. An event of a new numbering handed on as the next of the old one while the app's state was
-    loaded.
-    """
+    without its focus. An event of a new numbering that was handed on as the next of the old one, while the app's state
+    was loaded."""
     node = needs("node")
     if not can_turn_the_clock(node):
         pytest.skip("this Node is older than 20.19")  # as Debian 12's is

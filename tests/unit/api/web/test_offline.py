@@ -1,11 +1,10 @@
 """What the service worker keeps, and that any change of it is a new version."""
 
 import re
-from pathlib import Path
 
 from api.web import offline, page
 
-STATIC = Path(page.FOLDER)
+STATIC = page.FOLDER
 
 
 def read(name: str) -> bytes:
@@ -21,9 +20,7 @@ def version(changed: str = "") -> str:
 
 def test_all_that_the_page_starts_with_is_kept() -> None:
     parts = offline.parts(read)
-    assert {"app.js", "style.css", "land.json", "client.js", "timers.js", "outbox.js", "store.js", "workout.js"} <= set(
-        parts
-    )
+    assert {"app.js", "style.css", "land-110m.json", "client.js", "timers.js", "outbox.js", "store.js"} <= set(parts)
     for name in parts:
         assert (STATIC / name).is_file(), name
     assert not [name for name in parts if name.startswith("vendor/")]  # large, and of no use without a network

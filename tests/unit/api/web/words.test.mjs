@@ -41,6 +41,7 @@ test("says what somebody has reached", () => {
   assert.equal(milestone({ kind: "streak", value: 30 }), "30 days in a row");
   assert.equal(milestone({ kind: "record", value: 82.5, exercise: "back-squat" }), "Record: back squat, 82.5 kg");
   assert.equal(milestone({ kind: "record", value: 82.5 }), "Record: 82.5 kg");
+  assert.equal(said("milestone_achieved", { kind: "record", value: 82.5 })[0], "Bea set a record");
   const challenge = { challenge: { slug: "pull-week", name: "Pull week" }, reward_xp: 50 };
   assert.deepEqual(said("challenge_completed", challenge), ["Bea completed a challenge", "Pull week · 50 XP"]);
 });
