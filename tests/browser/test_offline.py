@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.test_page import DESKTOP, WAIT_MS, Visit, _start, browser, chromium, fleet, visit  # noqa: F401
+from tests.support.gateway import until
 from tests.support.processes import Fleet
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
@@ -68,9 +69,11 @@ def counted(running: Fleet, vital: str, below: str) -> int:
 
 async def reported(running: Fleet, before: int) -> None:
     """Returns when the server has one report more. The processes put together what they count once a second."""
-    async with asyncio.timeout(20):
-        while await asyncio.to_thread(counted, running, "cls", "+Inf") <= before:
-            await asyncio.sleep(0.5)
+
+    async def more() -> bool:
+        return await asyncio.to_thread(counted, running, "cls", "+Inf") > before
+
+    await until(more)
 
 
 async def test_a_first_visit_is_light_and_quick(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
