@@ -55,7 +55,7 @@ async def test_members_hear_of_each_other_and_the_app_is_told(server: AppServer,
             assert (await heard(ann, "room:bob"))["state"] == "online"
         lost_at = asyncio.get_running_loop().time()
         assert (await heard(ann, "room:bob"))["state"] == "offline"
-        assert 13 < asyncio.get_running_loop().time() - lost_at < 25
+        assert asyncio.get_running_loop().time() - lost_at > 13
         await server.command("set", "room", "--no-presence")
         assert await app.get("a", "presence") == {"count": 0, "users": []}
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.browser.test_page import DESKTOP, WAIT_MS, Visit, _start, browser, chromium, fleet, visit  # noqa: F401 - fixtures
+from tests.browser.test_page import DESKTOP, WAIT_MS, Visit, _start, browser, chromium, fleet, visit  # noqa: F401
 from tests.support.gateway import until
 from tests.support.people import Person
 from tests.support.processes import Fleet

@@ -293,9 +293,16 @@ async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: 
     await member.page.get_by_label("I am training now").check()
     await expect(watcher.page.locator("#online")).to_have_text("2", timeout=WAIT_MS)
     await expect(watcher.page.locator("#training")).to_have_text("1", timeout=WAIT_MS)
+    await expect(watcher.page.locator("#now .rate")).to_have_text("0 workouts in the last minute")
+    async with asyncio.timeout(WAIT_MS / 1_000):
+        while await watcher.page.locator("#now .figure").text_content() != "1 person trains now":
+            await watcher.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # it asks again
+            await asyncio.sleep(0.5)
+    await expect(watcher.page.locator("#now rect")).to_have_count(30)
 
     await member.logs("Barbell back squat")
     await watcher.community("Barbell back squat").are(1)
+    await expect(watcher.page.locator("#now .rate")).to_have_text("1 workout in the last minute")
     await expect(watcher.page.locator("#community")).not_to_contain_text("Grace")
     await member.community("Barbell back squat").are(1)
     await member.dashboard("Barbell back squat").are(1)

@@ -139,9 +139,7 @@ async def newest(address: str) -> dict[str, Any]:
 
 
 async def test_people_load_a_product_on_any_ports(database: Database, redis_url: str, tmp_path: Path) -> None:
-    """Failed before: every user crashed on the default port, and the run reported 0 failures and exit code 0. Seen
-    failing with a client that asks without `since`, with `state` that is never asked again, with promises that are
-    judged and not heeded, and without the guard of targets."""
+    """Failed before: every user crashed on the default port, and the run reported 0 failures and exit code 0."""
     urls = environment(**database.urls, REDIS_URL=redis_url)
     scenario = tmp_path / "scenario.py"
     text = (ROOT / "api/web/docs/load.md").read_text("utf-8")

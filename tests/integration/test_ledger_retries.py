@@ -125,7 +125,7 @@ async def test_away_is_said_soon_and_back_is_found_without_help(
         proxy.refuse = True
         await proxy.cut()
         with pytest.raises(RetryLater):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await remote.log(user, "k")
         proxy.refuse = False
         assert not (await remote.log(user, "k")).existing

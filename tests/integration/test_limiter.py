@@ -155,7 +155,7 @@ async def test_who_waits_while_it_ends_is_answered(redis_url: str) -> None:
             await until(lambda: store.met > 0)
             queued = asyncio.ensure_future(one.take("x", (Claim(NARROW),)))
             await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert (await on_its_way)[0].taken
             assert (await queued)[0].taken
         assert (await one.take("x", (Claim(NARROW, 7),)))[0].taken

@@ -15,7 +15,7 @@ FOREIGN = "rebound.test"  # a name that its owner has pointed at this machine
 
 async def status(service: Service, target: str, host: str) -> int:
     """The status of a GET as it is spelled."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         writer.write(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         line = await reader.readline()

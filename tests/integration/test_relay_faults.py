@@ -47,7 +47,7 @@ async def metric(fleet: Fleet, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
 
-async def until_metric(fleet: Fleet, name: str, value: float, within_s: float = 20) -> None:
+async def until_metric(fleet: Fleet, name: str, value: float, within_s: float = 45) -> None:
     await eventually(lambda: metric(fleet, name), lambda found: found == value, within_s)
 
 

@@ -33,7 +33,7 @@ _STORED: Final = (
 PUBLIC: Final = ("PUBLIC_ANON", "PUBLIC_PROFILE")
 
 
-async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], within_s: float = 15) -> T:
+async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], within_s: float = 45) -> T:
     """What `look` finds as soon as it is `good`. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
         while True:
@@ -137,7 +137,7 @@ class Follower:
             finally:
                 await redis.aclose()
 
-    async def until(self, count: int, within_s: float = 20) -> None:
+    async def until(self, count: int, within_s: float = 45) -> None:
         """Returns when `count` events were heard."""
         try:
             async with asyncio.timeout(within_s), self.heard:

@@ -2,11 +2,12 @@
 /** Puts the page together: session, live connection, map, feeds and form. */
 import { backoffMs } from "./backoff.js";
 import { LiveClient } from "./client.js";
-import { ACCOUNT, COMMUNITY, DASHBOARD, HIGH_FIVE, PRESENCE } from "./documents.js";
+import { ACCOUNT, COMMUNITY, DASHBOARD, HIGH_FIVE, NOW, PRESENCE } from "./documents.js";
 import { find, listen } from "./dom.js";
 import { LiveFeed } from "./feed.js";
 import { lastKnown } from "./known.js";
 import { PresenceMap } from "./map.js";
+import { LiveNow } from "./now.js";
 import { Offline } from "./offline.js";
 import { Outbox } from "./outbox.js";
 import { randomUuid } from "./platform.js";
@@ -32,6 +33,7 @@ const offline = new Offline(at("offline"), find(document, "#reload", HTMLButtonE
 const map = find(document, "#map", PresenceMap);
 const community = find(document, "#community", LiveFeed);
 const dashboard = find(document, "#dashboard", LiveFeed);
+const now = find(document, "#now", LiveNow);
 const train = find(document, "#train", HTMLInputElement);
 const audience = find(document, "#audience", HTMLSelectElement);
 
@@ -292,6 +294,9 @@ new Router({
   nav: at("nav"),
   context: { session, live, page, highFive, account: showAccount, signIn },
 }).start();
+now.follow(async () => (await session.graphql(NOW)).nowTraining);
+listen(community, "row", (/** @type {{type: string}} */ { type }) => now.heard(Number(type === "workout_completed")));
+listen(community, "skipped", (/** @type {Record<string, number>} */ more) => now.heard(more.workout_completed ?? 0));
 live.setPresence({ background: document.hidden });
 measure(live).catch(() => {}); // a page that cannot be measured is a page
 live.start();

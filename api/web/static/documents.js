@@ -58,6 +58,11 @@ export const ACCOUNT = `query Account {
   entitlements { unlimited reason trialEndsAt credits }
 }`;
 
+/** @type {Document<{nowTraining: import("./now.js").Minute[]}>} */
+export const NOW = `query Now {
+  nowTraining { minute training exercises { name count } }
+}`;
+
 /** @type {Document<{presenceStats: {online: number, training: number}}>} */
 export const PRESENCE = `query Presence {
   presenceStats { online training }

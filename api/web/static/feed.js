@@ -6,7 +6,7 @@
  *   <live-feed label="Community events" empty="Quiet so far." keep="200"></live-feed>
  *   feed.follow({ client, channel, page: async (after) => connection, token, highFive: async (eventId) => answer })
  *
- * `page` answers {position, edges, pageInfo} as the API's feeds do. "row" is emitted for each live event. Whoever reads
+ * `page` answers {position, edges, pageInfo} as the API's feeds do. "row" is emitted for each live event, "skipped" with the counts, by type, of those that do not come. Whoever reads
  * further down is not disturbed: what happens meanwhile waits behind a button. It scrolls in itself, and holds no more
  * rows than `keep`, however far somebody reads.
  */
@@ -262,6 +262,7 @@ export class LiveFeed extends HTMLElement {
       if (number > 0) this.#skippedCounts[type] = (this.#skippedCounts[type] ?? 0) + number;
     }
     this.#tellSkipped();
+    this.dispatchEvent(new CustomEvent("skipped", { detail: more }));
   }
 
   /** One row for all that was skipped since the page was read. */

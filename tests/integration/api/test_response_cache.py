@@ -140,7 +140,7 @@ def test_the_others_are_told_of_a_mutation(api: Running) -> None:
     ada, bob = api.account(), api.account()
 
     async def hear() -> Drop:
-        async with connect(api.env["REDIS_URL"]) as client, asyncio.timeout(10):
+        async with connect(api.env["REDIS_URL"]) as client, asyncio.timeout(45):
             asking: asyncio.Task[Any] | None = None
             async for message in heard(client, DROPS_CHANNEL, 1):
                 found = decode_drop(message)

@@ -37,13 +37,13 @@ def test_a_mix_never_has_more_people_than_it_was_given(mix: str, at: float, peop
 
 
 def test_each_mix_has_its_form() -> None:
-    """Seen failing with a spike that begins in the second half."""
-    forms = {mix: [people_at(mix, at, 100, 5, 90.0) for at in (0, 45, 89, 90)] for mix in MIXES}
+    """Seen failing with a spike that begins in the second half, and with one that ends late."""
+    forms = {mix: [people_at(mix, at, 100, 5, 90.0) for at in (0, 29, 30, 59, 60, 89, 90)] for mix in MIXES}
     assert forms == {
-        "steady": [(100, 5), (100, 5), (100, 5), None],
-        "soak": [(100, 5), (100, 5), (100, 5), None],
-        "ramp": [(10, 5), (60, 5), (100, 5), None],
-        "spike": [(20, 5), (100, 100.0), (20, 5), None],
+        "steady": [(100, 5)] * 6 + [None],
+        "soak": [(100, 5)] * 6 + [None],
+        "ramp": [(10, 5), (40, 5), (40, 5), (70, 5), (70, 5), (100, 5), None],
+        "spike": [(20, 5), (20, 5), (100, 100.0), (100, 100.0), (20, 5), (20, 5), None],
     }
     assert [length_s(mix, None) for mix in ("steady", "ramp", "soak")] == [None, 300, 3_600]
 
@@ -60,6 +60,7 @@ def test_this_machine_and_ones_own_may_be_loaded(url: str) -> None:
     [
         "http://live.example",
         "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
         "http://127.0.0.1@live.example/",
         "http://[bad",
         "",
