@@ -78,6 +78,7 @@ async def reported(running: Fleet, before: int) -> None:
     await until(more)
 
 
+@pytest.mark.alone
 async def test_a_first_visit_is_light_and_quick(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
     """By what the page tells of itself, while nobody is on the map. Seen failing with the map's h3 loaded for no cells:
     182,508 bytes."""
