@@ -19,6 +19,7 @@ PATH: Final = "/static/service-worker.js"
 WORKER: Final = Path(__file__).parent / "worker" / "service-worker.js"
 PAGE: Final = "index.html"
 _STATIC: Final = "/static/"
+_VENDOR: Final = "vendor/"  # large, and of no use without the server: areas of a map come from it
 # The page itself, and where its gateway is.
 _BESIDE: Final = ("/", "/config.json")
 _LINKED: Final = re.compile(r'(?:src|href)="/static/([^"]+)"')
