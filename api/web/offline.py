@@ -26,7 +26,6 @@ _LINKED: Final = re.compile(r'(?:src|href)="/static/([^"]+)"')
 _IMPORTED: Final = re.compile(r'^(?:import|export)\b[^;"]*"\./([^"]+)";', re.MULTILINE)
 # On demand, of the page's own folder: what lies in others is large, or of no use without the server.
 _ON_DEMAND: Final = re.compile(r'\bimport\("\./([^"/]+)"\)')
-_VENDOR: Final = "vendor/"  # the map's cells, which nobody tells without a network
 
 
 def routes() -> list[Route]:
