@@ -19,13 +19,14 @@ PATH: Final = "/static/service-worker.js"
 WORKER: Final = Path(__file__).parent / "worker" / "service-worker.js"
 PAGE: Final = "index.html"
 _STATIC: Final = "/static/"
-_VENDOR: Final = "vendor/"  # large, and of no use without the server: areas of a map come from it
+_VENDOR: Final = "vendor/"  # the map's cells, which nobody tells without a network
 # The page itself, and where its gateway is.
 _BESIDE: Final = ("/", "/config.json")
 _LINKED: Final = re.compile(r'(?:src|href)="/static/([^"]+)"')
 _IMPORTED: Final = re.compile(r'^(?:import|export)\b[^;"]*"\./([^"]+)";', re.MULTILINE)
 # On demand, of the page's own folder: what lies in others is large, or of no use without the server.
 _ON_DEMAND: Final = re.compile(r'\bimport\("\./([^"/]+)"\)')
+_VENDOR: Final = "vendor/"  # the map's cells, which nobody tells without a network
 
 
 def routes() -> list[Route]:

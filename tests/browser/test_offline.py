@@ -16,12 +16,13 @@ from tests.support.processes import Fleet
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 expect.set_options(timeout=WAIT_MS)
 
-WEIGHT_MAX: Final = 132 * 1024  # over HTTP/1.1, with a head for each of many small files
+WEIGHT_MAX: Final = 132 * 1024  # over HTTP/1.1: a third of it are heads of small files, which a proxy's HTTP/2 packs
+VISITS: Final = 4  # of which one must be good: a machine that is busy with other tests is slow by itself
 MEASURED: Final = """async () => {
   await import("/static/vendor/web-vitals.js");
   await new Promise((done) => requestIdleCallback(done));
 }"""
-VITALS: Final = ("lcp", "inp", "fcp", "ttfb", "live")
+GOOD: Final = {"lcp": "2.5", "inp": "0.2", "live": "1.0"}
 CONTROLLED: Final = """async () => {
   await navigator.serviceWorker.ready;
   const names = await caches.keys();
@@ -77,27 +78,33 @@ async def reported(running: Fleet, before: int) -> None:
     await until(more)
 
 
-async def test_a_first_visit_is_light_and_tells_how_it_was(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
-    """While nobody is on the map. How quick it was is for a machine that does nothing else; that it does not jump holds
-    on each. Seen failing with the map's h3 loaded for no cells: 182,508 bytes."""
-    context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
-    one = Visit(await context.new_page())
-    wire = await Wire.of(context, one.page)
-    await one.page.goto(fleet.api.http())
-    await one.joins_live()
-    assert sum(wire.bytes.values()) <= WEIGHT_MAX, json.dumps(wire.bytes, indent=1)
-    await one.page.get_by_role("button", name="Sign in").first.click()
-    await expect(one.page.locator("#sign-in")).to_be_visible()
-    await one.page.keyboard.press("Escape")
-    await expect(one.page.locator("#sign-in")).to_be_hidden()
-    await one.page.evaluate(MEASURED)
-    shifted, visits = counted(fleet, "cls", "0.1"), counted(fleet, "cls", "+Inf")
-    told = {vital: counted(fleet, vital, "+Inf") for vital in VITALS}
-    await one.page.goto("about:blank")
-    await reported(fleet, visits)
-    assert counted(fleet, "cls", "0.1") == shifted + 1
-    assert all(counted(fleet, vital, "+Inf") == before + 1 for vital, before in told.items())
-    await context.close()
+@pytest.mark.alone
+async def test_a_first_visit_is_light_and_quick(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
+    """By what the page tells of itself, while nobody is on the map. Seen failing with the map's h3 loaded for no cells:
+    182,508 bytes."""
+    good = False
+    for _ in range(VISITS):
+        context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+        one = Visit(await context.new_page())
+        wire = await Wire.of(context, one.page)
+        before = {vital: counted(fleet, vital, below) for vital, below in GOOD.items()}
+        shifted, visits = counted(fleet, "cls", "0.1"), counted(fleet, "cls", "+Inf")
+        await one.page.goto(fleet.api.http())
+        await one.joins_live()
+        assert sum(wire.bytes.values()) <= WEIGHT_MAX, json.dumps(wire.bytes, indent=1)
+        await one.page.get_by_role("button", name="Sign in").first.click()
+        await expect(one.page.locator("#sign-in")).to_be_visible()
+        await one.page.keyboard.press("Escape")
+        await expect(one.page.locator("#sign-in")).to_be_hidden()
+        await one.page.evaluate(MEASURED)
+        await one.page.goto("about:blank")
+        await reported(fleet, visits)
+        assert counted(fleet, "cls", "0.1") == shifted + 1
+        await context.close()
+        good = all(counted(fleet, vital, below) > before[vital] for vital, below in GOOD.items())
+        if good:
+            break
+    assert good, httpx2.get(fleet.api.http("/metrics")).text
 
 
 async def losing_its_answer(route: Route) -> None:

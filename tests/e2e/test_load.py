@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from loadtest.client import LiveClient, Observer
 from tests.support.people import Person, exercise_ids
@@ -138,6 +139,7 @@ async def newest(address: str) -> dict[str, Any]:
     return dict(position["position"])
 
 
+@pytest.mark.alone
 async def test_people_load_a_product_on_any_ports(database: Database, redis_url: str, tmp_path: Path) -> None:
     """Failed before: every user crashed on the default port, and the run reported 0 failures and exit code 0."""
     urls = environment(**database.urls, REDIS_URL=redis_url)
