@@ -77,6 +77,7 @@ async def reported(running: Fleet, before: int) -> None:
     await until(more)
 
 
+@pytest.mark.alone
 async def test_a_first_visit_is_light_and_tells_how_it_was(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
     """While nobody is on the map. How quick it was is for a machine that does nothing else; that it does not jump holds
     on each. Seen failing with the map's h3 loaded for no cells: 182,508 bytes."""

@@ -206,11 +206,7 @@ async def until(page: Page, condition: str) -> None:
 
 async def test_the_map_leaves_the_page_its_wheel_and_its_finger(browser: Browser, fleet: Fleet) -> None:
     """The wheel alone and one finger scroll; Ctrl and the wheel, two fingers, a mouse and keys move the map, which is
-    not painted anew for it; an area says its count and its city, to a pointer, to the focus and as text.
-
-    Seen failing with `preventDefault` for every wheel, with the bitmap as large as the canvas, and with no name for a
-    cell at a button's focus.
-    """
+    not painted anew for it; an area says its count and its city, to a pointer, to the focus and as text."""
     context = await browser.new_context(viewport={"width": 700, "height": 500}, has_touch=True)
     one = Visit(await context.new_page())
     await one.page.goto(fleet.api.http())
