@@ -21,6 +21,8 @@ MEASURED: Final = """async () => {
   await import("/static/vendor/web-vitals.js");
   await new Promise((done) => requestIdleCallback(done));
 }"""
+VISITS: Final = 6
+REPORTED_S: Final = 8.0
 VITALS: Final = ("lcp", "inp", "fcp", "ttfb", "live")
 CONTROLLED: Final = """async () => {
   await navigator.serviceWorker.ready;
@@ -68,37 +70,45 @@ def counted(running: Fleet, vital: str, below: str) -> int:
     return next((int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(label)), 0)
 
 
-async def reported(running: Fleet, before: int) -> None:
-    """Returns when the server has one report more. The processes put together what they count once a second."""
+async def reported(running: Fleet, before: int) -> bool:
+    """Whether the server has one report more, soon: what a browser sends as it leaves may be lost with it. The
+    processes put together what they count once a second."""
 
     async def more() -> bool:
         return await asyncio.to_thread(counted, running, "cls", "+Inf") > before
 
-    await until(more)
+    try:
+        await until(more, REPORTED_S)
+    except TimeoutError:
+        return False
+    return True
 
 
 @pytest.mark.alone
 async def test_a_first_visit_is_light_and_tells_how_it_was(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
     """While nobody is on the map. How quick it was is for a machine that does nothing else; that it does not jump holds
     on each. Seen failing with the map's h3 loaded for no cells: 182,508 bytes."""
-    context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
-    one = Visit(await context.new_page())
-    wire = await Wire.of(context, one.page)
-    await one.page.goto(fleet.api.http())
-    await one.joins_live()
-    assert sum(wire.bytes.values()) <= WEIGHT_MAX, json.dumps(wire.bytes, indent=1)
-    await one.page.get_by_role("button", name="Sign in").first.click()
-    await expect(one.page.locator("#sign-in")).to_be_visible()
-    await one.page.keyboard.press("Escape")
-    await expect(one.page.locator("#sign-in")).to_be_hidden()
-    await one.page.evaluate(MEASURED)
-    shifted, visits = counted(fleet, "cls", "0.1"), counted(fleet, "cls", "+Inf")
-    told = {vital: counted(fleet, vital, "+Inf") for vital in VITALS}
-    await one.page.goto("about:blank")
-    await reported(fleet, visits)
-    assert counted(fleet, "cls", "0.1") == shifted + 1
-    assert all(counted(fleet, vital, "+Inf") == before + 1 for vital, before in told.items())
-    await context.close()
+    for _ in range(VISITS):
+        context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+        one = Visit(await context.new_page())
+        wire = await Wire.of(context, one.page)
+        await one.page.goto(fleet.api.http())
+        await one.joins_live()
+        assert sum(wire.bytes.values()) <= WEIGHT_MAX, json.dumps(wire.bytes, indent=1)
+        await one.page.get_by_role("button", name="Sign in").first.click()
+        await expect(one.page.locator("#sign-in")).to_be_visible()
+        await one.page.keyboard.press("Escape")
+        await expect(one.page.locator("#sign-in")).to_be_hidden()
+        await one.page.evaluate(MEASURED)
+        shifted, visits = counted(fleet, "cls", "0.1"), counted(fleet, "cls", "+Inf")
+        told = {vital: counted(fleet, vital, "+Inf") for vital in VITALS}
+        await one.page.goto("about:blank")
+        came = await reported(fleet, visits)
+        await context.close()
+        if came and all(counted(fleet, vital, "+Inf") == before + 1 for vital, before in told.items()):
+            assert counted(fleet, "cls", "0.1") == shifted + 1
+            return
+    raise AssertionError(f"none of {VISITS} visits was told of as a whole")
 
 
 async def losing_its_answer(route: Route) -> None:
