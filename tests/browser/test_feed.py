@@ -90,6 +90,7 @@ def feed(page: Page, name: str) -> tuple[Locator, Locator, Locator]:
     return found.locator(".scroller > ol > li"), found.locator(".scroller"), found.locator(".pill")
 
 
+@pytest.mark.alone  # what comes within seconds is put together
 async def test_it_is_read_at_ease_whatever_pours(
     browser: Browser,  # noqa: F811
     fleet: Fleet,

@@ -19,11 +19,14 @@ expect.set_options(timeout=WAIT_MS)
 WEIGHT_MAX: Final = 132 * 1024  # over HTTP/1.1, with a head for each of many small files
 MEASURED: Final = """async () => {
   await import("/static/vendor/web-vitals.js");
-  await new Promise((done) => requestIdleCallback(done));
+  // Told after the page's own observers, which were there before; what these put off happens when nothing else does.
+  for (const type of ["paint", "first-input"]) {
+    await new Promise((done) => new PerformanceObserver(done).observe({ type, buffered: true }));
+    await new Promise((done) => requestIdleCallback(done));
+  }
 }"""
-VISITS: Final = 6
-REPORTED_S: Final = 8.0
-VITALS: Final = ("lcp", "inp", "fcp", "ttfb", "live")
+VISITS: Final = 4
+GOOD: Final = {"lcp": "2.5", "inp": "0.2", "live": "+Inf"}  # "live" within a second is for a machine at rest
 CONTROLLED: Final = """async () => {
   await navigator.serviceWorker.ready;
   const names = await caches.keys();
@@ -70,25 +73,20 @@ def counted(running: Fleet, vital: str, below: str) -> int:
     return next((int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(label)), 0)
 
 
-async def reported(running: Fleet, before: int) -> bool:
-    """Whether the server has one report more, soon: what a browser sends as it leaves may be lost with it. The
-    processes put together what they count once a second."""
+async def reported(running: Fleet, before: int) -> None:
+    """Returns when the server has one report more. The processes put together what they count once a second."""
 
     async def more() -> bool:
         return await asyncio.to_thread(counted, running, "cls", "+Inf") > before
 
-    try:
-        await until(more, REPORTED_S)
-    except TimeoutError:
-        return False
-    return True
+    await until(more)
 
 
 @pytest.mark.alone
 async def test_a_first_visit_is_light_and_tells_how_it_was(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
-    """While nobody is on the map. How quick it was is for a machine that does nothing else; that it does not jump holds
-    on each. Seen failing with the map's h3 loaded for no cells: 182,508 bytes."""
-    for _ in range(VISITS):
+    """While nobody is on the map. Seen failing with the map's h3 loaded for no cells, 182,508 bytes; and, two times of
+    three, with reports on their way through the service worker: they went with the page that was left."""
+    for _ in range(VISITS):  # one of them, where the machine is busy
         context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
         one = Visit(await context.new_page())
         wire = await Wire.of(context, one.page)
@@ -101,14 +99,14 @@ async def test_a_first_visit_is_light_and_tells_how_it_was(browser: Browser, fle
         await expect(one.page.locator("#sign-in")).to_be_hidden()
         await one.page.evaluate(MEASURED)
         shifted, visits = counted(fleet, "cls", "0.1"), counted(fleet, "cls", "+Inf")
-        told = {vital: counted(fleet, vital, "+Inf") for vital in VITALS}
+        good = {vital: counted(fleet, vital, below) for vital, below in GOOD.items()}
         await one.page.goto("about:blank")
-        came = await reported(fleet, visits)
+        await reported(fleet, visits)
+        assert counted(fleet, "cls", "0.1") == shifted + 1
         await context.close()
-        if came and all(counted(fleet, vital, "+Inf") == before + 1 for vital, before in told.items()):
-            assert counted(fleet, "cls", "0.1") == shifted + 1
+        if all(counted(fleet, vital, below) == good[vital] + 1 for vital, below in GOOD.items()):
             return
-    raise AssertionError(f"none of {VISITS} visits was told of as a whole")
+    raise AssertionError(httpx2.get(fleet.api.http("/metrics")).text)
 
 
 async def losing_its_answer(route: Route) -> None:

@@ -16,7 +16,13 @@ const NETWORK_MS = 4_000; // a network that says nothing for so long is none
 const kept = new Set();
 const KEPT_PAGES_MAX = 100;
 
-worker.addEventListener("install", (event) => event.waitUntil(install()));
+worker.addEventListener("install", (event) => {
+  event.waitUntil(install());
+  // Past the worker, where a browser can: a page that is left would take what it still sends with it on this way.
+  const { addRoutes } = /** @type {{addRoutes?: (rule: object) => Promise<void>}} */ (/** @type {unknown} */ (event));
+  const past = addRoutes?.call(event, { condition: { urlPattern: { pathname: "/api/*" } }, source: "network" });
+  if (past) event.waitUntil(past);
+});
 worker.addEventListener("activate", (event) => event.waitUntil(activate()));
 worker.addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request;
