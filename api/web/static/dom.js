@@ -26,3 +26,18 @@ export function listen(target, type, heard) {
     if (event instanceof CustomEvent) heard(event.detail);
   });
 }
+
+/**
+ * An element that pages may style by `::part`, of a component that has a shadow.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {string} name  its class and its part
+ * @param {string} [said]
+ */
+export function part(tag, name, said = "") {
+  const made = document.createElement(tag);
+  made.className = name;
+  made.setAttribute("part", name);
+  made.textContent = said;
+  return made;
+}

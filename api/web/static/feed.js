@@ -10,6 +10,7 @@
  * further down is not disturbed: what happens meanwhile waits behind a button. It scrolls in itself, and holds no more
  * rows than `keep`, however far somebody reads.
  */
+import { part } from "./dom.js";
 import { FeedList } from "./feedlist.js";
 import { SHEET } from "./feedlook.js";
 import { count, messageOf, ofTypes } from "./words.js";
@@ -354,17 +355,6 @@ export class LiveFeed extends HTMLElement {
  */
 function fromApi({ createdAt, ...rest }) {
   return { ...rest, created_at: createdAt };
-}
-
-/**
- * @param {"div" | "p" | "button"} tag
- * @param {string} name
- */
-function part(tag, name) {
-  const made = document.createElement(tag);
-  made.className = name;
-  made.setAttribute("part", name);
-  return made;
 }
 
 /**

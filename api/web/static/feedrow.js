@@ -1,5 +1,6 @@
 // @ts-check
 /** The rows of a feed: one event each, or a pile of them that opens. */
+import { part } from "./dom.js";
 import { picture } from "./icons.js";
 import { lookOf, lookOfPile } from "./looks.js";
 import { ago, count, describe, describePile, figure } from "./words.js";
@@ -66,7 +67,7 @@ export function renewPile(item, pile, row) {
  */
 function rowsIn({ events, count: all }, row) {
   const rows = events.map(row);
-  if (all > events.length) rows.push(element("li", "more", `and ${figure(all - events.length)} before`));
+  if (all > events.length) rows.push(part("li", "more", `and ${figure(all - events.length)} before`));
   return rows;
 }
 
@@ -77,10 +78,10 @@ function rowsIn({ events, count: all }, row) {
  * @param {string} at
  */
 function fill(row, { title, detail }, { icon, tone, badge }, at) {
-  const shown = element("span", "picture");
+  const shown = part("span", "picture");
   shown.append(picture(icon));
   if (badge) {
-    const worn = element("span", "badge", badge);
+    const worn = part("span", "badge", badge);
     worn.ariaHidden = "true"; // title and detail say it
     shown.append(worn);
   }
@@ -91,8 +92,8 @@ function fill(row, { title, detail }, { icon, tone, badge }, at) {
   time.title = new Date(at).toLocaleString("en");
   row.className = `row ${tone}`;
   row.setAttribute("part", "row");
-  row.replaceChildren(shown, element("span", "title", title), time);
-  if (detail) row.append(element("span", "detail", detail));
+  row.replaceChildren(shown, part("span", "title", title), time);
+  if (detail) row.append(part("span", "detail", detail));
 }
 
 /**
@@ -101,10 +102,10 @@ function fill(row, { title, detail }, { icon, tone, badge }, at) {
  * @param {Applaud | null} applaud
  */
 function applause(event, applaud) {
-  const shown = element(applaud ? "button" : "span", "five");
+  const shown = part(applaud ? "button" : "span", "five");
   const tell = () => {
     const sent = event.highFives ?? 0;
-    shown.replaceChildren(picture("hand"), element("span", "unseen", words(event)), ...(sent ? [figure(sent)] : []));
+    shown.replaceChildren(picture("hand"), part("span", "unseen", words(event)), ...(sent ? [figure(sent)] : []));
     if (applaud) shown.setAttribute("aria-pressed", String(Boolean(event.highFived)));
   };
   tell();
@@ -124,15 +125,3 @@ function words({ highFives = 0, highFived }) {
   return highFived || !highFives ? "High five" : `High five; so far ${count(highFives, "person", "people")} sent one:`;
 }
 
-/**
- * @param {string} tag
- * @param {string} className
- * @param {string} [said]
- */
-function element(tag, className, said = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.setAttribute("part", className);
-  made.textContent = said;
-  return made;
-}

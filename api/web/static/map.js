@@ -9,6 +9,7 @@
  */
 import { AreaList, areaWords, busiest } from "./areas.js";
 import { nameOf } from "./cities.js";
+import { part } from "./dom.js";
 import { handle } from "./gestures.js";
 import { FINE_FROM_ZOOM, load, ringsOf } from "./land.js";
 import { coloursOf, legend } from "./legend.js";
@@ -42,8 +43,8 @@ export class PresenceMap extends HTMLElement {
   #canvas = document.createElement("canvas");
   #caption = document.createElement("output");
   #legend = legend();
-  #tip = box("p", "tip");
-  #hint = box("p", "hint");
+  #tip = part("p", "tip");
+  #hint = part("p", "hint");
   #areas = new AreaList((cell) => this.#look(cell), (cell) => this.#go(cell));
   /** @type {import("./scene.js").World} */
   #world = { land: [], cities: [], cells: new Map(), hexagons: null, colours: {}, steps: [] };
@@ -135,7 +136,7 @@ export class PresenceMap extends HTMLElement {
     this.#caption.setAttribute("part", "caption");
     for (const silent of [this.#tip, this.#hint]) silent.setAttribute("aria-hidden", "true");
     this.#tip.hidden = true;
-    const foot = box("div", "foot");
+    const foot = part("div", "foot");
     foot.append(this.#caption, this.#legend);
     root.append(this.#canvas, this.#areas.element, foot, this.#controls(), this.#tip, this.#hint);
     handle(this.#canvas, {
@@ -325,7 +326,7 @@ export class PresenceMap extends HTMLElement {
   }
 
   #controls() {
-    const group = box("div", "zoom");
+    const group = part("div", "zoom");
     for (const { sign, label, by } of [
       { sign: "+", label: "Zoom in", by: 1 },
       { sign: "−", label: "Zoom out", by: -1 },
@@ -366,17 +367,6 @@ export class PresenceMap extends HTMLElement {
     clearTimeout(this.#timers[name]);
     this.#timers[name] = undefined;
   }
-}
-
-/**
- * @param {string} tag
- * @param {string} name
- */
-function box(tag, name) {
-  const made = document.createElement(tag);
-  made.className = name;
-  made.setAttribute("part", name);
-  return made;
 }
 
 customElements.define("live-map", PresenceMap);

@@ -6,6 +6,7 @@
  *   now.follow(async () => minutes)     each {minute, training, exercises: [{name, count}]}, oldest first
  *   now.heard(2)                        so many workouts have just been told
  */
+import { part } from "./dom.js";
 import { Timers } from "./timers.js";
 import { count, figure } from "./words.js";
 
@@ -131,17 +132,6 @@ function bar(at, height, open) {
 function item(words) {
   const made = document.createElement("li");
   made.textContent = words;
-  return made;
-}
-
-/**
- * @param {string} tag
- * @param {string} name
- */
-function part(tag, name) {
-  const made = document.createElement(tag);
-  made.className = name;
-  made.setAttribute("part", name);
   return made;
 }
 
