@@ -14,7 +14,7 @@ import pytest
 from config.process import allow_open_files
 from tests.support import forks
 from tests.support.processes import Fleet
-from tests.support.stores import Cluster, Database, TestStores, environment, in_memory
+from tests.support.stores import Cluster, Database, TestStores, environment, forget_the_dead, in_memory
 
 _RUN: Final = "MUSCLEMAP_TEST_RUN"  # the folder of what all processes of a run share
 
@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("patient")
     if not hasattr(config, "workerinput"):  # the run's first process, whose environment the others inherit
-        os.environ[_RUN] = tempfile.mkdtemp(prefix="musclemap-run-", dir=in_memory())
+        os.environ[_RUN] = tempfile.mkdtemp(prefix=f"musclemap-run-{os.getpid()}-", dir=in_memory())
         Path(os.environ[_RUN]).chmod(0o711)
 
 
@@ -42,6 +42,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     forks.close()
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(_RUN), ignore_errors=True)
+        forget_the_dead()
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,9 @@ def stores_folder() -> Iterator[Path]:
 
     Not one of pytest's: each run closes the folder that all runs share to everybody else, also while others use it.
     """
-    with tempfile.TemporaryDirectory(prefix="musclemap-tests-", dir=in_memory(), ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix=f"musclemap-tests-{os.getpid()}-", dir=in_memory(), ignore_cleanup_errors=True
+    ) as name:
         Path(name).chmod(0o711)
         yield Path(name)
 

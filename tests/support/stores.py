@@ -4,7 +4,9 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import secrets
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -35,6 +37,7 @@ MIGRATE_S: Final = 60
 COPY_S: Final = 60
 TEMPLATE: Final = "migrated"
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders of their own are made in it
+_LEFT: Final = re.compile(r"(?:musclemap-(?:run|tests)-|faketime_shm_|sem\.faketime_sem_)(\d+)")
 MEMORY_BYTES: Final = 4 * 1024**3  # a container often has 64 MiB there
 
 
@@ -46,6 +49,19 @@ def in_memory() -> Path | None:
         if os.access(MEMORY, os.W_OK) and found.f_bavail * found.f_frsize >= MEMORY_BYTES:
             return MEMORY
     return None
+
+
+def forget_the_dead() -> None:
+    """Takes out of memory what processes left there that were killed: whose number is in its name, and who is gone."""
+    for path in MEMORY.iterdir() if MEMORY.is_dir() else ():
+        named = _LEFT.match(path.name)
+        if named is None or Path(f"/proc/{named[1]}").exists():
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):  # somebody else's
+                path.unlink()
 
 
 class Database:

@@ -116,7 +116,7 @@ def test_who_it_is() -> None:
 
 
 def test_what_a_channel_token_grants() -> None:
-    """Ours, an app's by that app's key, and nothing else. Seen failing with another app's key."""
+    """Ours, an app's by that app's key, and nothing else."""
     assert granted(OURS, facts(), UNIX).channel == "profile:x"
     theirs = granted(app_ticket(DIARY, "diary", "app:diary:a"), facts(), UNIX)
     assert (theirs.user, theirs.signed_by) == ("diary:ann", "diary:diary-key")
