@@ -125,10 +125,11 @@ class Visit:
 
 
 class Rows:
-    """The rows of a feed that tell of one exercise; of the community, of what it trains."""
+    """The workouts of a feed that tell of one exercise; of the community, of what it trains. A challenge that a workout
+    met may have the exercise in its name, and is given by chance."""
 
     def __init__(self, page: Page, feed: str, exercise: str) -> None:
-        self.found = page.locator(f"#{feed} li").filter(has_text=exercise)
+        self.found = page.locator(f"#{feed} li[data-type=workout_completed]").filter(has_text=exercise)
 
     async def are(self, count: int) -> None:
         await expect(self.found).to_have_count(count, timeout=WAIT_MS)
