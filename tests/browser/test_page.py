@@ -292,7 +292,7 @@ async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: 
     await expect(watcher.page.locator("#training")).to_have_text("1", timeout=WAIT_MS)
     await expect(watcher.page.locator("#now .rate")).to_have_text("0 workouts in the last minute")
     async with asyncio.timeout(WAIT_MS / 1_000):
-        while await watcher.page.locator("#now .figure").text_content() != "1 person trains now":
+        while await watcher.page.locator("#now .figure").text_content() != "1 person trained in the last minute":
             await watcher.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # it asks again
             await asyncio.sleep(0.5)
     await expect(watcher.page.locator("#now rect")).to_have_count(30)

@@ -87,13 +87,14 @@ export class LiveNow extends HTMLElement {
 
   /** @param {Minute[]} minutes */
   #show(minutes) {
-    // The last one has only begun: the one before says more of who trains now.
+    // The last one has only begun: the one before says more. Whoever trained in a part of it counts, so that it is more
+    // than who trains at this moment.
     const [before, last] = [minutes.at(-2), minutes.at(-1)];
     if (!before || !last) return;
     const people = Math.max(before.training, last.training);
     const strong = document.createElement("strong");
     strong.textContent = figure(people);
-    this.#figure.replaceChildren(strong, ` ${people === 1 ? "person trains" : "people train"} now`);
+    this.#figure.replaceChildren(strong, ` ${people === 1 ? "person" : "people"} trained in the last minute`);
     const most = Math.max(1, ...minutes.map(({ training }) => training));
     this.#minutes.setAttribute("viewBox", `0 0 ${minutes.length * 10} ${HEIGHT}`);
     const peak = `at most ${count(most, "person", "people")} in a minute`;
