@@ -118,6 +118,16 @@ class Service:
                 os.killpg(self._process.pid, signal.SIGKILL)  # it leads a session of its own
             self._process.wait()
 
+    def logged(self, *words: str, limit_s: float = 45) -> str:
+        """The first line of the log that has all of these, waited for: a role answers before it writes its line."""
+        end = time.monotonic() + limit_s
+        while True:
+            for line in self.log.read_text("utf-8").splitlines(keepends=True):
+                if line.endswith("\n") and all(word in line for word in words):
+                    return line
+            assert time.monotonic() < end, f"{self.role} has not logged {words} after {limit_s} s:\n{self.tail()}"
+            time.sleep(POLL_S)
+
     def tail(self) -> str:
         """The end of the log."""
         return self.log.read_text("utf-8", errors="replace")[-LOG_CHARS_SHOWN:] if self.log.exists() else ""
