@@ -38,7 +38,7 @@ lint: development ## formatting, lint, types, and who may import whom
 schema: development ## writes down the API's schema for the gateway, after a change in a schema.graphql
 	@$(VENV)/python -m api.sdl
 
-widgets: development ## makes anew what other sites take, after a change in api/web/static or api/web/widgets
+widgets: development ## makes anew what browsers take, after a change in api/web/static or api/web/widgets
 	@exec $(VENV)/python -m tests.support.bundles
 
 bench: development ## measures, beside others' servers on the same machine

@@ -19,13 +19,11 @@ PATH: Final = "/static/service-worker.js"
 WORKER: Final = Path(__file__).parent / "worker" / "service-worker.js"
 PAGE: Final = "index.html"
 _STATIC: Final = "/static/"
-_VENDOR: Final = "vendor/"  # the map's cells, which nobody tells without a network
 # The page itself, and where its gateway is.
 _BESIDE: Final = ("/", "/config.json")
 _LINKED: Final = re.compile(r'(?:src|href)="/static/([^"]+)"')
-_IMPORTED: Final = re.compile(r'^(?:import|export)\b[^;"]*"\./([^"]+)";', re.MULTILINE)
-# On demand, of the page's own folder: what lies in others is large, or of no use without the server.
-_ON_DEMAND: Final = re.compile(r'\bimport\("\./([^"/]+)"\)')
+# At once or on demand, by a module of the page as it is built.
+_IMPORTED: Final = re.compile(r'\b(?:from|import)\s*\(?"\./([^"]+)"')
 
 
 def routes() -> list[Route]:
@@ -57,7 +55,8 @@ def worker(read: Callable[[str], bytes]) -> bytes:
 
 
 def parts(read: Callable[[str], bytes]) -> list[str]:
-    """What the page links to, and what that imports, in turn, but for other people's code."""
+    """What the page links to, and what that imports from beside itself, in turn: not other people's code, which is of
+    no use without the server."""
     found = dict.fromkeys(_LINKED.findall(read(PAGE).decode()))
     waiting = list(found)
     while waiting:
@@ -65,10 +64,9 @@ def parts(read: Callable[[str], bytes]) -> list[str]:
         if not name.endswith(".js"):
             continue
         folder = name.rpartition("/")[0]
-        text = read(name).decode()
-        for imported in (*_IMPORTED.findall(text), *_ON_DEMAND.findall(text)):
+        for imported in _IMPORTED.findall(read(name).decode()):
             path = f"{folder}/{imported}" if folder else imported
-            if path not in found and not path.startswith(_VENDOR):
+            if path not in found:
                 found[path] = None
                 waiting.append(path)
     return sorted(found)

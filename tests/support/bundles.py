@@ -1,5 +1,6 @@
-"""The files that are made of others: `python -m tests.support.bundles` makes api/web/built, api/web/npm and the page's
-part of h3-js anew, after a change of what is in them. A test holds them to their sources."""
+"""The files that are made of others: `python -m tests.support.bundles` makes api/web/built, api/web/npm,
+api/web/static/page and the page's part of h3-js anew, after a change of what is in them. A test holds them to their
+sources."""
 
 import subprocess
 import tarfile
@@ -41,7 +42,7 @@ def packed(folder: Path) -> Path:
 
 def made(out: Path) -> dict[str, bytes]:
     """By their paths below `out`, the files that `bundle` writes."""
-    patterns = ("built/*.js", "static/vendor/h3.js", "npm/*.js", "npm/*.d.ts", "npm/LICENSE")
+    patterns = ("built/*.js", "static/page/*", "static/vendor/h3.js", "npm/*.js", "npm/*.d.ts", "npm/LICENSE")
     paths = [path for pattern in patterns for path in out.glob(pattern)]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 

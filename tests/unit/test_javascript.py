@@ -1,4 +1,4 @@
-"""The types of JavaScript, which JSDoc says and TypeScript's compiler holds together. Nothing is built."""
+"""The types of JavaScript, which JSDoc says and TypeScript's compiler holds together."""
 
 import re
 import subprocess

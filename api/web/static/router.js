@@ -20,20 +20,21 @@ import { messageOf } from "./words.js";
  * @property {() => Promise<void>} reload  shows the view again, with what is so now
  *
  * @typedef {(context: Context, ...args: string[]) => Promise<HTMLElement>} Show
- * @typedef {{title: string, signedIn?: boolean, load: () => Promise<{show: Show}>}} View
+ * @typedef {keyof typeof import("./views/views.js")} Name
+ * @typedef {{title: string, signedIn?: boolean}} View
  */
 
-/** @type {Record<string, View>} */
+/** @type {Record<Name, View>} */
 const VIEWS = {
-  me: { title: "My profile", signedIn: true, load: () => import("./views/me.js") },
-  muscles: { title: "My muscles", signedIn: true, load: () => import("./views/muscles.js") },
-  people: { title: "People", load: () => import("./views/people.js") },
-  person: { title: "Profile", load: () => import("./views/person.js") },
-  leaderboard: { title: "Leaderboard", load: () => import("./views/leaderboard.js") },
-  challenges: { title: "Challenges", signedIn: true, load: () => import("./views/challenges.js") },
-  rivals: { title: "Rivals", signedIn: true, load: () => import("./views/rivals.js") },
-  credits: { title: "Credits", signedIn: true, load: () => import("./views/credits.js") },
-  privacy: { title: "Privacy and data", signedIn: true, load: () => import("./views/privacy.js") },
+  me: { title: "My profile", signedIn: true },
+  muscles: { title: "My muscles", signedIn: true },
+  people: { title: "People" },
+  person: { title: "Profile" },
+  leaderboard: { title: "Leaderboard" },
+  challenges: { title: "Challenges", signedIn: true },
+  rivals: { title: "Rivals", signedIn: true },
+  credits: { title: "Credits", signedIn: true },
+  privacy: { title: "Privacy and data", signedIn: true },
 };
 const PATH = /^#\/(.+)$/;
 const SHEET = "/static/views/views.css";
@@ -73,8 +74,8 @@ export class Router {
     this.#mark(name);
     this.#home.hidden = Boolean(name);
     this.#place.hidden = !name;
-    const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : null;
-    document.title = view ? `${view.title} · ${this.#title}` : this.#title;
+    const known = Object.hasOwn(VIEWS, name) ? /** @type {Name} */ (name) : null;
+    document.title = known ? `${VIEWS[known].title} · ${this.#title}` : this.#title;
     if (!name) {
       this.#shown = "";
       this.#place.replaceChildren();
@@ -82,7 +83,7 @@ export class Router {
     }
     if (name !== this.#shown) this.#place.replaceChildren(box("Loading…"));
     this.#place.ariaBusy = "true";
-    const shown = await this.#made(view, args);
+    const shown = await this.#made(known, args);
     if (run !== this.#run) return;
     this.#shown = name;
     this.#place.ariaBusy = "false";
@@ -91,17 +92,18 @@ export class Router {
   }
 
   /**
-   * @param {View | null} view
+   * @param {Name | null} name
    * @param {string[]} args
    */
-  async #made(view, args) {
+  async #made(name, args) {
     this.#sheet ??= sheet();
     await this.#sheet;
-    if (!view) return box("There is no such page.", link("See what is live", "#/"));
-    if (view.signedIn && !this.#context.session.user) return this.#invitation(view.title);
+    if (!name) return box("There is no such page.", link("See what is live", "#/"));
+    const { title, signedIn } = VIEWS[name];
+    if (signedIn && !this.#context.session.user) return this.#invitation(title);
     try {
-      const { show } = await view.load();
-      return await show(this.#context, ...args);
+      const views = await import("./views/views.js");
+      return await views[name](this.#context, ...args);
     } catch (error) {
       return box(
         messageOf(error),
