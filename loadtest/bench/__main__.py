@@ -130,17 +130,13 @@ LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
 }
 
 
-def _keep(name: str, content: str) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / name).write_text(content, "utf-8")
-
-
-async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
+async def _run(names: Sequence[str], environment: Mapping[str, str], results: Path) -> None:
+    results.mkdir(exist_ok=True)
     busy = os.getloadavg()[0]  # by others: before there is any load of ours
     for name in names:
         rows = await {**BENCHES, **LONG}[name](environment)
         print(f"\n{name}\n{report.text(rows)}", flush=True)
-        _keep(f"{name}.md", f"{_measured(busy)}\n\n{report.markdown(rows)}\n")
+        (results / f"{name}.md").write_text(f"{_measured(busy)}\n\n{report.markdown(rows)}\n", "utf-8")
 
 
 def _measured(busy: float) -> str:
@@ -163,7 +159,9 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", choices=[[], *BENCHES, *LONG], help=f"which benchmarks; none: all but {', '.join(LONG)}"
     )
-    names = parser.parse_args().names or list(BENCHES)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of what was measured")
+    given = parser.parse_args()
+    names = given.names or list(BENCHES)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         Path(folder).chmod(0o711)  # the account of the stores must reach its own folder in it
         stores = Stores(Path(folder))
@@ -172,7 +170,7 @@ def main() -> None:
             urls = stores.urls()
             os.environ.update(urls)
             subprocess.run([sys.executable, "-m", "api.migrate"], check=True)
-            uvloop.run(_run(names, urls))
+            uvloop.run(_run(names, urls, given.results))
         finally:
             stores.stop()
 
