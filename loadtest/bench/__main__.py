@@ -45,7 +45,8 @@ from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
 from loadtest.bench.identity import Identity
 
-RESULTS: Final = Path(__file__).parent.parent / "results"
+_HERE: Final = Path(__file__).parent.parent
+RESULTS: Final = Path(os.environ.get("BENCH_RESULTS", _HERE / "results"))
 Rows = list[dict[str, Any]]
 
 # The loads of the comparison: few clients, slow feed, fast feed, many clients.
@@ -130,13 +131,17 @@ LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
 }
 
 
-async def _run(names: Sequence[str], environment: Mapping[str, str], results: Path) -> None:
-    results.mkdir(exist_ok=True)
+def _keep(name: str, content: str) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / name).write_text(content, "utf-8")
+
+
+async def _run(names: Sequence[str], environment: Mapping[str, str]) -> None:
     busy = os.getloadavg()[0]  # by others: before there is any load of ours
     for name in names:
         rows = await {**BENCHES, **LONG}[name](environment)
         print(f"\n{name}\n{report.text(rows)}", flush=True)
-        (results / f"{name}.md").write_text(f"{_measured(busy)}\n\n{report.markdown(rows)}\n", "utf-8")
+        _keep(f"{name}.md", f"{_measured(busy)}\n\n{report.markdown(rows)}\n")
 
 
 def _measured(busy: float) -> str:
@@ -149,7 +154,7 @@ def _measured(busy: float) -> str:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=RESULTS.parent.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", *words], cwd=_HERE, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
@@ -159,9 +164,7 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", choices=[[], *BENCHES, *LONG], help=f"which benchmarks; none: all but {', '.join(LONG)}"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of what was measured")
-    given = parser.parse_args()
-    names = given.names or list(BENCHES)
+    names = parser.parse_args().names or list(BENCHES)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         Path(folder).chmod(0o711)  # the account of the stores must reach its own folder in it
         stores = Stores(Path(folder))
@@ -170,7 +173,7 @@ def main() -> None:
             urls = stores.urls()
             os.environ.update(urls)
             subprocess.run([sys.executable, "-m", "api.migrate"], check=True)
-            uvloop.run(_run(names, urls, given.results))
+            uvloop.run(_run(names, urls))
         finally:
             stores.stop()
 

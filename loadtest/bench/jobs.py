@@ -51,8 +51,8 @@ SELECT id, account, n || '@example.org', 'User ' || n, '',
        now() + interval '1 day', now(), now() FROM people;
 UPDATE progress AS p
    SET (xp, level, workouts, volume, streak_longest, streak_days, streak_first, streak_last, updated_at)
-     = ROW(10000 * random(), 2, 10, 1000 * random(), 300, 1 + n % 300, now()::date - n % 4 - n % 300, now()::date - n % 4,
-           now())
+     = ROW(10000 * random(), 2, 10, 1000 * random(), 300, 1 + n % 300, now()::date - n % 4 - n % 300,
+           now()::date - n % 4, now())
   FROM people WHERE p.user_id = people.id;
 INSERT INTO training_days (user_id, local_date, workouts, xp, volume)
 SELECT id, now()::date - d, 1, 10 + 590 * random(), 1000 * random() FROM people, generate_series(0, $days - 1) AS d;
