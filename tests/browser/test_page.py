@@ -1,6 +1,7 @@
 """The page in real Chromium over the real processes: what a person does, and what everybody else sees of it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
@@ -144,12 +145,18 @@ async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP,
 
 
 async def test_a_page_that_lost_its_gateway_comes_back_and_misses_nothing(browser: Browser, fleet: Fleet) -> None:
-    """Planted once and seen to fail: `since` left out of the second subscribe. Failed now and then while the page kept
-    saying "with delays" of a gateway that had said so in its first moment and took it back."""
+    """The number of people breathes while it is told, for whoever wants motion. Planted once and seen to fail: `since`
+    left out of the second subscribe, and the rules for reduced motion and for a lost connection. Failed now and then
+    while the page kept saying "with delays" of a gateway that had said so in its first moment and took it back."""
     watcher = await visit(browser, fleet)
     await watcher.joins_live()
+    assert await watcher.page.evaluate(BREATHES)
+    await watcher.page.emulate_media(reduced_motion="reduce")
+    assert not await watcher.page.evaluate(BREATHES)
+    await watcher.page.emulate_media(reduced_motion="no-preference")
     await fleet.rt.stop()
     await expect(watcher.page.locator("#connection")).not_to_have_attribute("data-state", "open", timeout=WAIT_MS)
+    assert not await watcher.page.evaluate(BREATHES)
     async with httpx2.AsyncClient() as client:
         person = await Person(fleet.api.http(""), client).sign_up()
         exercise = (await exercise_ids(fleet.api.http(""), client))[0]
@@ -190,6 +197,10 @@ async def test_the_map_knows_where_cells_are(browser: Browser, fleet: Fleet) -> 
 AREAS: Final = {
     h3.latlng_to_cell(lat, lng, 2): 20 for lat, lng in [(40, -4), (45, 3), (50, 9), (52, 18), (58, 30), (41, 14)]
 }
+BREATHES: Final = "document.querySelector('#online').getAnimations().length > 0"
+FINE_LAND: Final = (
+    "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/land-50m.json')).length"
+)
 # On a map of its own, which the gateway tells nothing.
 SHOW: Final = """(areas) => {
   const other = Object.assign(document.createElement("live-map"), { id: "other" });
@@ -225,10 +236,15 @@ async def test_the_map_leaves_the_page_its_wheel_and_its_finger(browser: Browser
     await page.evaluate("scrollTo(0, 0)")
     await canvas.hover()
     await page.keyboard.down("Control")
-    for _ in range(8):
+    for _ in range(2):
+        await page.mouse.wheel(0, -240)
+    await until(page, "window.seen?.zoom >= 2")
+    assert await page.evaluate(FINE_LAND) == 0
+    for _ in range(6):
         await page.mouse.wheel(0, -240)
     await page.keyboard.up("Control")
     await until(page, "window.seen?.zoom >= 8")
+    await until(page, f"{FINE_LAND} === 1")
     assert await page.evaluate("scrollY") == 0
 
     fingers = await context.new_cdp_session(page)
@@ -291,15 +307,14 @@ async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: 
     await expect(watcher.page.locator("#online")).to_have_text("2", timeout=WAIT_MS)
     await expect(watcher.page.locator("#training")).to_have_text("1", timeout=WAIT_MS)
     await expect(watcher.page.locator("#now .rate")).to_have_text("0 workouts in the last minute")
-    async with asyncio.timeout(WAIT_MS / 1_000):
-        while await watcher.page.locator("#now .figure").text_content() != "1 person trained in the last minute":
-            await watcher.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # it asks again
-            await asyncio.sleep(0.5)
+    await is_told_of_now(watcher.page, ".figure", "1 person trained in the last minute")
     await expect(watcher.page.locator("#now rect")).to_have_count(30)
 
     await member.logs("Barbell back squat")
     await watcher.community("Barbell back squat").are(1)
     await expect(watcher.page.locator("#now .rate")).to_have_text("1 workout in the last minute")
+    await expect(watcher.page.locator("#now polyline")).to_have_attribute("points", re.compile(r",2\.0"))  # its peak
+    await is_told_of_now(watcher.page, ".exercises", "Barbell back squat, 1+")
     await expect(watcher.page.locator("#community")).not_to_contain_text("Grace")
     await member.community("Barbell back squat").are(1)
     await member.dashboard("Barbell back squat").are(1)
@@ -318,6 +333,13 @@ async def test_a_workout_reaches_everybody_who_watches(browser: Browser, fleet: 
     await expect(watcher.page.locator("#online")).to_have_text("1", timeout=WAIT_MS)
     await expect(friend.page.locator("#welcome")).to_be_visible()
     assert watcher.complaints + member.complaints + friend.complaints == []
+
+
+async def is_told_of_now(page: Page, part: str, words: str) -> None:
+    async with asyncio.timeout(WAIT_MS / 1_000):
+        while await page.locator(f"#now {part}").text_content() != words:
+            await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # it asks again
+            await asyncio.sleep(0.5)
 
 
 # What site data that is blocked, and a page that is served without HTTPS, take away.
