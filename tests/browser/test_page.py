@@ -216,6 +216,13 @@ async def until(page: Page, condition: str) -> None:
         await page.evaluate(f"() => new Promise({look})")
 
 
+async def zooms_in(page: Page, levels: int) -> None:
+    await page.keyboard.down("Control")
+    for _ in range(levels):
+        await page.mouse.wheel(0, -240)
+    await page.keyboard.up("Control")
+
+
 async def test_the_map_leaves_the_page_its_wheel_and_its_finger(browser: Browser, fleet: Fleet) -> None:
     """The wheel alone and one finger scroll; Ctrl and the wheel, two fingers, a mouse and keys move the map, which is
     not painted anew for it; an area says its count and its city, to a pointer, to the focus and as text."""
@@ -235,16 +242,11 @@ async def test_the_map_leaves_the_page_its_wheel_and_its_finger(browser: Browser
     await expect(area.locator(".hint.shown")).to_contain_text("scroll to zoom")
     await page.evaluate("scrollTo(0, 0)")
     await canvas.hover()
-    await page.keyboard.down("Control")
-    for _ in range(2):
-        await page.mouse.wheel(0, -240)
+    await zooms_in(page, 2)
     await until(page, "window.seen?.zoom >= 2")
     assert await page.evaluate(FINE_LAND) == 0
-    for _ in range(6):
-        await page.mouse.wheel(0, -240)
-    await page.keyboard.up("Control")
-    await until(page, "window.seen?.zoom >= 8")
-    await until(page, f"{FINE_LAND} === 1")
+    await zooms_in(page, 6)
+    await until(page, f"window.seen?.zoom >= 8 && {FINE_LAND} === 1")
     assert await page.evaluate("scrollY") == 0
 
     fingers = await context.new_cdp_session(page)
