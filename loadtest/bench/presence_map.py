@@ -36,7 +36,7 @@ _ORIGIN: Final = "http://localhost"
 _ALONE: Final = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 # What: the function of hexagons.mjs, and what else it is told.
 WAYS: Final = {
-    "<live-map>": ("live", ""),
+    "the page's map": ("live", ""),
     "one fill a hexagon, each frame": ("anew", "false"),
     "one path a colour, each frame": ("anew", "true"),
 }
@@ -46,7 +46,7 @@ async def run(_environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """One row a way, ours first; or one that says that there is no Chromium."""
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
-        return [{"what": "<live-map>", "failed": "Chromium is not installed"}]
+        return [{"what": "the page's map", "failed": "Chromium is not installed"}]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         page = await browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
