@@ -103,8 +103,8 @@ async def test_it_is_read_at_ease_whatever_pours(
 ) -> None:
     """Seen failing with events shown at once to whoever reads further down, with older events that are added to all
     before them, with a row for each digest, with workouts that are never put together, with ages that are told once,
-    with --soft at half of its contrast, with an answer about high fives that only one's own rows take, and with nobody
-    asked after one was heard of."""
+    with --soft at half of its contrast, with high fives of others that no row is told of, with rows
+    that nobody has applauded yet taken for unseen, and with nobody asked where the owner hears of one."""
     _, modules = node_with_packages()
     async with httpx2.AsyncClient(timeout=REQUEST_S) as client:
         base = fleet.api.http("")
