@@ -128,6 +128,7 @@ function say(words) {
  */
 function showOnline(users, training) {
   at("online").textContent = figure(users);
+  at("online").classList.toggle("full"); // it breathes
   at("training").textContent = figure(training);
 }
 
