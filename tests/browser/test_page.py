@@ -121,11 +121,14 @@ class Rows:
         await expect(self.found).to_have_count(count, timeout=WAIT_MS)
 
 
-async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP, withheld: str = "") -> Visit:
+async def visit(
+    browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP, withheld: str = "", link: str | None = None
+) -> Visit:
+    """A browser's storage of its own, at a link or at the page's address."""
     context: BrowserContext = await browser.new_context(viewport={"width": size[0], "height": size[1]})
     await context.add_init_script(withheld)
     one = Visit(await context.new_page())
-    await one.page.goto(fleet.api.http())
+    await one.page.goto(link or fleet.api.http())
     return one
 
 
