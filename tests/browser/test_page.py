@@ -9,12 +9,12 @@ import h3
 import httpx2
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 from redis import Redis
 
+from tests.support.chromium import launched
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
-from tests.support.programs import needs
 from tests.support.stores import TestStores, environment
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
@@ -24,27 +24,13 @@ PHONE: Final = (390, 844)
 WAIT_MS: Final = 30_000
 FOCUS: Final = {"Barbell back squat": "Legs", "Pull-up": "Back"}  # what the community hears of it
 expect.set_options(timeout=WAIT_MS)
-# No sandbox as root; the rest keeps Chromium from asking for hosts of its own.
-ARGUMENTS: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    """One for all tests of a module: its start takes three seconds of CPU."""
-    executable = needs("chromium", "chromium-browser", "google-chrome")
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+    """One for all tests of a module."""
+    async with launched() as running:
         yield running
-        await running.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -136,11 +122,14 @@ class Rows:
         await expect(self.found).to_have_count(count, timeout=WAIT_MS)
 
 
-async def visit(browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP, withheld: str = "") -> Visit:
+async def visit(
+    browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP, withheld: str = "", link: str | None = None
+) -> Visit:
+    """A browser's storage of its own, at a link or at the page's address."""
     context: BrowserContext = await browser.new_context(viewport={"width": size[0], "height": size[1]})
     await context.add_init_script(withheld)
     one = Visit(await context.new_page())
-    await one.page.goto(fleet.api.http())
+    await one.page.goto(link or fleet.api.http())
     return one
 
 
