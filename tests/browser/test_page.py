@@ -176,11 +176,13 @@ async def test_the_map_knows_where_cells_are(browser: Browser, fleet: Fleet) -> 
     one = await visit(browser, fleet)
     decoded = await one.page.evaluate(
         "async (cells) => { const h3 = await import('/static/vendor/h3.js');"
-        " return cells.map((cell) => h3.cellToLatLng(cell)); }",
+        " return cells.map((cell) => [h3.cellToLatLng(cell), h3.cellToBoundary(cell)]); }",
         cells,
     )
-    for cell, (lat, lng) in zip(cells, decoded, strict=True):
-        assert (lat, lng) == pytest.approx(h3.cell_to_latlng(cell), abs=1e-6)
+    for cell, (centre, corners) in zip(cells, decoded, strict=True):
+        assert centre == pytest.approx(h3.cell_to_latlng(cell), abs=1e-6)
+        expected = [degrees for corner in h3.cell_to_boundary(cell) for degrees in corner]
+        assert [degrees for corner in corners for degrees in corner] == pytest.approx(expected, abs=1e-6)
 
 
 # Six areas in Europe, as the gateway tells them.

@@ -8,6 +8,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
+import { pruned } from "./pruned.mjs";
+
 const [modules, out] = process.argv.slice(2);
 const esbuild = createRequire(`${modules}/`)("esbuild");
 const web = join(import.meta.dirname, "..", "..", "api", "web");
@@ -85,17 +87,22 @@ async function page() {
 /** What the map needs of h3-js; its types stand beside it in h3.d.ts, written by hand. */
 function vendor(file) {
   const { version } = JSON.parse(readFileSync(join(modules, "h3-js", "package.json"), "utf8"));
+  const uses = ["cellToBoundary", "cellToLatLng"];
+  const library = pruned(modules, readFileSync(join(modules, "h3-js", "dist", "browser", "h3-js.es.js"), "utf8"), uses);
+  const whole = mkdtempSync(join(tmpdir(), "h3-"));
+  writeFileSync(join(whole, "h3.js"), library);
   esbuild.buildSync({
-    stdin: { contents: 'export { cellToBoundary, cellToLatLng } from "h3-js";', resolveDir: modules },
+    stdin: { contents: `export { ${uses.join(", ")} } from "./h3.js";`, resolveDir: whole },
     outfile: join(out, file),
     bundle: true,
     minify: true,
     format: "esm",
     target: "es2022",
-    banner: { js: `/* Of h3-js ${version} by Uber Technologies, Apache License 2.0: h3-js.LICENSE, h3-js.NOTICE */` },
+    banner: { js: `/* Of h3-js ${version} by Uber Technologies, Apache License 2.0, reduced to what is called: h3-js.LICENSE, h3-js.NOTICE */` },
     legalComments: "none",
     logLevel: "error",
   });
+  rmSync(whole, { recursive: true });
 }
 
 /** The types of the client, as its JSDoc says them. */

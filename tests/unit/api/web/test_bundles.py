@@ -11,11 +11,11 @@ from tests.support.bundles import WEB, bundle, made
 KIB = 1024
 # Bytes as they travel, the client with each.
 MOST = {
-    "static/vendor/h3.js": 62 * KIB,
+    "static/vendor/h3.js": 32 * KIB,
     "npm/client.js": 8 * KIB,
     "built/community-feed.js": 16 * KIB,
-    "built/presence-map.js": 80 * KIB,
-    "built/widgets.js": 96 * KIB,
+    "built/presence-map.js": 48 * KIB,
+    "built/widgets.js": 64 * KIB,
 }
 
 
