@@ -35,6 +35,7 @@ from loadtest.bench import (
     ledger,
     peers,
     presence,
+    presence_map,
     report,
     rows,
     streams,
@@ -45,7 +46,8 @@ from loadtest.bench import years as years_bench
 from loadtest.bench.fanout import Load, Server
 from loadtest.bench.identity import Identity
 
-RESULTS: Final = Path(__file__).parent.parent / "results"
+_HERE: Final = Path(__file__).parent.parent
+RESULTS: Final = Path(os.environ.get("BENCH_RESULTS", _HERE / "results"))
 Rows = list[dict[str, Any]]
 
 # The loads of the comparison: few clients, slow feed, fast feed, many clients.
@@ -117,6 +119,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "kept": kept.run,
     "tracing": tracing.run,
     "streams": streams.run,
+    "map": presence_map.run,
 }
 # Only when named: minutes, most of the memory of a small machine, or a database of their own.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
@@ -153,7 +156,7 @@ def _measured(busy: float) -> str:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=RESULTS.parent.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", *words], cwd=_HERE, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 

@@ -28,6 +28,7 @@ ANSWER_S: Final = 30.0
 # What is measured: workouts a second (0 = each person logs the next one as soon as the last is answered), seconds.
 LOADS: Final = ((100 / 60, 60.0), (50.0, 20.0), (0.0, 10.0))
 
+_WORKOUT: Final = "workout_completed"
 _LOG: Final = (
     "mutation L($input: LogWorkoutInput!, $key: String!) {"
     " logWorkout(input: $input, idempotencyKey: $key) { existing workout { id } } }"
@@ -88,7 +89,7 @@ class _Person:
 
 @dataclass(slots=True)
 class _Watcher:
-    """One person's screen: when each own workout was there, and how many events of the community."""
+    """One person's screen: when each own workout was there, and how many of the community's."""
 
     person: _Person
     heard: list[float] = field(default_factory=list)
@@ -115,6 +116,8 @@ class _Watcher:
                     if message["offset"] != self.offsets[channel] + 1:
                         raise RuntimeError(f"a hole: {message['offset']} after {self.offsets[channel]}")
                     self.offsets[channel] = message["offset"]
+                    if message["event"]["type"] != _WORKOUT:  # a level, a milestone: what it earned
+                        continue
                     if channel == own:
                         self.heard.append(now)
                     else:

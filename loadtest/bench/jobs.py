@@ -49,8 +49,11 @@ INSERT INTO users (id, account_id, email, name, password_hash, time_zone, trial_
 SELECT id, account, n || '@example.org', 'User ' || n, '',
        ('{UTC,Europe/Berlin,Asia/Kolkata,America/New_York,Pacific/Kiritimati}'::text[])[1 + n % 5],
        now() + interval '1 day', now(), now() FROM people;
-INSERT INTO progress (user_id, xp, level, workouts, volume, streak_longest, streak_days, streak_last, updated_at)
-SELECT id, 10000 * random(), 2, 10, 1000 * random(), 30, 1 + n % 300, now()::date - n % 4, now() FROM people;
+UPDATE progress AS p
+   SET (xp, level, workouts, volume, streak_longest, streak_days, streak_first, streak_last, updated_at)
+     = ROW(10000 * random(), 2, 10, 1000 * random(), 300, 1 + n % 300, now()::date - n % 4 - n % 300,
+           now()::date - n % 4, now())
+  FROM people WHERE p.user_id = people.id;
 INSERT INTO training_days (user_id, local_date, workouts, xp, volume)
 SELECT id, now()::date - d, 1, 10 + 590 * random(), 1000 * random() FROM people, generate_series(0, $days - 1) AS d;
 INSERT INTO rivals (user_id, rival_id, since, my_start, their_start)
@@ -66,7 +69,8 @@ class _Training:
 
     def __init__(self, db: Database, reference: Reference, settings: Settings) -> None:
         redis = connect_redis(settings.redis_url.get_secret_value())
-        self._workouts = Workouts(db, reference, Wake(redis), settings.workout_cost)
+        self._db, self._reference, self._wake = db, reference, Wake(redis)
+        self._cost = settings.workout_cost
         exercise = str(reference.exercises()[0].id)
         sets = [{"reps": 10, "weightKg": 60.5}] * 3
         self._raw = {"performedAt": datetime.now(UTC), "exercises": [{"exerciseId": exercise, "sets": sets}]}
@@ -90,7 +94,8 @@ class _Training:
     async def _log(self, number: int) -> None:
         started = time.perf_counter()
         user = UUID(f"00000000-0000-7000-9000-{1 + number % PEOPLE:012x}")
-        await self._workouts.log(user, self._raw, str(uuid7()), datetime.now(UTC))
+        workouts = Workouts(self._db.of(user), self._reference, self._wake, self._cost)
+        await workouts.log(user, self._raw, str(uuid7()), datetime.now(UTC))
         self.took_ms.append((time.perf_counter() - started) * 1000)
 
 
