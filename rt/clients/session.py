@@ -72,7 +72,6 @@ class SessionState(Enum):
     CLOSING = auto()
 
 
-_STILL_THERE: Final[Effects] = (Beat(None, None),)
 _IDENTIFIED: Final = SessionState.IDENTIFIED  # a member of an enumeration costs as much to name as the check itself
 
 
@@ -335,8 +334,7 @@ class Session(Allowance):
             if message.audience is not None:  # what else narrows it comes by on_audience
                 self._asked = message.audience
                 self._narrow(facts)
-            cell = message.place()
-            effects = _STILL_THERE if cell is None and message.exercise is None else (Beat(cell, message.exercise),)
+            effects = (Beat(message.place(), message.exercise),)
         if message.id is not None:
             effects += (Send(outbound.ack(message.id)),)
         if changed:
