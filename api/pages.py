@@ -59,7 +59,7 @@ def make_page(rows: Sequence[Node], size: int, key: Callable[[Node], Sequence[ob
 
 def encode_cursor(*parts: object) -> str:
     """The cursor of a key; no part holds a |."""
-    text = _SEPARATOR.join(str(part) for part in parts)
+    text = _SEPARATOR.join(map(str, parts))
     return base64url.encode(text.encode())
 
 

@@ -33,24 +33,11 @@ _decode: Final = msgspec.json.Decoder(Event).decode
 
 
 class FeedEvent(msgspec.Struct, frozen=True):
-    """One numbered event."""
-
-    position: Position
-    event: Event
-
-    @property
-    def cursor(self) -> str:
-        return cursor_of(self.position)
-
-
-class MergedEvent(msgspec.Struct, frozen=True):
-    """One of a feed that is merged of several, where it stands by its id, which rises with time."""
+    """One event of a feed. `cursor`: of its position (cursor_of); where the feed is merged of several, of its id, which
+    rises with time."""
 
     event: Event
-
-    @property
-    def cursor(self) -> str:
-        return encode_cursor(self.event.id)
+    cursor: str
 
 
 class FeedPage(msgspec.Struct, frozen=True):
@@ -64,7 +51,7 @@ class FeedPage(msgspec.Struct, frozen=True):
 class MergedPage(msgspec.Struct, frozen=True):
     """The same of a merged feed, which has no position."""
 
-    events: tuple[MergedEvent, ...]
+    events: tuple[FeedEvent, ...]
     has_next: bool
     position: None = None
 

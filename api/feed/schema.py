@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from api.feed import rules
-from api.feed.rules import FeedEvent, FeedPage, MergedEvent, MergedPage
+from api.feed.rules import FeedEvent, FeedPage, MergedPage
 from api.feed.service import Feeds
 from api.graphql.context import Info, service_of, viewer_id
 from api.graphql.schema import feature
@@ -36,7 +36,7 @@ def _id(text: str) -> UUID:
         raise NotFound from None
 
 
-def _node(event: FeedEvent | MergedEvent) -> FeedEvent | MergedEvent:
+def _node(event: FeedEvent) -> FeedEvent:
     return event  # which knows its cursor
 
 

@@ -7,15 +7,15 @@ from api.feed import store
 from api.feed.rules import (
     FeedEvent,
     FeedPage,
-    MergedEvent,
     MergedPage,
+    cursor_of,
     decode_event,
     decode_position,
     event_of,
     profile_feed,
 )
 from api.feed.store import StoredPage
-from api.pages import page_size
+from api.pages import encode_cursor, page_size
 from config.db.database import Database
 from config.errors import BadInput, NotFound
 from config.redis import AWAY
@@ -56,10 +56,8 @@ class Feeds:
         size = page_size(first)
         before = None if after is None else decode_event(after)
         rows = await store.following_page(self._db.by_replica, viewer, before, size + 1)
-        events = tuple(
-            MergedEvent(event_of(profile_feed(viewer), row.body, derived=row.derived)) for row in rows[:size]
-        )
-        return MergedPage(events, len(rows) > size)
+        read = [event_of(profile_feed(viewer), row.body, derived=row.derived) for row in rows[:size]]
+        return MergedPage(tuple(FeedEvent(one, encode_cursor(one.id)) for one in read), len(rows) > size)
 
     async def _whole(
         self, channel: Channel, page: Callable[[Database], Awaitable[StoredPage | None]]
@@ -85,8 +83,8 @@ def _start(after: str | None) -> Position | None:
 def _page(channel: Channel, found: StoredPage, start: Position | None, size: int) -> FeedPage:
     if start is not None and start.epoch != found.epoch:
         raise BadInput("after: the feed was numbered anew since; start from its newest page", "after")
-    events = tuple(
-        FeedEvent(Position(found.epoch, one.offset), event_of(channel, one.body, derived=one.derived))
+    events = [
+        FeedEvent(event_of(channel, one.body, derived=one.derived), cursor_of(Position(found.epoch, one.offset)))
         for one in found.events[:size]
-    )
-    return FeedPage(events, Position(found.epoch, found.head), len(found.events) > size)
+    ]
+    return FeedPage(tuple(events), Position(found.epoch, found.head), len(found.events) > size)

@@ -14,7 +14,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -286,7 +286,7 @@ class Database:
     @asynccontextmanager
     async def _connection(self, pool: asyncpg.Pool | None = None) -> AsyncIterator[asyncpg.Connection]:
         pool = pool or self.pool
-        async with AsyncExitStack() as held:
+        with ExitStack() as held:
             self._waiting["connection"] += 1
             try:
                 for share in self._shares:
@@ -295,8 +295,10 @@ class Database:
                     connection = await pool.acquire()
             finally:
                 self._waiting["connection"] -= 1
-            held.push_async_callback(pool.release, connection)
-            yield connection
+            try:
+                yield connection
+            finally:
+                await pool.release(connection)
 
     @asynccontextmanager
     async def _begun(self, connection: asyncpg.Connection, mode: str, then: str = "") -> AsyncIterator[None]:

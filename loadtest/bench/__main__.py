@@ -35,6 +35,7 @@ from loadtest.bench import (
     ledger,
     peers,
     presence,
+    presence_map,
     report,
     rows,
     streams,
@@ -118,6 +119,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "kept": kept.run,
     "tracing": tracing.run,
     "streams": streams.run,
+    "map": presence_map.run,
 }
 # Only when named: minutes, most of the memory of a small machine, or a database of their own.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {

@@ -7,16 +7,15 @@ from typing import Final
 
 import httpx2
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tests.browser.test_page import ARGUMENTS
 from tests.support.app_server import AppServer, serving
+from tests.support.chromium import launched
 from tests.support.people import Person, exercise_ids
-from tests.support.programs import needs
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -87,11 +86,7 @@ async def another_site(server: AppServer) -> AsyncIterator[tuple[Site, Browser]]
     async with AsyncExitStack() as stack:
         there = await stack.enter_async_context(serving(site.app))
         site.origin = f"http://localhost:{there.base_url.port}"
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(
-            executable_path=needs("chromium", "chromium-browser", "google-chrome"), args=list(ARGUMENTS)
-        )
-        stack.push_async_callback(browser.close)
+        browser = await stack.enter_async_context(launched())
         yield site, browser
 
 

@@ -8,17 +8,17 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from redis import Redis
 from websockets.asyncio.client import connect
 
 from api.admin import done, parser
 from config.settings import Settings
-from tests.browser.test_page import ARGUMENTS, WAIT_MS, _start
+from tests.browser.test_page import WAIT_MS, _start
+from tests.support.chromium import launched
 from tests.support.gateway import Talk
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
-from tests.support.programs import needs
 from tests.support.relay import eventually
 from tests.support.stores import ROOT, TestStores, environment
 
@@ -58,11 +58,9 @@ def here(stores: TestStores, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(here: Installation) -> None:
     """Seen failing with a policy without `connect-src`, with a gateway that noted no farewell, and with the places of
     an event looked for without its profile."""
-    async with httpx2.AsyncClient(timeout=30, trust_env=False) as client, async_playwright() as playwright:
+    async with httpx2.AsyncClient(timeout=30, trust_env=False) as client, launched() as browser:
         ada, bob, eve = [await Person(here.url, client, name=name).sign_up() for name in ("Ada", "Bob", "Eve")]
         await here.role(ada, "add")
-        executable = needs("chromium", "chromium-browser", "google-chrome")
-        browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         page = await browser.new_page()
         complaints: list[str] = []
         page.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
@@ -102,7 +100,6 @@ async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(
         )
         await expect(page.locator("#closes")).to_contain_text("left", timeout=WAIT_MS)
         assert complaints == []
-        await browser.close()
 
 
 def test_top_shows_each_process(here: Installation) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Playwright, async_playwright, expect
 
-from tests.browser.test_page import ARGUMENTS, DESKTOP, WAIT_MS, Visit
+from tests.browser.test_page import DESKTOP, WAIT_MS, Visit
+from tests.support.chromium import NAMES, launch
 from tests.support.fronts import SITE
 from tests.support.programs import needs
 from tests.support.stores import ROOT
@@ -16,7 +17,6 @@ from tests.support.walk import Walk
 
 pytestmark = pytest.mark.timeout(600)
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ADDRESS = f"https://{SITE}"
 
 
@@ -24,7 +24,7 @@ ADDRESS = f"https://{SITE}"
 async def walk(tmp_path: Path, stores_folder: Path) -> AsyncIterator[Walk]:
     for program in ("nginx", "caddy", "pgbouncer", "redis-server", "openssl", "curl"):
         needs(program)
-    needs(*CHROMIUM)
+    needs(*NAMES)
     async with Walk((ROOT / "README.md").read_text("utf-8"), tmp_path, stores_folder) as walk:
         yield walk
 
@@ -33,7 +33,7 @@ async def walk(tmp_path: Path, stores_folder: Path) -> AsyncIterator[Walk]:
 async def visiting(playwright: Playwright, walk: Walk, proxy: str) -> AsyncIterator[Visit]:
     """A browser for which the site is behind this proxy, and its certificate good."""
     there = f"--host-resolver-rules=MAP {SITE} 127.0.0.1:{walk.fronts[proxy].port}"
-    browser = await playwright.chromium.launch(executable_path=needs(*CHROMIUM), args=[*ARGUMENTS, there])
+    browser = await launch(playwright, there)
     try:
         context = await browser.new_context(
             viewport={"width": DESKTOP[0], "height": DESKTOP[1]}, ignore_https_errors=True

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from graphql import build_schema
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 from redis import Redis
 
 from api import web
@@ -22,7 +22,8 @@ from api.app import FEATURES
 from api.graphql.schema import build
 from api.web import handbook
 from config.settings import Settings
-from tests.browser.test_page import ARGUMENTS, WAIT_MS, _start
+from tests.browser.test_page import WAIT_MS, _start
+from tests.support.chromium import launched
 from tests.support.live_page import PAGE, page
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
@@ -101,9 +102,7 @@ def test_what_graphiql_loads_is_what_was_chosen() -> None:
 
 async def test_graphiql_asks_this_api_under_its_policy(fleet: Fleet) -> None:
     """Seen failing without `connect-src`, and with a hash of another file."""
-    async with async_playwright() as playwright:
-        executable = needs("chromium", "chromium-browser", "google-chrome")
-        browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+    async with launched() as browser:
         tab = await browser.new_page()
         complaints: list[str] = []
         tab.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
@@ -121,7 +120,6 @@ async def test_graphiql_asks_this_api_under_its_policy(fleet: Fleet) -> None:
         await expect(tab.get_by_role("dialog")).to_contain_text("Theme")
         assert complaints == []
         assert [url for url in asked if not url.startswith(("data:", fleet.api.http("/")))] == []
-        await browser.close()
 
 
 @pytest.mark.parametrize("program", ["queries.py", "queries.mjs"])

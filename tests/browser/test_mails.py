@@ -60,7 +60,7 @@ async def test_an_address_is_proven_and_a_password_forgotten(
 
     link = await mailing.link(1)
     assert link.startswith(mailing.fleet.api.http("/#verify="))
-    other = await opened(browser, mailing.fleet, link)
+    other = await visit(browser, mailing.fleet, link=link)
     form = other.page.locator("#credentials")
     await expect(form.get_by_role("status")).to_contain_text("Your address is confirmed")
     assert other.page.url == mailing.fleet.api.http("/")
@@ -75,7 +75,7 @@ async def test_an_address_is_proven_and_a_password_forgotten(
     await form.get_by_role("button", name="Send me a link").click()
     await expect(form.get_by_role("status")).to_contain_text("a link is on its way")
 
-    again = await opened(browser, mailing.fleet, await mailing.link(2))
+    again = await visit(browser, mailing.fleet, link=await mailing.link(2))
     form = again.page.locator("#credentials")
     await expect(form.get_by_label("E-mail")).to_be_hidden()
     await form.get_by_label("Password").fill(OTHER)
@@ -84,17 +84,9 @@ async def test_an_address_is_proven_and_a_password_forgotten(
     await expect(other.page.locator("#welcome")).to_be_visible()  # signed out there
     await signs_in(again, OTHER)
 
-    used = await opened(browser, mailing.fleet, link)
+    used = await visit(browser, mailing.fleet, link=link)
     await expect(used.page.locator("#credentials").get_by_role("alert")).to_contain_text("not good any more")
     assert one.complaints + again.complaints == []
-
-
-async def opened(browser: Browser, fleet: Fleet, link: str) -> Visit:  # noqa: F811
-    """A page of its own at a link."""
-    one = await visit(browser, fleet)
-    await one.page.goto("about:blank")
-    await one.page.goto(link)
-    return one
 
 
 async def signs_in(one: Visit, password: str) -> None:

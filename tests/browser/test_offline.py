@@ -16,7 +16,7 @@ from tests.support.processes import Fleet
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 expect.set_options(timeout=WAIT_MS)
 
-WEIGHT_MAX: Final = 132 * 1024  # over HTTP/1.1, with a head for each of many small files
+WEIGHT_MAX: Final = 138 * 1024  # over HTTP/1.1, with a head for each of many small files
 MEASURED: Final = """async () => {
   await import("/static/vendor/web-vitals.js");
   // Told after the page's own observers, which were there before; what these put off happens when nothing else does.
@@ -133,7 +133,8 @@ async def saves(one: Visit, exercise: str, says: str) -> None:
 
 async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
     """A place that is kept over a reload, an answer that was lost; then the server is gone: a reload, two tabs, one of
-    them closed."""
+    them closed. Seen failing with a fresh key for each time that a workout is sent, and with tabs that do not tell each
+    other."""
     member = await visit(browser, fleet)
     context = member.page.context
     await member.joins_live()
@@ -164,9 +165,10 @@ async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Brow
     await expect(member.page.locator("#offline")).to_contain_text("kept on this device")
     await expect(member.page.locator("#who")).to_have_text("Rosa")
     await member.community("Pull-up").are(1)
-    await saves(member, "Push-up", "Kept on this device")
     other = Visit(await context.new_page())
     await other.page.goto(fleet.api.http())
+    await expect(other.page.locator("#who")).to_have_text("Rosa")
+    await saves(member, "Push-up", "Kept on this device")
     await expect(other.page.locator("#waiting")).to_contain_text("1 workout kept on this device")
     await saves(other, "Plank", "Kept on this device")
     await expect(member.page.locator("#waiting")).to_contain_text("2 workouts kept on this device")
@@ -195,6 +197,7 @@ async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Brow
 
 
 async def test_what_waits_is_its_owners(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
+    """Seen failing with whatever waits on the device shown and sent, whoever is signed in."""
     one = await visit(browser, fleet)
     await one.signs_up("Emmy", "emmy@example.com")
     await one.page.context.route("**/api/graphql", refusing)

@@ -12,10 +12,9 @@ from playwright.async_api import Page, async_playwright
 from api import web
 from config.embedded.ports import free_port
 from rt.wire.channels import app_channel
-from tests.browser.test_page import ARGUMENTS
+from tests.support.chromium import launch
 from tests.support.fronts import FRONTS, SITE, Front, front
 from tests.support.gateway import Gateway, gateway, until
-from tests.support.programs import needs
 from tests.support.sse import PATH, at, kill_oldest
 
 pytestmark = pytest.mark.timeout(180)
@@ -68,9 +67,7 @@ async def pages(proxies: list[Front]) -> AsyncIterator[list[Page]]:
         made = []
         for proxy in proxies:
             there = f"--host-resolver-rules=MAP {SITE} 127.0.0.1"
-            browser = await playwright.chromium.launch(
-                executable_path=needs("chromium", "chromium-browser", "google-chrome"), args=[*ARGUMENTS, there]
-            )
+            browser = await launch(playwright, there)
             browsers.append(browser)
             context = await browser.new_context(ignore_https_errors=True)
             page = await context.new_page()

@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from api import web
-from tests.browser.test_page import ARGUMENTS
 from tests.support.axe import SCHEMES
-from tests.support.programs import needs
+from tests.support.chromium import launched
 
 FOLDER: Final = Path(web.__file__).parent / "docs" / "pictures"
 SIZES: Final = {"desktop": (1440, 900, 1), "phone": (390, 844, 2)}
@@ -22,9 +21,7 @@ SETTLE_S: Final = 6.0  # for what happens to be seen happening
 async def take(url: str, email: str, password: str) -> None:
     """One window of each size and scheme, after another."""
     FOLDER.mkdir(exist_ok=True)
-    async with async_playwright() as playwright:
-        executable = needs("chromium", "chromium-browser", "google-chrome")
-        browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+    async with launched() as browser:
         for name, (width, height, scale) in SIZES.items():
             for scheme in SCHEMES:
                 context = await browser.new_context(
@@ -38,7 +35,6 @@ async def take(url: str, email: str, password: str) -> None:
                 await asyncio.sleep(SETTLE_S)
                 await page.screenshot(path=FOLDER / f"{name}-{scheme}.png")
                 await context.close()
-        await browser.close()
 
 
 async def _sign_in(page: Page, email: str, password: str) -> None:

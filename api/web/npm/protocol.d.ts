@@ -38,6 +38,10 @@ export type FeedEvent = {
     highFives?: number;
     highFived?: boolean;
     /**
+     * of the API's pages
+     */
+    cursor?: string;
+    /**
      * when it came here, if it came live
      */
     heardAt?: number;
@@ -199,6 +203,7 @@ export type Question = {
  * @property {EventData | null} data
  * @property {number} [highFives]  the API tells it, the gateway does not
  * @property {boolean} [highFived]
+ * @property {string} [cursor]  of the API's pages
  * @property {number} [heardAt]  when it came here, if it came live
  *
  * @typedef {{offset: number, event: FeedEvent}} Row

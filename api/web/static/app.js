@@ -2,7 +2,16 @@
 /** Puts the page together: session, live connection, map, feeds and form. */
 import { backoffMs } from "./backoff.js";
 import { LiveClient } from "./client.js";
-import { ACCOUNT, COMMUNITY, DASHBOARD, HIGH_FIVE, NOW, PRESENCE } from "./documents.js";
+import {
+  ACCOUNT,
+  COMMUNITY,
+  COMMUNITY_TALLIES,
+  DASHBOARD,
+  DASHBOARD_TALLIES,
+  HIGH_FIVE,
+  NOW,
+  PRESENCE,
+} from "./documents.js";
 import { find, listen } from "./dom.js";
 import { LiveFeed } from "./feed.js";
 import { lastKnown } from "./known.js";
@@ -119,6 +128,7 @@ function say(words) {
  */
 function showOnline(users, training) {
   at("online").textContent = figure(users);
+  at("online").classList.toggle("full"); // it breathes
   at("training").textContent = figure(training);
 }
 
@@ -294,6 +304,13 @@ new Router({
   nav: at("nav"),
   context: { session, live, page, highFive, account: showAccount, signIn },
 }).start();
+import("./tallies.js").then(
+  ({ Tallies }) => {
+    new Tallies(community, session, COMMUNITY_TALLIES);
+    new Tallies(dashboard, session, DASHBOARD_TALLIES);
+  },
+  () => {}, // figures that stand still are figures
+);
 now.follow(async () => (await session.graphql(NOW)).nowTraining);
 listen(community, "row", (/** @type {{type: string}} */ { type }) => now.heard(Number(type === "workout_completed")));
 listen(community, "skipped", (/** @type {Record<string, number>} */ more) => now.heard(more.workout_completed ?? 0));

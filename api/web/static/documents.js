@@ -15,6 +15,9 @@
  * @property {import("./protocol.js").EventData} data
  * @property {number} [highFives]
  * @property {boolean} [highFived]
+ * @property {string} [cursor]
+ *
+ * @typedef {{id: string, cursor: string, highFives: number}} Tally
  *
  * @typedef {object} FeedPage
  * @property {import("./protocol.js").Position} [position] absent: what happens from now on follows
@@ -35,7 +38,7 @@
 export const CONNECTION = `
   position { epoch offset }
   pageInfo { endCursor hasNextPage }
-  edges { node { id type createdAt actor { id name } data highFives highFived @include(if: $mine) } }`;
+  edges { node { id type createdAt actor { id name } data cursor highFives highFived @include(if: $mine) } }`;
 
 /** @type {Document<{feed: FeedPage}>} */
 export const COMMUNITY = `query Community($after: String, $mine: Boolean!) {
@@ -45,6 +48,20 @@ export const COMMUNITY = `query Community($after: String, $mine: Boolean!) {
 /** @type {Document<{feed: FeedPage}>} */
 export const DASHBOARD = `query Dashboard($after: String, $mine: Boolean!) {
   feed: dashboard(first: 10, after: $after) { ${CONNECTION} }
+}`;
+
+/** @typedef {Document<{feed: {edges: {node: Tally}[]}}>} TallyDocument */
+/** Of nobody's own: one answer serves all who ask for the same. */
+export const TALLIES = "edges { node { id cursor highFives } }";
+
+/** @type {TallyDocument} */
+export const COMMUNITY_TALLIES = `query CommunityTallies($after: String) {
+  feed: communityFeed(first: 40, after: $after) { ${TALLIES} }
+}`;
+
+/** @type {TallyDocument} */
+export const DASHBOARD_TALLIES = `query DashboardTallies($after: String) {
+  feed: dashboard(first: 40, after: $after) { ${TALLIES} }
 }`;
 
 /** @type {Document<{exercises: Exercise[]}>} */

@@ -55,6 +55,7 @@ export class LiveFeed extends HTMLElement {
   #waitingCount = 0; // also of those that are too many to keep
   #flushing = false;
   #untold = 0; // to a screen reader
+  #sent = 0; // high fives
   /** @type {Record<string, number>} by type, what digests skipped */
   #skippedCounts = {};
   #list = new FeedList(KEPT);
@@ -104,6 +105,23 @@ export class LiveFeed extends HTMLElement {
     this.#clear();
     this.#pageEnds({ endCursor: null, hasNextPage: false });
     delete this.dataset.state;
+  }
+
+  /** Of the events on screen, and since when: what `recount` is to be told of. Nothing while it is not live. */
+  get onScreen() {
+    const { top, bottom } = this.#scroller.getBoundingClientRect();
+    const found = this.#list.between(Math.max(0, top), Math.min(innerHeight, bottom));
+    return { ...found, seen: this.dataset.state === "live" ? found.seen : [], sent: this.#sent };
+  }
+
+  /**
+   * Shows how many high fives events have by now; whether that is news. What was asked for before somebody here sent one
+   * is none.
+   * @param {import("./documents.js").Tally[]} tallies
+   * @param {number} sent  as `onScreen` said
+   */
+  recount(tallies, sent) {
+    return sent === this.#sent && this.#list.recount(tallies);
   }
 
   /** @param {ShadowRoot} root */
@@ -311,6 +329,7 @@ export class LiveFeed extends HTMLElement {
     try {
       const answer = await this.#source?.highFive?.(event.id);
       if (!answer) return false;
+      this.#sent += 1;
       event.highFives = answer.highFives;
       event.highFived = true;
       this.#sayEmpty();

@@ -1,6 +1,6 @@
 // @ts-check
 /** The list of a feed: its events in piles, each pile as the rows that tell it, and never more than `most` rows (from `clear` on). */
-import { renewPile, rowOf, rowOfPile } from "./feedrow.js";
+import { renewFive, renewPile, rowOf, rowOfPile } from "./feedrow.js";
 import { Piles, isOne } from "./piles.js";
 import { ago } from "./words.js";
 
@@ -69,6 +69,45 @@ export class FeedList {
       for (const one of [pile, ...cut]) changed.add(one);
     }
     for (const pile of changed) this.#show(pile);
+  }
+
+  /**
+   * The events whose high fives are told between these heights of the window, newest first, and the cursor of the last
+   * one above them that has one: in a page after it they come first, but for those above that are newer than any page.
+   * @param {number} top
+   * @param {number} bottom
+   */
+  between(top, bottom) {
+    /** @type {FeedEvent[]} */
+    const seen = [];
+    /** @type {string | null} */
+    let after = null;
+    for (const event of this.#piles.all.flatMap(({ events }) => events)) {
+      const row = this.#rows.get(event);
+      const box = row?.querySelector(".five") && row.getBoundingClientRect();
+      if (box?.height && box.bottom > top && box.top < bottom) seen.push(event);
+      else if (!seen.length) after = event.cursor ?? after;
+    }
+    return { seen, after };
+  }
+
+  /**
+   * What is known anew of events; whether any of their figures has moved.
+   * @param {import("./documents.js").Tally[]} tallies
+   */
+  recount(tallies) {
+    const told = new Map(tallies.map((tally) => [tally.id, tally]));
+    let moved = false;
+    for (const event of this.#piles.all.flatMap(({ events }) => events)) {
+      const { cursor, highFives } = told.get(event.id) ?? {};
+      event.cursor = cursor ?? event.cursor;
+      if (highFives === undefined || highFives === (event.highFives ?? 0)) continue;
+      event.highFives = highFives;
+      const row = this.#rows.get(event);
+      if (row) renewFive(row, event);
+      moved = true;
+    }
+    return moved;
   }
 
   tellTimes() {

@@ -83,7 +83,7 @@ const ROWS = `
   .row:not(:has(.detail)) > .title { grid-row: span 2; align-self: center; }
   time { padding-top: 0.15rem; color: var(--soft); font-size: 0.8rem; white-space: nowrap; text-align: right; }
   .detail { grid-column: 2 / -1; color: var(--soft); font-size: 0.875rem; overflow-wrap: anywhere; }
-  .row:has(.five) > .detail { grid-column: 2; }
+  .row:has(.five:not([hidden])) > .detail { grid-column: 2; }
   .five { grid-column: 3; grid-row: 2; justify-self: end; display: inline-flex; gap: 0.3rem; align-items: center; }
   .five svg { width: 1.1rem; height: 1.1rem; }
   span.five { color: var(--soft); font-size: 0.8rem; }
@@ -92,6 +92,8 @@ const ROWS = `
     border: 1px solid var(--edge); border-radius: 99px; background: none; color: var(--soft); font-size: 0.8rem;
   }
   button.five:hover { border-color: var(--warm); color: var(--warm); }
+  .five.moved svg { animation: clap 0.9s ease-in-out; }
+  @keyframes clap { 30% { rotate: -18deg; scale: 1.25; } 60% { rotate: 12deg; scale: 1.15; } }
   button.five[aria-pressed="true"] {
     border-color: var(--warm); background: color-mix(in srgb, var(--warm) 14%, transparent); color: var(--warm);
     cursor: default;
@@ -109,7 +111,7 @@ const PILES = `
   .fresh > * { animation: arrive 0.5s ease-out, settle 2.4s ease-out; }
   @keyframes arrive { from { opacity: 0; transform: translateY(-0.6rem); } }
   @keyframes settle { from { background: color-mix(in srgb, var(--hue, var(--accent)) 16%, transparent); } }
-  @media (prefers-reduced-motion: reduce) { .fresh > * { animation: none; } }
+  @media (prefers-reduced-motion: reduce) { .fresh > *, .five.moved svg { animation: none; } }
 `;
 
 export const SHEET = new CSSStyleSheet();

@@ -24,7 +24,7 @@ export function rowOf(event, applaud) {
   const row = document.createElement("div");
   fill(row, describe(event), lookOf(event), event.created_at);
   row.classList.toggle("big", BIG.has(event.type));
-  if (!OFTEN.has(event.type)) row.append(...applause(event, applaud));
+  if (!OFTEN.has(event.type)) row.append(fiveOf(event, applaud));
   item.append(row);
   return item;
 }
@@ -101,27 +101,45 @@ function fill(row, { title, detail }, { icon, tone, badge }, at) {
  * @param {FeedEvent} event
  * @param {Applaud | null} applaud
  */
-function applause(event, applaud) {
+function fiveOf(event, applaud) {
   const shown = part(applaud ? "button" : "span", "five");
-  const tell = () => {
-    const sent = event.highFives ?? 0;
-    shown.replaceChildren(picture("hand"), part("span", "unseen", words(event)), ...(sent ? [figure(sent)] : []));
-    if (applaud) shown.setAttribute("aria-pressed", String(Boolean(event.highFived)));
-  };
-  tell();
-  if (!applaud) return event.highFives ? [shown] : [];
+  tellFive(shown, event);
+  if (!applaud) return shown;
   shown.setAttribute("type", "button");
   shown.addEventListener("click", async () => {
     if (event.highFived || shown.ariaBusy === "true") return;
     shown.ariaBusy = "true";
-    if (await applaud(event)) tell();
+    if (await applaud(event)) tellFive(shown, event);
     shown.ariaBusy = "false";
   });
-  return [shown];
+  return shown;
+}
+
+/**
+ * What it says now. Whoever cannot send one sees it once somebody else has.
+ * @param {HTMLElement} shown
+ * @param {FeedEvent} event
+ */
+function tellFive(shown, event) {
+  const sent = event.highFives ?? 0;
+  shown.replaceChildren(picture("hand"), part("span", "unseen", words(event)), ...(sent ? [figure(sent)] : []));
+  if (shown instanceof HTMLButtonElement) shown.setAttribute("aria-pressed", String(Boolean(event.highFived)));
+  else shown.hidden = !sent;
+}
+
+/**
+ * Tells in its row that an event has another number of high fives now.
+ * @param {HTMLElement} item
+ * @param {FeedEvent} event
+ */
+export function renewFive(item, event) {
+  const shown = item.querySelector(".five");
+  if (!(shown instanceof HTMLElement)) return;
+  shown.classList.add("moved");
+  tellFive(shown, event);
 }
 
 /** @param {FeedEvent} event */
 function words({ highFives = 0, highFived }) {
   return highFived || !highFives ? "High five" : `High five; so far ${count(highFives, "person", "people")} sent one:`;
 }
-

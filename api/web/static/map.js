@@ -80,17 +80,14 @@ export class PresenceMap extends HTMLElement {
   }
 
   /**
-   * Shows these cells instead of those before; where a number has changed, a ring shows it once.
+   * Shows these cells instead of those before; one whose number has risen flashes.
    * @param {import("./maptiles.js").Shown} shown
    */
   async show({ cells }) {
     if (cells.size) this.#world.hexagons ??= await import("./hexagons.js"); // with its library half of the page's weight
     const now = performance.now();
     const settled = now - this.#movedAt > SETTLED_MS;
-    for (const [cell, people] of cells) {
-      const before = this.#world.cells.get(cell);
-      if (before !== people && (before !== undefined || settled)) this.#news.flash(cell, now);
-    }
+    this.#news.compare(this.#world.cells, cells, settled, now);
     this.#world.cells = cells;
     if (this.#looked !== null && !cells.has(this.#looked)) this.#look(null);
     this.#changed();

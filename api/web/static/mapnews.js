@@ -1,11 +1,12 @@
 // @ts-check
-/** What is above the map's still picture: rings where a number has changed, what is looked at, the own place. */
+/** What is above the map's still picture: cells whose number has risen flash, what is looked at, the own place. */
 const FLASH_MS = 1_100;
 const FLASH_REACH = 1.1; // how much larger its ring gets
+const GLOW = 0.4;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class MapNews {
-  /** @type {Map<string, number>} by cell, when it began to change */
+  /** @type {Map<string, number>} by cell, when it rose */
   #flashes = new Map();
 
   /** Whether something still moves. */
@@ -14,11 +15,16 @@ export class MapNews {
   }
 
   /**
-   * @param {string} cell
+   * @param {import("./maptiles.js").Cells} before
+   * @param {import("./maptiles.js").Cells} cells
+   * @param {boolean} settled  the same part is looked at: what was not shown before is new, too
    * @param {number} now
    */
-  flash(cell, now) {
-    this.#flashes.set(cell, now);
+  compare(before, cells, settled, now) {
+    for (const [cell, people] of cells) {
+      const known = before.get(cell) ?? (settled ? 0 : people);
+      if (people > known) this.#flashes.set(cell, now);
+    }
   }
 
   /**
@@ -30,22 +36,27 @@ export class MapNews {
   paint(context, view, world, { now, looked, here }) {
     const { hexagons, colours } = world;
     context.lineWidth = 2;
-    /** @type {(cell: string, by: number, alpha: number) => void} */
-    const outline = (cell, by, alpha) => {
+    /** @type {(cell: string, by: number, alpha: number, how?: () => void) => void} */
+    const outline = (cell, by, alpha, how = () => context.stroke()) => {
       if (!hexagons) return;
       const hexagon = hexagons.hexagonOf(cell);
       context.globalAlpha = alpha;
       for (const [x, y] of hexagons.placesOf(hexagon, view)) {
         hexagons.trace(context, hexagon, view, x, y, by);
-        context.stroke();
+        how();
       }
       context.globalAlpha = 1;
     };
     context.strokeStyle = colours.people;
+    context.fillStyle = colours["text-ink"];
     for (const [cell, began] of this.#flashes) {
       const gone = Math.max(0, (now - began) / FLASH_MS);
-      if (gone >= 1 || STILL.matches) this.#flashes.delete(cell);
-      else outline(cell, 1 + FLASH_REACH * gone, 1 - gone);
+      if (gone >= 1 || STILL.matches) {
+        this.#flashes.delete(cell);
+        continue;
+      }
+      outline(cell, 1, GLOW * (1 - gone), () => context.fill());
+      outline(cell, 1 + FLASH_REACH * gone, 1 - gone);
     }
     context.strokeStyle = colours["text-ink"];
     if (looked !== null) outline(looked, 1, 1);

@@ -1,12 +1,13 @@
 // @ts-check
 /**
  * <live-now>: how many people train, minute by minute, and what; and how fast workouts come in. A shadow and a look of
- * its own; parts: figure, minutes, rate, exercises.
+ * its own; parts: figure, minutes, rate, line, exercises.
  *
  *   now.follow(async () => minutes)     each {minute, training, exercises: [{name, count}]}, oldest first
  *   now.heard(2)                        so many workouts have just been told
  */
 import { part } from "./dom.js";
+import { POINT_S, Rate } from "./rate.js";
 import { Timers } from "./timers.js";
 import { count, figure } from "./words.js";
 
@@ -15,6 +16,7 @@ const EXERCISES_MAX = 5;
 const RATE_S = 60;
 const RATE_EVERY_MS = 1_000;
 const HEIGHT = 40;
+const STEP = 10; // from point to point of the line
 const SVG = "http://www.w3.org/2000/svg";
 
 const SHEET = new CSSStyleSheet();
@@ -24,7 +26,12 @@ SHEET.replaceSync(`
   strong { color: var(--warm, currentcolor); font-size: 1.15rem; font-variant-numeric: tabular-nums; }
   svg { display: block; width: 100%; height: 2.5rem; fill: var(--warm, currentcolor); }
   rect.open { opacity: 0.5; }
-  .rate, .none { color: var(--soft, GrayText); }
+  .rate { color: var(--soft, GrayText); }
+  .pace { display: grid; grid-template-columns: auto minmax(3rem, 1fr); gap: 0.8rem; align-items: center; }
+  .line { height: 1.4rem; overflow: hidden; fill: none; stroke: var(--accent, currentcolor); stroke-width: 2; }
+  polyline { vector-effect: non-scaling-stroke; animation: slide 0.6s ease-out; }
+  @keyframes slide { from { transform: translateX(10px); } }
+  @media (prefers-reduced-motion: reduce) { polyline { animation: none; } }
   ol { display: flex; flex-wrap: wrap; gap: 0.3rem 0.5rem; padding: 0; list-style: none; }
   li { padding: 0.1rem 0.6rem; border: 1px solid var(--line, GrayText); border-radius: 99px; }
 `);
@@ -35,12 +42,13 @@ export class LiveNow extends HTMLElement {
   #timers = new Timers();
   /** @type {(() => Promise<Minute[]>) | null} */
   #ask = null;
-  /** @type {{at: number, workouts: number}[]} what was told in the last minute */
-  #told = [];
+  #workouts = new Rate();
   #figure = part("p", "figure");
   #minutes = document.createElementNS(SVG, "svg");
   #exercises = part("ol", "exercises");
   #rate = part("p", "rate");
+  #line = document.createElementNS(SVG, "svg");
+  #lineAt = -1; // when its last point began
   #seen = () => this.#refresh();
 
   connectedCallback() {
@@ -50,7 +58,14 @@ export class LiveNow extends HTMLElement {
       this.#minutes.setAttribute("part", "minutes");
       this.#minutes.setAttribute("role", "img");
       this.#minutes.setAttribute("preserveAspectRatio", "none");
-      root.append(this.#figure, this.#minutes, this.#exercises, this.#rate);
+      this.#line.setAttribute("class", "line");
+      this.#line.setAttribute("part", "line");
+      this.#line.setAttribute("aria-hidden", "true"); // the rate says it
+      this.#line.setAttribute("preserveAspectRatio", "none");
+      const pace = document.createElement("div");
+      pace.className = "pace";
+      pace.append(this.#rate, this.#line);
+      root.append(this.#figure, this.#minutes, this.#exercises, pace);
       this.#showRate();
     }
     document.addEventListener("visibilitychange", this.#seen);
@@ -70,7 +85,7 @@ export class LiveNow extends HTMLElement {
 
   /** @param {number} workouts */
   heard(workouts) {
-    this.#told.push({ at: performance.now(), workouts });
+    this.#workouts.add(secondsNow(), workouts);
     this.#timers.soon("rate", 0, () => this.#showRate());
   }
 
@@ -108,13 +123,31 @@ export class LiveNow extends HTMLElement {
   }
 
   #showRate() {
-    const from = performance.now() - RATE_S * 1_000;
-    this.#told = this.#told.filter(({ at }) => at > from);
-    const told = this.#told.reduce((sum, { workouts }) => sum + workouts, 0);
-    this.#rate.textContent = `${count(told, "workout")} in the last minute`;
-    if (told) this.#timers.set("rate", RATE_EVERY_MS, () => this.#showRate());
+    const now = secondsNow();
+    this.#rate.textContent = `${count(this.#workouts.within(now, RATE_S), "workout")} in the last minute`;
+    const line = this.#workouts.line(now);
+    this.#draw(line, Math.floor(now / POINT_S));
+    if (line.some(Boolean)) this.#timers.set("rate", RATE_EVERY_MS, () => this.#showRate());
+  }
+
+  /**
+   * As a line that moves on where a new point begins.
+   * @param {number[]} line
+   * @param {number} at  which point is the last
+   */
+  #draw(line, at) {
+    const most = Math.max(1, ...line);
+    const points = line.map((some, n) => `${n * STEP},${(HEIGHT * (1 - (0.9 * some) / most) - 2).toFixed(1)}`).join(" ");
+    if (at !== this.#lineAt) {
+      this.#lineAt = at;
+      this.#line.setAttribute("viewBox", `0 0 ${(line.length - 1) * STEP} ${HEIGHT}`);
+      this.#line.replaceChildren(document.createElementNS(SVG, "polyline"));
+    }
+    this.#line.firstElementChild?.setAttribute("points", points);
   }
 }
+
+const secondsNow = () => performance.now() / 1_000;
 
 /**
  * @param {number} at

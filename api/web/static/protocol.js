@@ -30,6 +30,7 @@
  * @property {EventData | null} data
  * @property {number} [highFives]  the API tells it, the gateway does not
  * @property {boolean} [highFived]
+ * @property {string} [cursor]  of the API's pages
  * @property {number} [heardAt]  when it came here, if it came live
  *
  * @typedef {{offset: number, event: FeedEvent}} Row

@@ -1,6 +1,6 @@
 // @ts-check
 /** The GraphQL documents of the views. */
-import { CONNECTION } from "../documents.js";
+import { CONNECTION, TALLIES } from "../documents.js";
 
 /**
  * @template T
@@ -69,6 +69,11 @@ export const PROFILE = `query Profile($id: ID!) { profile: user(id: $id) { ${PER
 /** @type {Document<{feed: import("../documents.js").FeedPage}>} */
 export const PROFILE_FEED = `query ProfileFeed($id: ID!, $after: String, $mine: Boolean!) {
   feed: profileFeed(userId: $id, first: 10, after: $after) { ${CONNECTION} }
+}`;
+
+/** @type {import("../documents.js").TallyDocument} */
+export const PROFILE_TALLIES = `query ProfileTallies($id: ID!, $after: String) {
+  feed: profileFeed(userId: $id, first: 40, after: $after) { ${TALLIES} }
 }`;
 
 /** @type {Document<{channelToken: {token: string}}>} */

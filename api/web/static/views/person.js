@@ -2,7 +2,8 @@
 /** Somebody's profile, as the viewer may see it; and what they do, for those who follow them. */
 import { LiveFeed } from "../feed.js";
 import { ApiError } from "../session.js";
-import { ADD_RIVAL, BLOCK, CHANNEL_TOKEN, PROFILE, PROFILE_FEED, UNBLOCK } from "./documents.js";
+import { Tallies } from "../tallies.js";
+import { ADD_RIVAL, BLOCK, CHANNEL_TOKEN, PROFILE, PROFILE_FEED, PROFILE_TALLIES, UNBLOCK } from "./documents.js";
 import { action, card, hint, link, make, sureAction, view } from "./kit.js";
 import { followButton } from "./people-row.js";
 import { achievements, figures, head } from "./profile.js";
@@ -96,6 +97,7 @@ function feed({ session, live, page, highFive }, { id, name, followState }) {
   const token = async () => (await session.graphql(CHANNEL_TOKEN, { channel })).channelToken.token;
   // Once it is on the page: one that never gets there would follow for ever.
   const source = { client: live, channel, page: page(PROFILE_FEED, { id }), token };
+  new Tallies(made, session, PROFILE_TALLIES, { id });
   setTimeout(() => made.isConnected && made.follow(followState === "SELF" ? source : { ...source, highFive }));
   return card("Activity", made);
 }
