@@ -1,10 +1,11 @@
 """Fixtures that start stores. A test of pure rules needs none of them."""
 
+import gc
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the run's first process, whose environment the others inherit
         os.environ[_RUN] = tempfile.mkdtemp(prefix=f"musclemap-run-{os.getpid()}-", dir=in_memory())
         Path(os.environ[_RUN]).chmod(0o711)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: nobody looks through it for garbage, neither meanwhile nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -331,9 +331,9 @@ class Session(Allowance):
             self.training = message.status == "training"
         effects: Effects = NOTHING
         if self.access is not None:
-            if message.audience is not None:
+            if message.audience is not None:  # what else narrows it comes by on_audience
                 self._asked = message.audience
-            self._narrow(facts)
+                self._narrow(facts)
             effects = (Beat(message.place(), message.exercise),)
         if message.id is not None:
             effects += (Send(outbound.ack(message.id)),)

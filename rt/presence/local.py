@@ -164,7 +164,7 @@ class LocalPresence:
         local.ttl_s = ttl_s
         if state == "training":
             self._trainers.trains(connection_id, local.user, exercise)
-        else:
+        elif changed:
             self._trainers.stops(connection_id)
         if changed:
             local.touched_s = self._now_s

@@ -136,6 +136,10 @@ class Connection(Stream):
             if self._judge is not None:
                 self._end_by_rules(data)
                 return
+            size = len(data) - 6
+            if 0 <= size <= 125 and data[0] == _TEXT and data[1] == size + _MASKED and not at and self._message is None:
+                self._text(apply_mask(data[6:], data[2:6]))  # one small whole text, as most reads are
+                return
             at = self._read(data, at)
             if self._batch is not None:
                 self._release()

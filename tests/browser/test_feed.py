@@ -205,7 +205,7 @@ async def is_told_how_many(page: Page, athletes: Athletes) -> None:
     await athletes.pour(POUR)
     await expect(skipped).to_be_visible()
     before = await skipped.inner_text()
-    await athletes.pour(10)
+    await athletes.pour(POUR)
     await expect(skipped).not_to_have_text(before)
     await expect(skipped).to_have_count(1)
     await expect(skipped).to_contain_text("workouts")

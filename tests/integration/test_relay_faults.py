@@ -80,6 +80,7 @@ async def killed_relay(database: Database, redis_url: str, folder: Path, kills: 
         assert await fleet.worker.stop() == 0
 
 
+@pytest.mark.alone
 async def test_killed_at_random_moments_it_loses_nothing(database: Database, redis_url: str, tmp_path: Path) -> None:
     """Three kills. Failed against: no repair of an odd append together with no comparison with Redis. Marking as
     published before publishing alone is repaired by that comparison, and passes."""

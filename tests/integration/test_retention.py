@@ -92,7 +92,7 @@ async def pages(books: Ledger, channel: Any) -> list[int]:
     after = None
     while True:
         page = await Feeds(reader).page(channel, 100, after)
-        seen += [one.position.offset for one in page.events]
+        seen += [rules.decode_position(one.cursor).offset for one in page.events]
         if not page.has_next:
             return seen
         after = page.events[-1].cursor

@@ -340,3 +340,14 @@ def test_nothing_is_left_for_the_collector() -> None:
 def _ours() -> int:
     """How many objects of the framing are alive."""
     return sum(str(type(one).__module__).startswith(("websockets.", "rt.")) for one in gc.get_objects())
+
+
+def test_a_read_shorter_than_its_mask_is_no_whole_text() -> None:
+    """Seen failing with a short way that takes any size: these four bytes, unmasked, are two below the least frame."""
+    read = bytes((0x81, 126)) + b"ab"
+    direct, wire = opened(Direct)
+    direct.data_received(read)
+    pure, beside = opened(Pure)
+    pure.data_received(read)
+    assert direct.phase == pure.phase != OPEN
+    assert wire.written == beside.written
