@@ -1,4 +1,7 @@
-"""Files as they go over the wire: compressed once, as small as they get in reasonable time, and kept in memory."""
+"""Files as they go over the wire: compressed once, as small as they get in reasonable time, and kept in memory.
+
+A large script takes a thread for a second or two: whoever asks meanwhile waits for the same.
+"""
 
 import asyncio
 import gzip
@@ -27,7 +30,7 @@ class Compressed:
     """Of a folder that does not grow: what is kept is at most all of it, compressed."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[Path, str], tuple[float, int, bytes]] = {}
+        self._kept: dict[tuple[Path, str], tuple[float, int, asyncio.Future[bytes]]] = {}
 
     async def of(self, response: Response, scope: Scope) -> Response:
         """The same answer in the best coding that is taken; any other than a whole file of text stays as it is."""
@@ -46,11 +49,14 @@ class Compressed:
 
     async def _body(self, path: Path, coding: str, changed: float, size: int) -> bytes:
         kept = self._kept.get((path, coding))
-        if kept is not None and kept[:2] == (changed, size):
-            return kept[2]
-        body = await asyncio.to_thread(lambda: _CODINGS[coding](path.read_bytes()))
-        self._kept[path, coding] = (changed, size, body)
-        return body
+        if kept is None or kept[:2] != (changed, size) or _failed(kept[2]):
+            making = asyncio.ensure_future(asyncio.to_thread(lambda: _CODINGS[coding](path.read_bytes())))
+            kept = self._kept[path, coding] = (changed, size, making)
+        return await asyncio.shield(kept[2])
+
+
+def _failed(making: asyncio.Future[bytes]) -> bool:
+    return making.done() and (making.cancelled() or making.exception() is not None)
 
 
 def coding_for(accepted: str) -> str | None:
