@@ -40,7 +40,7 @@ async def test_many_who_ask_at_once_are_one_compression(tmp_path: Path, monkeypa
         made += 1
         return gzip.compress(text)
 
-    monkeypatch.setitem(compressed._CODINGS, "gzip", slowly)  # noqa: SLF001 - the only place where it is counted
+    monkeypatch.setitem(compressed._CODINGS, "gzip", slowly)
     script = tmp_path / "large.js"
     script.write_bytes(b"x" * 100_000)
     scope: Scope = {"type": "http", "method": "GET", "headers": [(b"accept-encoding", b"gzip")]}
