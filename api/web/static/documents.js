@@ -52,7 +52,7 @@ export const DASHBOARD = `query Dashboard($after: String, $mine: Boolean!) {
 
 /** @typedef {Document<{feed: {edges: {node: Tally}[]}}>} TallyDocument */
 /** Of nobody's own: one answer serves all who ask for the same. */
-export const TALLIES = "edges { node { id cursor highFives } }";
+export const TALLIES = `edges { node { id cursor highFives } }`;
 
 /** @type {TallyDocument} */
 export const COMMUNITY_TALLIES = `query CommunityTallies($after: String) {

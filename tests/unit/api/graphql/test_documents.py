@@ -114,10 +114,9 @@ def prepare(text: str, tier: str) -> int:
 
 def of_the_page() -> dict[str, str]:
     script = STATIC.read_text("utf-8")
-    shared = re.search(r"const CONNECTION = `([^`]*)`", script)
-    assert shared
-    found = dict(re.findall(r"export const (\w+) = `([^`]*)`", script))
-    return {name: text.replace("${CONNECTION}", shared[1]) for name, text in found.items() if name != "CONNECTION"}
+    texts = dict(re.findall(r"const (\w+) = `([^`]*)`", script))
+    exported = re.findall(r"export const (\w+) = `\s*(?:query|mutation|subscription)\b", script)
+    return {name: re.sub(r"\$\{(\w+)\}", lambda part: texts[part[1]], texts[name]) for name in exported}
 
 
 def test_the_page_asks_within_the_limits_of_whoever_looks_at_it() -> None:
