@@ -38,6 +38,12 @@ class FeedClient(Person):
         return dict(position)
 
 
+def box_around(lat: float, lng: float, half: float) -> dict[str, float]:
+    """A box of degrees, twice as wide as high, as `viewport` wants it: across the antimeridian west is above east. Pure."""
+    west, east = ((side + 180) % 360 - 180 for side in (lng - 2 * half, lng + 2 * half))
+    return {"west": west, "east": east, "south": max(-85.0, lat - half), "north": min(85.0, lat + half)}
+
+
 class MapWidget(Person):
     """Keeps the map open, and moves it now and then. With WIDGET_TOKEN set it stands on another page."""
 
@@ -60,5 +66,4 @@ class MapWidget(Person):
         if self.live is not None:
             (lat, lng), zoom = random.choice(_PLACES), random.randint(3, 11)
             half = 180 / 2**zoom
-            box = {"west": lng - 2 * half, "east": lng + 2 * half, "south": lat - half, "north": lat + half}
-            self.live.set_viewport({**box, "zoom": zoom})
+            self.live.set_viewport({**box_around(lat, lng, half), "zoom": zoom})
