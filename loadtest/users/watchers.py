@@ -6,6 +6,7 @@ import random
 from locust import between, task
 
 from loadtest.run.counts import counted
+from loadtest.users.boxes import box_around
 from loadtest.users.person import WELCOME_S, Person
 
 _PAGE = "{ communityFeed(first: 20) { edges { cursor node { type createdAt data } } position { epoch offset } } }"
@@ -36,12 +37,6 @@ class FeedClient(Person):
         if position is None:
             raise OSError("no page")
         return dict(position)
-
-
-def box_around(lat: float, lng: float, half: float) -> dict[str, float]:
-    """A box of degrees, twice as wide as high, as `viewport` wants it: across the antimeridian west is above east. Pure."""
-    west, east = ((side + 180) % 360 - 180 for side in (lng - 2 * half, lng + 2 * half))
-    return {"west": west, "east": east, "south": max(-85.0, lat - half), "north": min(85.0, lat + half)}
 
 
 class MapWidget(Person):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.users.watchers import box_around
+from loadtest.users.boxes import box_around
 
 
 @given(st.floats(-60, 70), st.floats(-180, 180), st.sampled_from([180 / 2**zoom for zoom in range(3, 12)]))
