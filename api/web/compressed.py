@@ -50,7 +50,8 @@ class Compressed:
     async def _body(self, path: Path, coding: str, changed: float, size: int) -> bytes:
         kept = self._kept.get((path, coding))
         if kept is None or kept[:2] != (changed, size) or _failed(kept[2]):
-            making = asyncio.ensure_future(asyncio.to_thread(lambda: _CODINGS[coding](path.read_bytes())))
+            loop = asyncio.get_running_loop()
+            making = loop.run_in_executor(None, lambda: _CODINGS[coding](path.read_bytes()))
             kept = self._kept[path, coding] = (changed, size, making)
         return await asyncio.shield(kept[2])
 
