@@ -75,15 +75,19 @@ def test_the_window_does_not_swing() -> None:
 
 
 async def test_an_event_alone_is_written_in_the_same_turn() -> None:
-    """Seen failing with a window of 10 ms after each flush, however little the process has to do."""
+    """But for a few, amid which a busy machine stopped the process. Seen failing with a window of 10 ms after each
+    flush, however little the process has to do: every other one waited."""
     flusher, out, ear = Flusher(Counters(), asyncio.get_running_loop()), Outbox("w"), Ear()
     out.add(ear)
-    for number in range(1, 6):
+    at_once = 0
+    for number in range(20):
         out.put(FRAME, 1)
         flusher.work(out)
         await asyncio.sleep(0)
-        assert len(ear.times) == number
+        at_once += len(ear.times) > number
+        await until(lambda written=number + 1: len(ear.times) == written)
         await asyncio.sleep(0.005)
+    assert at_once >= 15
 
 
 async def test_what_comes_during_a_flush_is_written_after_it_in_one_write() -> None:
