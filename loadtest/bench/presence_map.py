@@ -25,7 +25,7 @@ CENTRE: Final = (50.0, 10.0)
 RINGS: Final = 41  # 1 + 3 n (n + 1) cells
 COUNTS: Final = (5, 10, 20, 50, 200, 1_000)
 PAGE_MAX_MS: Final = 120_000
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 COMPARED: Final = {"cpu_ms_a_frame": "cpu, ours/its"}
 

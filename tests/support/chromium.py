@@ -1,5 +1,5 @@
-"""Chromium for tests: its shell without a window where that is installed, which draws and runs a page as Chromium does
-and takes 0.4 of its CPU for one: Chromium itself opens a hidden window, with processes of its own, for each context."""
+"""Chromium for tests: its shell without a window where that is installed, which draws and runs a page as Chromium does;
+Chromium itself opens a hidden window, with processes of its own, for each context."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
