@@ -1,5 +1,6 @@
 """Roles without the second of CPU that each start takes to import: forked from a process that has imported the role's
-modules and run nothing of them. What then runs is `python -m {role}`, from its first line to its exit code.
+modules and run nothing of them. What then runs is `python -m {role}`, from its first line to its exit code, with
+passwords that are quickly hashed.
 
 Not for tests that measure memory, and not where the environment says something to the interpreter itself.
 """
@@ -111,6 +112,8 @@ class _Server:
 def _serve(role: str, requests: socket.socket) -> None:
     """Answers until nobody asks any more. Returns in a process that shall be the role."""
     importlib.import_module(f"{role}.__main__")
+    if role == "api":
+        importlib.import_module("tests.support.passwords").hurry()
     us = os.getpid()
     while (message := socket.recv_fds(requests, MESSAGE_BYTES, 1))[0]:
         request, files = json.loads(message[0]), message[1]
