@@ -60,7 +60,7 @@ async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as client, launched() as browser:
         ada, bob, eve = [await Person(here.url, client, name=name).sign_up() for name in ("Ada", "Bob", "Eve")]
         await here.role(ada, "add")
-        page = await browser.new_page()
+        page = await browser.new_page(reduced_motion="reduce")
         complaints: list[str] = []
         page.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -101,7 +101,7 @@ def test_what_graphiql_loads_is_what_was_chosen() -> None:
 async def test_graphiql_asks_this_api_under_its_policy(fleet: Fleet) -> None:
     """Seen failing without `connect-src`, and with a hash of another file."""
     async with launched() as browser:
-        tab = await browser.new_page()
+        tab = await browser.new_page(reduced_motion="reduce")
         complaints: list[str] = []
         tab.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
         tab.on("pageerror", lambda error: complaints.append(str(error)))
