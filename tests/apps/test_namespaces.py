@@ -53,6 +53,7 @@ async def test_all_or_none(server: AppServer) -> None:
     assert [one["existing"] for one in await app.publish(event("a", 1))] == [False]
 
 
+@pytest.mark.alone
 async def test_whoever_has_no_key_of_the_namespace_hears_the_same(server: AppServer) -> None:
     """A wrong key, another app's, an unknown namespace, another app's channel: one answer, and within 2 ms of the same
     time."""
