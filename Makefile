@@ -32,7 +32,7 @@ test: lint ## lint, types and all tests but the long fault runs, against real se
 lint: development ## formatting, lint, types, and who may import whom
 	@$(VENV)/python -m ruff check
 	@$(VENV)/python -m ruff format --check
-	@$(VENV)/python -m mypy
+	@$(VENV)/python -m mypy --num-workers 2
 	@$(VENV)/lint-imports
 
 schema: development ## writes down the API's schema for the gateway, after a change in a schema.graphql
