@@ -49,11 +49,22 @@ def test_it_serves_a_page_and_stops_within_ten_seconds_twice(kept_data_dir: Path
         with Command(RUN, DATA_DIR=str(kept_data_dir)) as command:
             address = command.wait_line(r"ready: (http://\S+)")[1]
             assert "<html" in httpx2.get(address, timeout=5, trust_env=False).text.lower()
+            assert in_a_shell(kept_data_dir, "python -m api.apps widget-token --origin http://gym.test")
             begun = time.monotonic()
             command.process.send_signal(number)
             assert command.wait_end() == 0
             wait_gone(str(kept_data_dir))
+            with pytest.raises(subprocess.CalledProcessError) as none:
+                in_a_shell(kept_data_dir, "true")
+            assert none.value.stderr.startswith("nothing runs on ")
             assert time.monotonic() - begun < STOP_S
+
+
+def in_a_shell(data_dir: Path, command: str) -> str:
+    """What a command says in a shell that `make env` has led to what runs there."""
+    led = f'led="$("{sys.executable}" -m config.embedded.env)" && eval "$led" && {command}'
+    env = {"PATH": os.defpath, "DATA_DIR": str(data_dir)}
+    return subprocess.run(["sh", "-ec", led], cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
 
 
 def test_nothing_stays_when_all_of_it_is_killed(kept_data_dir: Path) -> None:
