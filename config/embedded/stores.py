@@ -37,6 +37,14 @@ class Stores:
 
     def start(self) -> None:
         """Returns when the stores answer and the roles and the database are there. Raises StoreError."""
+        try:
+            self._start()
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise StoreError(f"{error.filename}: {error.strerror}: set DATA_DIR to a folder of your own") from None
+
+    def _start(self) -> None:
         account = unprivileged()
         folder = home(self._data_dir, account)
         self._lock = lock(self._data_dir)

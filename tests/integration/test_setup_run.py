@@ -32,8 +32,8 @@ def data_dir(stores_folder: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def kept(stores_folder: Path) -> Path:
     """The DATA_DIR of the tests that start everything: the first makes it, the others find it as the last one left it,
-    killed or not."""
-    return stores_folder / "kept"
+    killed or not. Seen failing with the folder written into Valkey's settings: a space ended it."""
+    return stores_folder / "kept here"
 
 
 @pytest.fixture
@@ -150,10 +150,11 @@ def test_a_port_in_use_is_one_line_and_nothing_starts(data_dir: Path, role: str)
         ({"MAP_K": "0,1,1"}, "bad setting: MAP_K must be at least 1 each"),
         ({"ALLOWED_ORIGINS": "*"}, "bad setting: ALLOWED_ORIGINS must be origins as browsers send them"),
         ({"API_PORT": "18999", "RT_PORT": "18999"}, "API_PORT and RT_PORT are both 18999: set one of them"),
+        ({"DATA_DIR": "/dev/null/data"}, "/dev/null/data: Not a directory: set DATA_DIR to a folder of your own"),
     ],
 )
 def test_a_bad_setting_is_one_line_that_names_it(data_dir: Path, settings: dict[str, str], line: str) -> None:
-    """Seen failing with the settings read without `load`: a traceback."""
+    """Seen failing with the settings read without `load`, and with a folder that cannot be made: a traceback."""
     with Command(RUN, **({"DATA_DIR": str(data_dir)} | settings)) as command:
         assert command.wait_end() == 1
     assert len(command.lines) == 1
