@@ -351,7 +351,7 @@ class Settings(RateSettings):
         for name in names:
             if not self._given(name):
                 sys.exit(
-                    f'{name.upper()} is not set: give it in the environment, or, beside `make run`, by `eval "$(make env)"`'
+                    f'{name.upper()} is not set: give it in the environment; beside `make run`: `eval "$(make env)"`'
                 )
         for name in in_production:
             if self.environment == "production" and not self._given(name):
