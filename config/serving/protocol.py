@@ -53,6 +53,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._overrun = False
         self._pending = b""  # of further requests, from _pending_at on
         self._pending_at = 0
+        self._joined: Joined  # of the answer that is being made
 
     # --- what the transport says
 
@@ -247,11 +248,11 @@ class HttpProtocol(HttpToolsProtocol):
     # --- answers
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        cycle.transport = Joined(cycle.transport, cycle)
+        self._joined = cycle.transport = Joined(cycle.transport, cycle)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        self.cycle.transport.flush()
+        self._joined.flush()
         self.server_state.total_requests += 1
         if self.transport.is_closing() or self._stage is not _Stage.ANSWER:
             # Also where the rest of a body is still to come: it is never read as a request.

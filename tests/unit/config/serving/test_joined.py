@@ -81,7 +81,7 @@ async def test_an_answer_without_a_body_leaves_too() -> None:
     await answer(cycle(wire, "HEAD"), b"", length=9)
     assert len(wire.calls) == 1
     wire = Wire()
-    await answer(cycle(wire, keep_alive=False), b"", length=0)
+    await answer(cycle(wire, "HEAD", keep_alive=False), b"", length=9)
     assert (len(wire.calls), wire.closed) == (1, True)
 
 
