@@ -5,7 +5,6 @@ or a `gap` for a socket refuses it by status or, once it has begun, ends it: the
 it heard last, and is told the rest.
 """
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from time import monotonic, time
@@ -79,11 +78,8 @@ class EventStream(Client):
         self._epoch = ""
         self._is_head = False
 
-    def begin(self, transport: asyncio.Transport, request: Request, rest: bytes) -> None:
+    def begin(self, request: Request, rest: bytes) -> None:
         """The answer to the request, and the stream if it may be; `rest` was said behind it."""
-        transport.set_protocol(self)
-        self._arrive(transport)
-        self.listen()
         self._is_head = request.method == "HEAD"
         try:
             asked = self._asked(request, rest)

@@ -122,11 +122,12 @@ class Peer(Connection):
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """The client will say nothing more; what it said before is heard first."""
-        admission = self._gateway.admission
+        """The client will say nothing more; what it said before is heard first, by whoever has the socket then."""
+        admission, transport = self._gateway.admission, self.transport
         while admission.waits(self):  # what comes behind a handshake is enqueued again
             admission.serve(self)
-        return super().eof_received()
+        speaker: Any = self if transport is None else transport.get_protocol()
+        return super().eof_received() if speaker is self else speaker.eof_received()
 
     def go_on(self, messages: Iterable[Any]) -> None:
         """Its `connect` waited for a key, and these messages for it: they are decided now."""

@@ -7,7 +7,6 @@ are let go with every cycle cut, so that reference counts free them.
 import http
 import logging
 import re
-from asyncio import Transport
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -59,7 +58,7 @@ class Answer(NamedTuple):
 
 class Rules(NamedTuple):
     """What a listener accepts. `origins` None = any. `pages`: the answer to a GET of a path at a host, or None.
-    `streams` answers a request for a stream, and has its socket from then on; with what was said behind it.
+    `streams`: whether requests for a stream are handed over.
 
     `path` None = any; `others`: more paths of sockets, with the subprotocols that are spoken there.
     """
@@ -68,7 +67,7 @@ class Rules(NamedTuple):
     origins: frozenset[str] | None = None
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
     pages: Callable[[str, str], Page | None] = lambda _path, _host: None
-    streams: Callable[[Transport, Request, bytes], None] | None = None
+    streams: bool = False
     others: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def spoken(self, path: str) -> tuple[str, ...] | None:
@@ -101,7 +100,7 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
         request = next(iter(protocol.events_received()), None)
         if not isinstance(request, Request):
             other = _NO_STREAM.match(head)
-            if other is not None and rules.streams is not None:
+            if other is not None and rules.streams:
                 return Answer(b"", upgraded=False, stream=Request(other[2].decode(), Headers(), other[1].decode()))
             written = b"".join(protocol.data_to_send())
             return Answer(written or page(Page(400, b"not an HTTP request\n")), upgraded=False)
@@ -116,7 +115,7 @@ def _route(protocol: ServerProtocol, request: Request, rules: Rules, admit: Call
     host = host_name(hosts[0]) if len(hosts) == 1 else None
     if not path.startswith("/") or host is None:
         return Answer(page(Page(400, b"bad request\n")), upgraded=False)
-    if path == STREAM_PATH and rules.streams is not None:
+    if path == STREAM_PATH and rules.streams:
         return Answer(b"", upgraded=False, stream=request)
     spoken = rules.spoken(path)
     if spoken is None:
