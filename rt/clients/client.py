@@ -78,36 +78,39 @@ class Client(Outflow):
 
     def _hand_over(self, request: Request, rest: bytes) -> None:
         """A stream was asked for: it answers by itself."""
-        self._heir(self._gateway.speakers[STREAM_PATH]).begin(request, rest)
+        self._heir(self._gateway.speakers[STREAM_PATH], speaks=False).begin(request, rest)
 
     def opened(self, path: str) -> Connection:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
         make = self._gateway.speakers.get(path)
-        speaker = self if make is None else self._heir(make)
-        speaker.speak()
-        return speaker
+        if make is None:
+            self._speak()
+            return self
+        heir: Client = self._heir(make, speaks=True)
+        return heir
 
-    def _heir(self, make: Callable[[Gateway], Any]) -> Any:
+    def _heir(self, make: Callable[[Gateway], Any], *, speaks: bool) -> Any:
         """One of another protocol has the socket from now on, in this one's place and with its deadline."""
         gateway, heir, group, self._group = self._gateway, make(self._gateway), self._group, ""
         gateway.lobby.leave(self)
         gateway.clients.discard(self)
         gateway.wheel.drop(self, self._slot)
         self.yield_to(heir)
-        heir.succeed(group, self._origin, self._due)
+        heir.succeed(group, self._origin, self._due, speaks=speaks)
         return heir
 
-    def succeed(self, group: str, origin: str, due: float) -> None:
+    def succeed(self, group: str, origin: str, due: float, *, speaks: bool) -> None:
         """Has the socket that another has yielded: of this group of addresses, of a page of this origin, and with this
-        deadline."""
+        deadline. `speaks`: it has been upgraded."""
         self._group, self._origin = group, origin
         self._enter()
         self._gateway.clients.add(self)
         self._wake_at(due)
         self.listen()  # the other one may have been told to wait
+        if speaks:
+            self._speak()
 
-    def speak(self) -> None:
-        """Speaks on the socket, which has been upgraded."""
+    def _speak(self) -> None:
         self.phase = OPEN
         now = monotonic()
         self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
