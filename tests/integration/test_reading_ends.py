@@ -198,7 +198,7 @@ async def test_what_ends_a_socket_ends_every_other_wire(cluster: Cluster) -> Non
     """The same mutations, to subscriptions of GraphQL and to streams. Who may go on does, and signing out ends all.
 
     Seen failing with a session of GraphQL that knew channels by their names, with a stream that was silent from then
-    on, and with a `complete` behind the `error`."""
+    on, with a `complete` behind the `error`, and with a channel's token that outlived the session it was given to."""
     ann, bob, cat = await cluster.person(), await cluster.person(), await cluster.person()
     first, second = cluster.gateways
     exercise = (await exercise_ids(cluster.fleet.api.http("").rstrip("/"), cluster.client))[0]
@@ -232,19 +232,23 @@ async def test_what_ends_a_socket_ends_every_other_wire(cluster: Cluster) -> Non
 
         await does(bob, "follow", userId=ann.id)
         streams = await wires.begin(stack)
-        mine = await stack.enter_async_context(
-            streaming(second.port, f"channel=user:{bob.id}", Authorization=f"Bearer {bob.token}")
-        )
         await ann.graphql(DELETE, password=ann.password)
         await wires.ended(streams)
 
+        await does(bob, "follow", userId=cat.id)
+        mine: list[tuple[str, dict[str, str]]] = [
+            (f"channel=user:{bob.id}", {"Authorization": f"Bearer {bob.token}"}),
+            (f"channel=profile:{cat.id}&token={await token_for(bob, cat)}", {}),
+        ]
+        his_own = [await stack.enter_async_context(streaming(second.port, query, **who)) for query, who in mine]
         await cluster.sign_out(bob)
         async with asyncio.timeout(2):
             assert await his.closed() == (4503, "session revoked")
-            assert await mine.rest() == []
-        assert mine.heard.comments[-1] == "session revoked"
-        async with streaming(second.port, f"channel=user:{bob.id}", Authorization=f"Bearer {bob.token}") as again:
-            assert again.error == (401, "UNAUTHENTICATED")
+            assert [await stream.rest() for stream in his_own] == [[], []]
+        assert [stream.heard.comments[-1] for stream in his_own] == ["session revoked"] * 2
+        for query, who in mine:
+            async with streaming(second.port, query, **who) as again:
+                assert again.error == (401, "UNAUTHENTICATED")
 
 
 @asynccontextmanager
