@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Final
 from websockets.http11 import Request
 
 from config.addresses import address_group, client_address, is_inside, is_lenient
+from config.errors import ApiError
 from config.limits import PIECES_PER_MESSAGE
 from rt.clients.effects import Effects
 from rt.clients.gateway import Gateway
 from rt.clients.session import Session
 from rt.sockets.connection import CLOSING, OPEN, Connection
-from rt.sockets.handshake import Page, Rules
+from rt.sockets.handshake import Rules
 from rt.sockets.lobby import LOOPBACK
 from rt.wire.closes import Closing
 
@@ -79,7 +80,7 @@ class Peer(Connection):
         """What a request must be like: the same for all sockets of this gateway."""
         return self._gateway.rules
 
-    def admit(self, request: Request) -> Page | None:
+    def admit(self, request: Request) -> ApiError | None:
         """Refuses an upgrade while draining, or from an address with too many sockets."""
         gateway, host = self._gateway, self._peer()
         forwarded = ", ".join(request.headers.get_all("X-Forwarded-For")) or None
