@@ -9,7 +9,6 @@ RetryLater. Whatever else is the server's fault is RetryLater at once (config/db
 """
 
 import asyncio
-import copy
 import random
 import time
 from collections import Counter
@@ -137,13 +136,13 @@ class Database:
         what its viewer wrote. Nothing is decided by them, and `snapshot` and writes are the primary's all the same."""
         if self._replica is None:
             return self
-        view = copy.copy(self)
+        view = self._view()
         view._may_be_old = True  # noqa: SLF001 - our own kind
         return view
 
     def of(self, viewer: UUID | None) -> "Database":
         """The same database as this user sees it; None = nobody."""
-        view = copy.copy(self)
+        view = self._view()
         view._viewer = viewer  # noqa: SLF001 - our own kind
         return view
 
@@ -269,6 +268,11 @@ class Database:
             done = await self._repeat(attempt, twins)
         await self._note(takes=takes)
         return done
+
+    def _view(self) -> "Database":
+        view = Database.__new__(Database)
+        view.__dict__.update(self.__dict__)  # copy.copy takes ten times as long, several times a request
+        return view
 
     async def _note(self, *, takes: bool) -> None:
         if self._replica is not None:

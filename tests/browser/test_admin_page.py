@@ -102,7 +102,7 @@ async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(
 
 
 def test_top_shows_each_process(here: Installation) -> None:
-    """By Redis alone. Seen failing with a rate where there was one look."""
+    """And what runs beside them. Seen failing with a rate where there was one look, and with no look at the API."""
     done = forks.run("rt", "top", env=here.fleet.env)
     title, _, head, *rows = done.stdout.splitlines()
     assert (title, done.stderr) == ("MuscleMap Live: 2 of 2 gateway processes answer", "")
@@ -110,6 +110,8 @@ def test_top_shows_each_process(here: Installation) -> None:
     assert [row.split()[-1] for row in rows[:2]] == ["well", "well"]
     assert rows[2].startswith("all")
     assert all("-" not in row.split() for row in rows[:3])
+    assert rows[4].split()[:2] == ["beside", "requests/s"]
+    assert [(row.split()[0], row.split()[-1]) for row in rows[5:7]] == [("api", "well"), ("worker", "well")]
 
 
 async def sign_in(page: Page, person: Person) -> None:

@@ -153,8 +153,10 @@ def _serve(role: str, requests: socket.socket) -> tuple[str, list[str]]:
             pid, status = os.waitpid(request["poll"], os.WNOHANG)
             requests.send(json.dumps(os.waitstatus_to_exitcode(status) if pid else None).encode())
             continue
-        module = request["module"] + (".__main__" if request["module"] == role else "")
-        importlib.import_module(module)
+        module = request["module"]
+        if hasattr(importlib.import_module(module), "__path__"):
+            module += ".__main__"
+            importlib.import_module(module)
         gc.freeze()  # what it has imported is neither looked through nor copied at its end: 0.3 s of CPU
         if not os.fork():
             _become(request, files, us)
