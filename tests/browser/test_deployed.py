@@ -33,11 +33,9 @@ async def walk(tmp_path: Path, stores_folder: Path) -> AsyncIterator[Walk]:
 async def visiting(playwright: Playwright, walk: Walk, proxy: str) -> AsyncIterator[Visit]:
     """A browser for which the site is behind this proxy, and its certificate good."""
     there = f"--host-resolver-rules=MAP {SITE} 127.0.0.1:{walk.fronts[proxy].port}"
-    browser = await launch(playwright, there)
+    browser = await launch(playwright, there, "--ignore-certificate-errors")  # also of what a service worker fetches
     try:
-        context = await browser.new_context(
-            viewport={"width": DESKTOP[0], "height": DESKTOP[1]}, ignore_https_errors=True
-        )
+        context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
         one = Visit(await context.new_page())
         await one.page.goto(ADDRESS)
         yield one
