@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Container, Iterator, Sequence
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from redis.exceptions import RedisError
@@ -153,10 +153,9 @@ class Publisher:
             await self._compare(self._comparing)
 
     async def _publish(self, batch: Numbered) -> None:
-        await self._redis.publish(DROPS_CHANNEL, encode_drop(_drop_of(batch.appends)))  # before anybody asks again
         appends = [part for append in batch.appends for part in self._parts(append)]
         with _traced(appends) as traced:
-            answers = await self._feed.append_many(self._epoch, traced, term=self._term())
+            answers = await self._appended(traced, _drop_of(batch.appends))
         odd: dict[Channel, None] = {}
         for append, expected in zip(appends, answers, strict=True):
             if expected is None or expected > append.last:  # the latter: an earlier try or a comparison has brought it
@@ -167,6 +166,19 @@ class Publisher:
             await self._settle(list(odd), "append")
         metrics.PUBLISHED.inc(sum(len(append.bodies) for append in batch.appends))
         metrics.DELAY_S.observe(max(0.0, time.time() - batch.oldest_at))
+
+    async def _appended(self, appends: Sequence[Append], drop: Drop) -> list[int | None]:
+        """What Redis says to the appends. Kept pages end with them, told first, since whoever hears an event may ask
+        again; nobody waits for the answer to that in between. Both have ended when this does."""
+        told, answers = await asyncio.gather(
+            self._redis.publish(DROPS_CHANNEL, encode_drop(drop)),
+            self._feed.append_many(self._epoch, appends, term=self._term()),
+            return_exceptions=True,
+        )
+        for one in (told, answers):
+            if isinstance(one, BaseException):
+                raise one
+        return cast("list[int | None]", answers)
 
     def _parts(self, append: Append) -> Iterator[Append]:
         """An append in messages of a bounded size; the first one may begin a list that Redis does not have."""

@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from config.db.postgres import ERRORS
-from config.limits import RELAY_BATCH, RELAY_IDLE_POLL_S, RELAY_RETRY_S
+from config.limits import RELAY_BATCH, RELAY_IDLE_POLL_S, RELAY_PAGE, RELAY_RETRY_S
 from config.metrics import FAILURES
 from config.process import set_within
 from config.redis import AWAY, RedisClient
@@ -36,7 +36,7 @@ RELAY_POLL_S: Final = 0.05
 RELAY_IDLE_AFTER_S: Final = 2  # without an event, and with the wake-up channel open; then RELAY_IDLE_POLL_S
 RELAY_RENEW_S: Final = 1
 RELAY_TAKE_S: Final = 0.4  # how often a relay that waits looks at the lease
-RELAY_MARK_S: Final = 1  # an idle relay writes down what it published after this
+RELAY_MARK_S: Final = 1  # how often it writes down what it published; a successor compares the rest with Redis
 RELAY_DRAIN_S: Final = 3  # a stopping relay publishes what it has numbered; PostgreSQL keeps what is left
 RELAY_LOOK_S: Final = 1  # how often the relay renews the epoch and asks whether this is still the same Redis
 
@@ -127,19 +127,20 @@ class Relay:
         look_first = backlog = False
         while not stopping.is_set():
             self._wake.clear()
-            marks = dict(publisher.published)
+            due = time.monotonic() - marked_at >= RELAY_MARK_S or len(publisher.published) >= RELAY_PAGE
+            marks = dict(publisher.published) if due else {}
             events = 0
             if not look_first or await self._store.pending():
                 batch = await self._store.number(lease, marks, renditions_of, backlog=backlog)
                 events = batch.events
                 backlog = events >= RELAY_BATCH  # more may wait than came
                 if events:
-                    publisher.settled(marks)
-                    marked_at = active_at = time.monotonic()
+                    active_at = time.monotonic()
                     metrics.NUMBERED.inc(events)
                     await publisher.offer(batch)
-            if not events and marks and time.monotonic() - marked_at >= RELAY_MARK_S:
-                await self._store.mark_published(marks)
+            if marks:
+                if not events:  # else they were written with the batch
+                    await self._store.mark_published(marks)
                 publisher.settled(marks)
                 marked_at = time.monotonic()
             if not events and not look_first:

@@ -3,6 +3,7 @@
 A shell: SQL to values and back. Errors are asyncpg's; config.db.postgres.fault_of says what they mean.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -95,11 +96,13 @@ NOTHING: Final = Numbered(0, [], 0.0)
 async def committed(pool: asyncpg.Pool) -> AsyncIterator[Transaction]:
     """A READ COMMITTED transaction: the relay locks what it changes, and must see what was committed meanwhile."""
     try:
-        async with (
-            pool.acquire(timeout=CONNECTION_WAIT_S) as connection,
-            connection.transaction(isolation="read_committed"),
-        ):
-            yield Transaction(connection)
+        async with asyncio.timeout(CONNECTION_WAIT_S):  # the pool's own timeout costs a task
+            connection = await pool.acquire()
+        try:
+            async with connection.transaction(isolation="read_committed"):
+                yield Transaction(connection)
+        finally:
+            await pool.release(connection)
     except ERRORS as error:
         await leave_unfit(pool, error)
         raise

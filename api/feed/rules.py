@@ -5,6 +5,7 @@ join without a hole or a repeat.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from api.pages import bad_cursor, decode_cursor, encode_cursor
 from config.events import anonymous, followers
 from rt.feed.positions import Position
 from rt.wire.channels import COMMUNITY, Channel, profile_channel, user_channel
+
+EVENTS_KEPT: Final = 1_000  # of the community, read already: some 2 KB each
 
 _POSITION = re.compile(r"([0-9A-Za-z_-]{1,64}):([0-9]{1,16})")
 
@@ -75,6 +78,19 @@ def decode_event(cursor: str) -> UUID:
         return UUID(decode_cursor(cursor, 1)[0])
     except ValueError:
         raise bad_cursor() from None
+
+
+def feed_event(channel: Channel, position: Position, body: bytes, *, derived: bool) -> FeedEvent:
+    """A stored event as a page of `channel` shows it. What the community hears has nobody's name in it and never
+    changes, and everybody reads the same newest ones: those are kept, by all that they are made of."""
+    if channel == COMMUNITY:
+        return _of_community(*position, body, derived)
+    return FeedEvent(event_of(channel, body, derived=derived), cursor_of(position))
+
+
+@lru_cache(EVENTS_KEPT)
+def _of_community(epoch: str, offset: int, body: bytes, derived: bool) -> FeedEvent:
+    return FeedEvent(event_of(COMMUNITY, body, derived=derived), cursor_of(Position(epoch, offset)))
 
 
 def event_of(channel: Channel, body: bytes, *, derived: bool) -> Event:

@@ -8,10 +8,10 @@ from api.feed.rules import (
     FeedEvent,
     FeedPage,
     MergedPage,
-    cursor_of,
     decode_event,
     decode_position,
     event_of,
+    feed_event,
     profile_feed,
 )
 from api.feed.store import StoredPage
@@ -84,7 +84,7 @@ def _page(channel: Channel, found: StoredPage, start: Position | None, size: int
     if start is not None and start.epoch != found.epoch:
         raise BadInput("after: the feed was numbered anew since; start from its newest page", "after")
     events = [
-        FeedEvent(event_of(channel, one.body, derived=one.derived), cursor_of(Position(found.epoch, one.offset)))
+        feed_event(channel, Position(found.epoch, one.offset), one.body, derived=one.derived)
         for one in found.events[:size]
     ]
     return FeedPage(tuple(events), Position(found.epoch, found.head), len(found.events) > size)

@@ -20,6 +20,7 @@ from config.errors import ApiError, BadInput, RateLimited
 from config.limits import HEAD_BYTES_MAX, HTTP_HEADERS_MAX, HTTP_UNSENT_BYTES_HIGH
 from config.serving.connections import Connections, Place
 from config.serving.head import CHUNKED, BadHead, judged, without_upgrade
+from config.serving.joined import Joined
 
 _HEAD_END: Final = b"\r\n\r\n"
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
@@ -52,6 +53,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._overrun = False
         self._pending = b""  # of further requests, from _pending_at on
         self._pending_at = 0
+        self._joined: Joined  # of the answer that is being made
 
     # --- what the transport says
 
@@ -245,7 +247,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     # --- answers
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._joined = cycle.transport = Joined(cycle.transport, cycle)
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
+        self._joined.flush()
         self.server_state.total_requests += 1
         if self.transport.is_closing() or self._stage is not _Stage.ANSWER:
             # Also where the rest of a body is still to come: it is never read as a request.

@@ -2,8 +2,8 @@
 
 All have the same rows of one PostgreSQL, as many connections to it, and the same core; crowd and stores have the other.
 All run at once and take turns, so that a noisy neighbour meets all of them. That each answers the same is looked at
-first. Each prepares a document once. No answer comes from a cache: a variable that the document does not declare, and
-that nobody reads, differs in each request for longer than this API keeps an answer.
+first. Each prepares a document once. But for the document that says so no answer comes from a cache: a variable that
+the document does not declare, and that nobody reads, differs in each request for longer than this API keeps an answer.
 """
 
 import asyncio
@@ -186,6 +186,7 @@ async def _documents(connection: asyncpg.Connection, signer: Signer) -> list[Doc
     profiles = [(_body(_PROFILE, id=str(user), turn=turn), token) for turn, user, token in variants]
     return [
         Document("a page of 20 events", [(_body(_PAGE, turn=turn), "") for turn, *_ in variants]),
+        Document("the same page, kept by this API for its second", [(_body(_PAGE), "")]),
         Document("a profile, 10 workouts, muscles", profiles),
         Document("a high five, sent again", fives, len(fives)),
     ]

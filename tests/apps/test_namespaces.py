@@ -36,6 +36,8 @@ async def test_what_is_published_is_heard_once_and_in_order(server: AppServer) -
         assert {**first, "created_at": ""} == {
             "id": "0", "v": 1, "type": "x", "created_at": "", "actor": None, "data": {"n": 0},
         }  # fmt: skip
+        b = await server.joins(talk, "app:news:b")
+        assert numbers(await hears(talk, 10 - b["offset"])) == [str(n) for n in range(1, 20, 2)][b["offset"] :]
         later = await server.joins(talk, "app:news:b", since={"epoch": "?", "offset": 0})
         assert (later["recovered"], later["offset"]) == (False, 10)
         later = await server.joins(talk, "app:news:b", since={"epoch": later["epoch"], "offset": 4})
