@@ -31,9 +31,9 @@ from config.settings import Settings
 from loadtest.bench.ledger import make_users, parent_of, server_cpu_s, some_workout
 
 CLIENTS: Final = 20
-ROUND_S: Final = 2.0
+ROUND_S: Final = 1.0
 WARM_S: Final = 0.5  # plans are made anew when policies come and go
-ROUNDS: Final = 7
+ROUNDS: Final = 15
 EVENTS: Final = 120  # in each feed: more than the page has
 PAGE: Final = 100
 
