@@ -10,7 +10,7 @@ WORKERS ?= 4
 # What a run compiled is there for the next one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run stores migrate test lint schema widgets bench bench-100k bench-1m bench-years bench-api load demo attack chaos lock clean-data runtime development
+.PHONY: help run stores env migrate test lint schema widgets bench bench-100k bench-1m bench-years bench-api load demo attack chaos lock clean-data runtime development
 
 help: ## lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1 - /p' Makefile
@@ -20,6 +20,9 @@ run: runtime ## starts everything on this machine and prints the address of the 
 
 stores: runtime ## starts only the embedded PostgreSQL and Valkey, prints their addresses, then READY
 	@exec $(VENV)/python -m config.embedded --die-with-parent
+
+env: runtime ## lines that lead a shell to what make run has started: eval "$(make env)"
+	@exec $(VENV)/python -m config.embedded.env
 
 migrate: runtime ## applies migrations and reference data to DATABASE_OWNER_URL
 	@exec $(VENV)/python -m api.migrate

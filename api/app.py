@@ -164,7 +164,7 @@ class Api:
             ),
             *admin.routes(settings),
             *offline.routes(),
-            *page.routes(settings, lambda: self._apps.widget_origins),
+            *page.routes(settings, lambda: self._apps.widget_origins, offline.version(offline.shipped)),
             *widgets.routes(),
             *handbook.routes(settings, schema),
         ]

@@ -24,6 +24,11 @@ def host_name(header: str) -> str | None:
     return match[1].strip("[]").lower()
 
 
+def from_here(host: str) -> str:
+    """Where this machine asks who listens on this address: any address is loopback as well."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 def origin(scheme: str, host: str, port: int) -> str:
     """The origin of pages at this host (a name, or an address without brackets), as browsers send it."""
     address = _address(host)

@@ -350,7 +350,9 @@ class Settings(RateSettings):
         """Ends the process with one clear line when a setting that this role needs is empty (or false)."""
         for name in names:
             if not self._given(name):
-                sys.exit(f"{name.upper()} is not set: give it in the environment, or use `make run`, which sets it")
+                sys.exit(
+                    f'{name.upper()} is not set: give it in the environment; beside `make run`: `eval "$(make env)"`'
+                )
         for name in in_production:
             if self.environment == "production" and not self._given(name):
                 sys.exit(f"{name.upper()} is not set: ENVIRONMENT=production needs it")

@@ -57,12 +57,14 @@ class Signer:
         }
         return jwt.encode(claims, self._key, ALGORITHM, headers={"kid": self.kid, "typ": ACCESS_TYPE})
 
-    def channel_token(self, user: UUID, channel: str, issued_at: int, expires_at: int) -> str:
-        """A signed token by which `user` may hear `channel` (its wire name). Times are unix seconds."""
+    def channel_token(self, user: UUID, sid: str, channel: str, issued_at: int, expires_at: int) -> str:
+        """A signed token by which `user` may hear `channel` (its wire name), while their session `sid` goes on. Times
+        are unix seconds."""
         claims = {
             "iss": self._settings.jwt_issuer,
             "aud": self._settings.jwt_audience,
             "sub": str(user),
+            "sid": sid,
             "channel": channel,
             "iat": issued_at,
             "exp": expires_at,

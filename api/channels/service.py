@@ -9,6 +9,7 @@ from api.channels import store
 from api.channels.rules import ChannelToken, owners_of, times_of
 from config.db.database import Database
 from config.errors import NotFound
+from rt.auth.tokens import Access
 
 
 class Channels:
@@ -18,21 +19,22 @@ class Channels:
         self._db = db
         self._signer = signer
 
-    async def token(self, viewer: UUID, channel: str, now: datetime) -> ChannelToken:
+    async def token(self, viewer: Access, channel: str, now: datetime) -> ChannelToken:
         """A token for one channel. Raises NotFound, alike for one that the viewer may not hear and for none."""
         found = await self.tokens(viewer, [channel], now)
         if not found:
             raise NotFound
         return found[0]
 
-    async def tokens(self, viewer: UUID, channels: Sequence[str], now: datetime) -> list[ChannelToken]:
-        """Tokens for those of the channels that the viewer may hear, in their order. Raises BadInput, RateLimited."""
-        owners = owners_of(channels)
-        open_to = await store.open_to(self._db, viewer, list(owners)) if owners else {}
+    async def tokens(self, viewer: Access, channels: Sequence[str], now: datetime) -> list[ChannelToken]:
+        """Tokens for those of the channels that the viewer may hear, in their order, good while the session goes on.
+        Raises BadInput, RateLimited."""
+        owners, user = owners_of(channels), UUID(viewer.user)
+        open_to = await store.open_to(self._db, user, list(owners)) if owners else {}
         made = []
         for owner, channel in owners.items():
             if owner in open_to:
                 times = times_of(now.timestamp(), open_to[owner])
-                token = self._signer.channel_token(viewer, channel, times.issued_at, times.expires_at)
+                token = self._signer.channel_token(user, viewer.sid, channel, times.issued_at, times.expires_at)
                 made.append(ChannelToken(channel, token, datetime.fromtimestamp(times.expires_at, UTC)))
         return made

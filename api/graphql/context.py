@@ -75,9 +75,14 @@ def viewer_or_none(info: Info) -> UUID | None:
     return None if viewer is None else UUID(viewer.user)
 
 
-def viewer_id(info: Info) -> UUID:
-    """The signed-in user's id. Raises Unauthenticated."""
-    viewer = viewer_or_none(info)
+def viewer_of(info: Info) -> Access:
+    """Who is signed in, and by which session. Raises Unauthenticated."""
+    viewer = context_of(info).viewer
     if viewer is None:
         raise Unauthenticated
     return viewer
+
+
+def viewer_id(info: Info) -> UUID:
+    """The signed-in user's id. Raises Unauthenticated."""
+    return UUID(viewer_of(info).user)

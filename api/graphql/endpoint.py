@@ -54,7 +54,7 @@ from config.limits import (
     VARIABLES_MAX,
     VARIABLES_SIGNED_IN_MAX,
 )
-from config.rates.gate import Gate
+from config.rates.gate import Gate, answer_is_shared
 from config.serving.accept import Form, form_of
 from config.serving.answers import error_fields, error_response
 from config.serving.http import unexpected
@@ -178,6 +178,8 @@ class GraphQLEndpoint:
         shown = [await self._shown(one, together) for one in found]
         if batch:
             return _response(_Shown(b"[" + b",".join(one.json for one in shown) + b"]"), form)
+        if shown[0].public_s:
+            answer_is_shared(request.scope["state"])
         return _response(shown[0], form)
 
     async def _read(self, request: Request) -> tuple[Access | None, Asked | list[Asked]]:

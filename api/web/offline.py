@@ -1,5 +1,5 @@
 """The service worker, which keeps the page's own files for when there is no network: it is told which, and of which
-version. A change of any of them is another worker, and that is how browsers hear of a new version."""
+version. A change of any of them is another worker, and that is how browsers hear of it; pages ask `/config.json`."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ _IMPORTED: Final = re.compile(r'\b(?:from|import)\s*\(?"\./([^"]+)"')
 
 def routes() -> list[Route]:
     """The worker; before the static files, one of which it looks like."""
-    script = worker(lambda name: (FOLDER / name).read_bytes())
+    script = worker(shipped)
     # It stands below /static, which proxies pass on, and is the page's all the same.
     headers = {"Service-Worker-Allowed": "/", "Cache-Control": "no-cache"}
 
@@ -43,15 +43,24 @@ def policies() -> dict[str, Policy]:
     return {PATH: lambda _host, _proxied: "default-src 'none'; connect-src 'self'; frame-ancestors 'none'"}
 
 
+def shipped(name: str) -> bytes:
+    """A static file as it lies here."""
+    return (FOLDER / name).read_bytes()
+
+
 def worker(read: Callable[[str], bytes]) -> bytes:
     """The script, told what to keep; `read` answers a static file by its name."""
-    names = parts(read)
-    version = blake2b(digest_size=16)
-    for name in (PAGE, *names):
-        content = read(name)
-        version.update(b"%d %s %d " % (len(name), name.encode(), len(content)) + content)
-    shell = {"version": version.hexdigest(), "files": [*_BESIDE, *(_STATIC + name for name in names)]}
+    shell = {"version": version(read), "files": [*_BESIDE, *(_STATIC + name for name in parts(read))]}
     return b"const SHELL = " + orjson.dumps(shell) + b";\n" + WORKER.read_bytes()
+
+
+def version(read: Callable[[str], bytes]) -> str:
+    """Of the page with all its parts: another one where any of them is another, in hex."""
+    found = blake2b(digest_size=16)
+    for name in (PAGE, *parts(read)):
+        content = read(name)
+        found.update(b"%d %s %d " % (len(name), name.encode(), len(content)) + content)
+    return found.hexdigest()
 
 
 def parts(read: Callable[[str], bytes]) -> list[str]:

@@ -32,10 +32,11 @@ _KEEP: Final = "public, max-age=86400"
 OPEN: Final = {"Access-Control-Allow-Origin": "*"}  # the shell says more to pages of ours
 
 
-def routes(settings: Settings, guests: Callable[[], Collection[str] | None]) -> list[BaseRoute]:
+def routes(settings: Settings, guests: Callable[[], Collection[str] | None], version: str) -> list[BaseRoute]:
     """Routes of the page, for the application to mount beside its own.
 
-    `guests`: the origins of pages that may show a widget; None while they are not known.
+    `guests`: the origins of pages that may show a widget; None while they are not known. `version`: of the page, so
+    that one that is open hears of a newer one.
     """
     files = Files(directory=FOLDER)
 
@@ -47,7 +48,7 @@ def routes(settings: Settings, guests: Callable[[], Collection[str] | None]) -> 
         url = gateway_url(settings, asked, proxied=request.state.proxied, secure=request.url.scheme == "https")
         origin = request.headers.get("origin")
         asks = {} if origin is None else {"mayConnect": may_connect(origin, settings.origins, guests())}
-        return JSONResponse({"rtUrl": url, **asks}, headers=OPEN | {"Cache-Control": "no-store"})
+        return JSONResponse({"rtUrl": url, "version": version, **asks}, headers=OPEN | {"Cache-Control": "no-store"})
 
     return [
         Route("/", index),

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from config.addresses import from_here
 from config.embedded import child
 from config.embedded.errors import StoreError
 from config.embedded.stores import Stores
@@ -152,7 +153,7 @@ def _check_ports(settings: Settings) -> None:
 
 def _address(settings: Settings, role: str) -> tuple[str, int]:
     host: str = getattr(settings, f"{role}_host")
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), getattr(settings, f"{role}_port")
+    return from_here(host), getattr(settings, f"{role}_port")
 
 
 def _ready(address: tuple[str, int]) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import socket
 import sys
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from typing import Final, TextIO
 from config.embedded.account import home, unprivileged
 from config.embedded.errors import StoreError
 from config.embedded.folder import lock
-from config.embedded.ports import free_port
+from config.embedded.ports import HOST, free_port
 from config.embedded.postgres import OWNER, ROLES, WORKER, Passwords, PostgresServer
 from config.embedded.valkey import ValkeyServer
 
@@ -19,6 +20,7 @@ RESTARTS_MAX: Final = 10  # of both stores together ...
 RESTARTS_WINDOW_S: Final = 60  # ... in this time; more is no accident
 RESTART_TRIES: Final = 20  # a killed PostgreSQL's shared memory is busy until its last process has seen the end
 RESTART_WAIT_S: Final = 0.25
+LOOK_S: Final = 2.0
 
 
 class Stores:
@@ -35,6 +37,14 @@ class Stores:
 
     def start(self) -> None:
         """Returns when the stores answer and the roles and the database are there. Raises StoreError."""
+        try:
+            self._start()
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise StoreError(f"{error.filename}: {error.strerror}: set DATA_DIR to a folder of your own") from None
+
+    def _start(self) -> None:
         account = unprivileged()
         folder = home(self._data_dir, account)
         self._lock = lock(self._data_dir)
@@ -93,6 +103,24 @@ class Stores:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def started(data_dir: Path) -> dict[str, str]:
+    """The settings that lead to the stores that another process has started for this DATA_DIR. Raises StoreError."""
+    path = data_dir / "stores.json"
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        passwords = Passwords({role: known[f"{role}_password"] for role in ROLES})
+        found = Stores(data_dir)
+        found.postgres = PostgresServer(data_dir, port=int(known["postgres_port"]), passwords=passwords)
+        found.valkey = ValkeyServer(data_dir, port=int(known["redis_port"]), password=known["redis_password"])
+        for store in (found.postgres, found.valkey):
+            socket.create_connection((HOST, store.port), timeout=LOOK_S).close()
+    except PermissionError:
+        raise StoreError(f"{path} is another user's: be the one who started it") from None
+    except (OSError, KeyError, ValueError):
+        raise StoreError(f"nothing runs on {data_dir}: `make run` or `make stores` starts it") from None
+    return found.urls()
 
 
 def _start_again(store: PostgresServer | ValkeyServer) -> None:

@@ -42,7 +42,7 @@ class ValkeyServer:
         program = runnable(binaries.valkey(), self._account, self.folder.parent / "programs")
         # By standard input: a command line can be read by every user of the machine.
         settings = (
-            f"bind {HOST}\nport {self.port}\nrequirepass {self._password}\ndir {self.folder}\n"
+            f"bind {HOST}\nport {self.port}\nrequirepass {self._password}\n"
             'save ""\nappendonly no\ndaemonize no\nmaxclients 20000\ntcp-backlog 511\n'
             f"maxmemory {MEMORY}\nmaxmemory-policy noeviction\n"
         )

@@ -15,7 +15,7 @@ from config.errors import RateLimited
 from config.limits import VITALS_PER_MINUTE
 from config.metrics import RATE_LIMITED
 from config.rates.limiter import Limiter, Taken
-from config.rates.rules import Claim, Limit, Standing, Verdict, headers, seconds, tightest
+from config.rates.rules import Claim, Limit, Standing, Verdict, headers, seconds, shared, tightest
 from config.rates.settings import RateSettings
 
 log = structlog.get_logger()
@@ -126,6 +126,11 @@ class Gate:
             left_s = until - self._clock()
             if standing is not None and left_s > 0 and standing.limit == claim.limit:
                 raise _refusal(state, standing._replace(wait_ms=int(left_s * 1000) + 1))
+
+
+def answer_is_shared(state: State) -> None:
+    """Caches on the way tell this answer to others, so it does not say how the one stands who asked."""
+    state["rate_limit"] = shared(state["rate_limit"])
 
 
 def _subject(state: State, user: str | None) -> str:

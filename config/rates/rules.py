@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 SLOTS: Final = 12
+_SHARED: Final = frozenset({"ratelimit-limit", "ratelimit-policy"})
 
 
 class Limit(NamedTuple):
@@ -103,10 +104,15 @@ def headers(standing: Standing) -> tuple[tuple[str, str], ...]:
     limit = standing.limit
     return (
         ("ratelimit-limit", str(limit.most)),
+        ("ratelimit-policy", f"{limit.most};w={limit.window_s}"),
         ("ratelimit-remaining", str(max(0, standing.left))),
         ("ratelimit-reset", str(seconds(standing.wait_ms))),
-        ("ratelimit-policy", f"{limit.most};w={limit.window_s}"),
     )
+
+
+def shared(told: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Of such headers what holds for whoever hears them from a cache."""
+    return tuple(pair for pair in told if pair[0] in _SHARED)
 
 
 def seconds(wait_ms: int) -> int:

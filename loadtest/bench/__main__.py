@@ -40,6 +40,7 @@ from loadtest.bench import (
     rows,
     streams,
     tracing,
+    visit,
     whole,
 )
 from loadtest.bench import years as years_bench
@@ -120,6 +121,7 @@ BENCHES: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {
     "tracing": tracing.run,
     "streams": streams.run,
     "map": presence_map.run,
+    "visit": visit.run,
 }
 # Only when named: minutes, most of the memory of a small machine, or a database of their own.
 LONG: Final[Mapping[str, Callable[[Mapping[str, str]], Awaitable[Rows]]]] = {

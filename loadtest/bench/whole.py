@@ -35,16 +35,9 @@ _KB: Final = 1_000_000 / 1_024  # of a MB
 async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """The rows."""
     identity = Identity()
-    ports = {role: free_port() for role in _ROLES}
-    env = {**environment, **DEVELOPMENT, **{f"{role.upper()}_PORT": str(port) for role, port in ports.items()}}
-    env |= {"LOG_LEVEL": "error", "JWT_PUBLIC_KEYS": identity.jwks}
     async with contextlib.AsyncExitStack() as stack:
-        running = {
-            role: await stack.enter_async_context(host.process((sys.executable, "-m", role), None, env))
-            for role in _ROLES
-        }
-        await asyncio.gather(*(host.listening(port, 90) for port in ports.values()))
-        pids = {role: process.pid for role, process in running.items()} | await stores_of(environment)
+        ports, started = await start(stack, {**environment, "JWT_PUBLIC_KEYS": identity.jwks})
+        pids = started | await stores_of(environment)
         await asyncio.sleep(SETTLE_S)
         rest = _row("at rest", pids)
         await _read_pages(ports["api"])
@@ -52,6 +45,19 @@ async def run(environment: Mapping[str, str]) -> list[dict[str, Any]]:
         await asyncio.sleep(SETTLE_S)
         crowded = _row(f"{CLIENTS:,} clients", pids)
     return [rest, crowded, {"state": "the papers", "all": "400 to 600"}]
+
+
+async def start(
+    stack: contextlib.AsyncExitStack, environment: Mapping[str, str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The three roles, by name their ports and their processes, until the stack ends."""
+    ports = {role: free_port() for role in _ROLES}
+    env = {**environment, **DEVELOPMENT, **{f"{role.upper()}_PORT": str(port) for role, port in ports.items()}}
+    env |= {"LOG_LEVEL": "error"}
+    commands = {role: host.process((sys.executable, "-m", role), None, env) for role in _ROLES}
+    running = {role: await stack.enter_async_context(command) for role, command in commands.items()}
+    await asyncio.gather(*(host.listening(port, 90) for port in ports.values()))
+    return ports, {role: process.pid for role, process in running.items()}
 
 
 def _row(state: str, pids: Mapping[str, int]) -> dict[str, Any]:

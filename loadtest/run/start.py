@@ -11,7 +11,7 @@ from loadtest.run.mixes import length_s, people_at
 from loadtest.run.options import LAG_MS, add_options, owned, word
 from loadtest.run.outcome import say_at_the_end
 from loadtest.run.targets import NotYours, allowed
-from loadtest.run.web import add_tab
+from loadtest.run.web import fit_page
 
 
 class Shape(LoadTestShape):
@@ -51,7 +51,7 @@ def _on_init(environment: Environment, **_: object) -> None:
         environment.shape_class = Shape(environment)
     add_up(environment)
     say_at_the_end(environment)
-    add_tab(environment)
+    fit_page(environment)
     if not isinstance(environment.runner, MasterRunner):  # a master loads nothing
         gevent.spawn(lag.watch, (word(environment, "lag_ms") or LAG_MS) / 1000)
     gevent.get_hub().loop.update_now()  # else the seconds of our imports are taken from --run-time

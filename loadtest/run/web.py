@@ -1,16 +1,22 @@
-"""What Locust's web page shows beside its own: a tab with the counts of the live connections."""
+"""What Locust's web page has beside its own: a tab with the counts of the live connections, and no word for a host that
+nobody said to own."""
 
 from typing import Any, Final
 
+from flask import jsonify, request
 from locust.env import Environment
 
 from loadtest.run.counts import counted, worst
+from loadtest.run.options import owned
+from loadtest.run.targets import NotYours, allowed
 
 _KEY: Final = "live"
+_START: Final = "/swarm"
 
 
-def add_tab(environment: Environment) -> None:
-    """Where there is a web page, it has the tab, and its figures come with Locust's own."""
+def fit_page(environment: Environment) -> None:
+    """Where there is a web page, it has the tab, whose figures come with Locust's own, and starts no other run than a
+    command line would."""
     ui = environment.web_ui
     if ui is None or ui.app is None:
         return
@@ -29,4 +35,14 @@ def add_tab(environment: Environment) -> None:
             response.set_data(app.json.dumps(body | {"extended_stats": [{"key": _KEY, "data": rows}]}))
         return response
 
+    def refuse_others() -> Any:
+        if not request.path.endswith(_START) or "host" not in request.form:
+            return None
+        try:
+            allowed(request.form["host"], owned(environment))
+        except NotYours as error:
+            return jsonify({"success": False, "message": str(error), "host": environment.host})
+        return None
+
+    app.before_request(refuse_others)
     app.after_request(with_counts)

@@ -46,7 +46,9 @@ class Revoked:
         return access.sid in self.sids or access.issued_at < self.users.get(access.user, 0.0)
 
     def voids(self, grant: ChannelGrant) -> bool:
-        """Whether the reader may have lost the channel since the token was given out."""
+        """Whether the reader may have lost the channel since the token was given out, or its session is over."""
+        if grant.sid in self.sids:
+            return True
         at = max(self._void_before, self.channels.get(f"{grant.channel} {grant.user}", -1.0))
         if profile_channel(grant.user).wire != grant.channel:
             at = max(at, self.channels.get(f"{grant.channel} {EVERYBODY}", -1.0))

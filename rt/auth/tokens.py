@@ -87,13 +87,15 @@ class Access(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class ChannelGrant(NamedTuple):
     """A channel token: `user` may read `channel` (its wire name) until `expires_at`, unless what was given out up to
-    `issued_at` was taken back (rt/auth/revoked.py). `signed_by`: `{namespace}:{kid}` of the app that gave it."""
+    `issued_at`, or to the session `sid`, was taken back (rt/auth/revoked.py). `signed_by`: `{namespace}:{kid}` of the
+    app that gave it, to whom has no session of ours."""
 
     user: str
     channel: str
     expires_at: int
     issued_at: int
     signed_by: str = ""
+    sid: str = ""
 
 
 def verify_access(token: str, keys: Keys, issuer: str, audience: str, now: float) -> Access:
@@ -127,7 +129,8 @@ def verify_channel(token: str, keys: Keys, issuer: str, audience: str, now: floa
     expires_at, issued_at = _times(claims, now)
     if expires_at - issued_at > CHANNEL_TOKEN_S_MAX:
         raise TokenInvalid("life")
-    return ChannelGrant(id_of(claims, "sub"), text_of(claims, "channel"), expires_at, issued_at)
+    sid = id_of(claims, "sid") if "sid" in claims else ""  # an API of before says none
+    return ChannelGrant(id_of(claims, "sub"), text_of(claims, "channel"), expires_at, issued_at, sid=sid)
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic, time
 from typing import Any
 
@@ -37,6 +37,7 @@ from rt.clients.outflow import Outflow
 from rt.clients.session import Session, SessionState
 from rt.map.geometry import bounds, view
 from rt.sockets.connection import CLOSING, HANDSHAKE, LOST, OPEN, Connection
+from rt.sockets.handshake import STREAM_PATH
 from rt.sockets.wheel import NOWHERE
 from rt.wire import outbound
 from rt.wire.channels import Channel, parse
@@ -59,13 +60,9 @@ class Client(Outflow):
     # --- the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accepted."""
-        self._gateway.counters.accepted += 1
-        self._arrive(transport)
-
-    def _arrive(self, transport: asyncio.BaseTransport) -> None:
-        """It has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
+        """Accepted. It has CONNECT_DEADLINE_S to become a client, and its address so many at once that are none."""
         super().connection_made(transport)
+        self._gateway.counters.accepted += 1
         self._enter()
         self._gateway.clients.add(self)
         self._wake_at(self._gateway.awake.now() + CONNECT_DEADLINE_S)
@@ -80,36 +77,41 @@ class Client(Outflow):
         super().connection_lost(error)
 
     def _hand_over(self, request: Request, rest: bytes) -> None:
-        """A stream was asked for: this one is gone, and another has its socket."""
-        transport, streams = self.transport, self._gateway.rules.streams
-        self.connection_lost(None)
-        if transport is not None and streams is not None:
-            streams(transport, request, rest)
+        """A stream was asked for: it answers by itself."""
+        self._heir(self._gateway.speakers[STREAM_PATH], speaks=False).begin(request, rest)
 
     def opened(self, path: str) -> Connection:
         """The socket is open; the first message must be `connect`, still within the same deadline."""
         make = self._gateway.speakers.get(path)
         if make is None:
-            self._begin()
+            self._speak()
             return self
-        heir: Client = make(self._gateway)
-        gateway, group, self._group = self._gateway, self._group, ""
+        heir: Client = self._heir(make, speaks=True)
+        return heir
+
+    def _heir(self, make: Callable[[Gateway], Any], *, speaks: bool) -> Any:
+        """One of another protocol has the socket from now on, in this one's place and with its deadline."""
+        gateway, heir, group, self._group = self._gateway, make(self._gateway), self._group, ""
         gateway.lobby.leave(self)
         gateway.clients.discard(self)
         gateway.wheel.drop(self, self._slot)
         self.yield_to(heir)
-        heir.succeed(group, self._origin, self._due)
+        heir.succeed(group, self._origin, self._due, speaks=speaks)
         return heir
 
-    def succeed(self, group: str, origin: str, due: float) -> None:
-        """Speaks on the open socket that another has yielded: of this group of addresses, of a page of this origin, and
-        with this deadline."""
-        self.phase, self._group, self._origin = OPEN, group, origin
+    def succeed(self, group: str, origin: str, due: float, *, speaks: bool) -> None:
+        """Has the socket that another has yielded: of this group of addresses, of a page of this origin, and with this
+        deadline. `speaks`: it has been upgraded."""
+        self._group, self._origin = group, origin
+        self._enter()
         self._gateway.clients.add(self)
         self._wake_at(due)
-        self._begin()
+        self.listen()  # the other one may have been told to wait
+        if speaks:
+            self._speak()
 
-    def _begin(self) -> None:
+    def _speak(self) -> None:
+        self.phase = OPEN
         now = monotonic()
         self._gateway.facts.unix_offset = time() - now  # its token is judged by the clock as it is, also after a step
         self._gateway.counters.upgraded += 1

@@ -5,7 +5,6 @@ or a `gap` for a socket refuses it by status or, once it has begun, ends it: the
 it heard last, and is told the rest.
 """
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from time import monotonic, time
@@ -28,12 +27,11 @@ from config.errors import (
 from rt.auth.tokens import Access
 from rt.clients.client import Client
 from rt.clients.effects import Join
-from rt.clients.gateway import Gateway
+from rt.clients.gateway import UPGRADE_AGAIN_S, Gateway
 from rt.clients.session import Session
 from rt.clients.stream_session import StreamSession
 from rt.sockets import handshake
 from rt.sockets.connection import OPEN
-from rt.sockets.handshake import Page
 from rt.wire import outbound, sse, sse_request
 from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import payload_of
@@ -42,7 +40,6 @@ from rt.wire.sse_request import Asked
 __all__ = ["EventStream"]
 
 RETRY_MS: Final = (1_000, 5_000)  # for a stream that is cut: each its own time, so that a crowd does not come at once
-RETRY_AFTER_S: Final = 5  # for one that has no place
 _METHODS: Final = "GET, HEAD"
 _NO_HEADERS: Final[Mapping[str, str]] = {}  # the same object for all
 _HEADERS: Final = ("authorization", "cache-control", "content-type", "last-event-id", "x-request-id")
@@ -52,13 +49,13 @@ _BEGINS: Final = {
     "X-Accel-Buffering": "no",  # nginx, whatever its configuration
     "X-Content-Type-Options": "nosniff",
 }
-_MORE: Final = BadInput("Nothing may follow the request")
+_MORE: Final = "Nothing may follow the request"
 _CLOSINGS: Final[Mapping[Closing | GraphqlClosing, ApiError]] = {
     Closing.TOKEN_EXPIRED: Unauthenticated("The token has expired"),
     Closing.BAD_TOKEN: Unauthenticated("The token is not valid"),
     Closing.REVOKED: Unauthenticated("The session has ended"),
-    Closing.TOO_MANY_CONNECTIONS: RateLimited("Too many connections of this user", RETRY_AFTER_S),
-    Closing.BAD_MESSAGE: _MORE,
+    Closing.TOO_MANY_CONNECTIONS: RateLimited("Too many connections of this user", UPGRADE_AGAIN_S),
+    Closing.BAD_MESSAGE: BadInput(_MORE),
     Closing.INTERNAL: Internal(),
 }
 _CODES: Final[Mapping[str, ApiError]] = {
@@ -79,11 +76,8 @@ class EventStream(Client):
         self._epoch = ""
         self._is_head = False
 
-    def begin(self, transport: asyncio.Transport, request: Request, rest: bytes) -> None:
+    def begin(self, request: Request, rest: bytes) -> None:
         """The answer to the request, and the stream if it may be; `rest` was said behind it."""
-        transport.set_protocol(self)
-        self._arrive(transport)
-        self.listen()
         self._is_head = request.method == "HEAD"
         try:
             asked = self._asked(request, rest)
@@ -105,7 +99,7 @@ class EventStream(Client):
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             raise MethodNotAllowed
         if rest:
-            raise _MORE
+            raise BadInput(_MORE)
         if not names_us(host_name(headers.get("Host", "")) or "", gateway.hosts):
             raise BadInput("This host is not served here; ALLOWED_ORIGINS names those that are")
         origins = headers.get_all("Origin")
@@ -121,8 +115,7 @@ class EventStream(Client):
         asked = sse_request.read(query, headers.get_all("Authorization"), headers.get_all("Last-Event-ID"))
         refusal = self.admit(request)
         if refusal is not None:
-            text = refusal.body.decode().strip().capitalize()
-            raise (RateLimited if refusal.status == 429 else RetryLater)(text, RETRY_AFTER_S)
+            raise refusal
         return asked
 
     def _open(self, asked: Asked) -> None:
@@ -147,16 +140,11 @@ class EventStream(Client):
 
     def _refuse(self, error: ApiError) -> None:
         headers = dict(self._cors)
-        if error.retry_after_s is not None:
-            headers["Retry-After"] = str(error.retry_after_s)
         if error.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if error.status == 405:
             headers["Allow"] = _METHODS
-        field = {"field": error.field} if error.field else {}
-        said = {"error": {"code": error.code, "message": error.message, "statusCode": error.status, **field}}
-        page = Page(error.status, orjson.dumps(said), "application/json")
-        self._end(handshake.page(page, headers, body=not self._is_head))
+        self._end(handshake.refused(error, headers, body=not self._is_head))
 
     # --- out
 
@@ -205,7 +193,7 @@ class EventStream(Client):
             if self._begun:
                 self._finish(closing.reason)
             else:
-                self._refuse(_CLOSINGS.get(closing, RetryLater(retry_after_s=RETRY_AFTER_S)))
+                self._refuse(_CLOSINGS.get(closing, RetryLater(retry_after_s=UPGRADE_AGAIN_S)))
 
     def _finish(self, why: str) -> None:
         self._end(sse.comment(why))

@@ -11,6 +11,7 @@ import structlog
 
 from config.addresses import Network, networks
 from config.awake import AwakeClock
+from config.errors import ApiError, RateLimited, RetryLater
 from config.limits import FLUSH_WRITES_PER_TURN
 from config.settings import Settings
 from rt.auth.apps import Apps
@@ -24,7 +25,7 @@ from rt.metrics import Counters
 from rt.presence.local import LocalPresence
 from rt.presence.rooms import Rooms
 from rt.sockets.admission import Admission
-from rt.sockets.handshake import Page, Rules
+from rt.sockets.handshake import Rules
 from rt.sockets.lobby import Lobby, places
 from rt.sockets.pump import Pump
 from rt.sockets.throttle import Throttle
@@ -34,11 +35,8 @@ from rt.wire.sse import Renditions
 
 log = structlog.get_logger()
 
+UPGRADE_AGAIN_S: Final = 5  # for whoever finds no place
 TIMERS_PER_TURN: Final = 64  # deadlines of clients; then the loop gets a turn: most write a ping
-
-_RESTARTING: Final = Page(503, b"restarting\n")
-_FULL: Final = Page(503, b"no room\n")
-_TOO_MANY: Final = Page(429, b"too many connections of this address\n")
 
 _COUNTED: Final[Mapping[Closing | GraphqlClosing, str]] = {
     Closing.TOO_SLOW: "closed_slow",
@@ -137,14 +135,15 @@ class Gateway:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.lobby = Lobby(places(files, settings.connections_max), settings.connections_per_address_max)
 
-    def may_upgrade(self, group: str) -> Page | None:
+    def may_upgrade(self, group: str) -> ApiError | None:
         """None, or the refusal of a handshake of this group of addresses."""
+        refusal: ApiError
         if self.draining:
-            refusal = _RESTARTING
+            refusal = RetryLater("Restarting", UPGRADE_AGAIN_S)
         elif not self.lobby.may_upgrade(group):
-            refusal = _TOO_MANY
+            refusal = RateLimited("Too many connections of this address", UPGRADE_AGAIN_S)
         elif not self.lobby.has_place():
-            refusal = _FULL
+            refusal = RetryLater("No room", UPGRADE_AGAIN_S)
         else:
             return None
         self.counters.refused += 1

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Final
 from websockets.http11 import Request
 
 from config.addresses import address_group, client_address, is_inside, is_lenient
+from config.errors import ApiError
 from config.limits import PIECES_PER_MESSAGE
 from rt.clients.effects import Effects
 from rt.clients.gateway import Gateway
 from rt.clients.session import Session
 from rt.sockets.connection import CLOSING, OPEN, Connection
-from rt.sockets.handshake import Page, Rules
+from rt.sockets.handshake import Rules
 from rt.sockets.lobby import LOOPBACK
 from rt.wire.closes import Closing
 
@@ -79,7 +80,7 @@ class Peer(Connection):
         """What a request must be like: the same for all sockets of this gateway."""
         return self._gateway.rules
 
-    def admit(self, request: Request) -> Page | None:
+    def admit(self, request: Request) -> ApiError | None:
         """Refuses an upgrade while draining, or from an address with too many sockets."""
         gateway, host = self._gateway, self._peer()
         forwarded = ", ".join(request.headers.get_all("X-Forwarded-For")) or None
@@ -122,11 +123,12 @@ class Peer(Connection):
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """The client will say nothing more; what it said before is heard first."""
-        admission = self._gateway.admission
+        """The client will say nothing more; what it said before is heard first, by whoever has the socket then."""
+        admission, transport = self._gateway.admission, self.transport
         while admission.waits(self):  # what comes behind a handshake is enqueued again
             admission.serve(self)
-        return super().eof_received()
+        speaker: Any = self if transport is None else transport.get_protocol()
+        return super().eof_received() if speaker is self else speaker.eof_received()
 
     def go_on(self, messages: Iterable[Any]) -> None:
         """Its `connect` waited for a key, and these messages for it: they are decided now."""

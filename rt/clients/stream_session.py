@@ -65,7 +65,7 @@ class StreamSession(Session):
         grant = rights.granted(token, facts, unix)
         return Access(
             user=grant.user,
-            sid=grant.signed_by,
+            sid=grant.signed_by or grant.sid,
             roles=(),
             tier="free",
             expires_at=grant.expires_at,

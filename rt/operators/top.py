@@ -1,4 +1,5 @@
-"""`python -m rt top`: the gateways, process by process, in a terminal, by REDIS_URL alone. Ctrl-C ends it."""
+"""`python -m rt top`: in a terminal the gateways, process by process, by REDIS_URL, and this machine's API and worker.
+Ctrl-C ends it."""
 
 import argparse
 import asyncio
@@ -8,9 +9,10 @@ from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
-from config.redis import AWAY, connect
+from config.redis import AWAY, RedisClient, connect
 from config.settings import Settings
 from rt.operators.ask import Look, ask
+from rt.operators.beside import Beside, beside
 from rt.operators.view import screen
 from rt.wire.inquiry import Inquiry
 
@@ -23,7 +25,7 @@ _LINE_ENDS: Final = "\x1b[K\n"
 
 def top(settings: Settings, words: list[str]) -> int:
     """The exit code: 0, or 1 with a line where Redis does not answer. What is no terminal gets one look."""
-    parser = argparse.ArgumentParser(prog="python -m rt top", description="The gateways, process by process.")
+    parser = argparse.ArgumentParser(prog="python -m rt top", description="All that runs, process by process.")
     parser.add_argument("--once", action="store_true", help="one look, and its rates over a second")
     once = parser.parse_args(words).once or not sys.stdout.isatty()
     with suppress(KeyboardInterrupt):
@@ -41,27 +43,31 @@ def top(settings: Settings, words: list[str]) -> int:
 async def _once(settings: Settings) -> None:
     redis = connect(settings.redis_url.get_secret_value())
     try:
-        before = await ask(redis, Inquiry(uuid4().hex))
+        then = await _look(redis, settings)
         await asyncio.sleep(1)
-        look = await ask(redis, Inquiry(uuid4().hex))
+        now = await _look(redis, settings)
     finally:
         await redis.aclose()
     size = shutil.get_terminal_size((200, 1_000))
-    sys.stdout.write("\n".join(screen(look, before, size.columns, size.lines)) + "\n")
+    sys.stdout.write("\n".join(screen(now[0], then[0], size.columns, size.lines, now[1], then[1])) + "\n")
+
+
+async def _look(redis: RedisClient, settings: Settings) -> tuple[Look, list[Beside]]:
+    return await asyncio.gather(ask(redis, Inquiry(uuid4().hex)), beside(settings))
 
 
 async def _live(settings: Settings) -> None:
     redis = connect(settings.redis_url.get_secret_value())
-    before: Look | None = None
+    then: tuple[Look | None, list[Beside]] = (None, [])
     sys.stdout.write(_HIDE + _HOME + _REST)
     try:
         while True:
-            look = await ask(redis, Inquiry(uuid4().hex))
+            now = await _look(redis, settings)
             size = shutil.get_terminal_size()
-            lines = screen(look, before, size.columns, size.lines - 1)
+            lines = screen(now[0], then[0], size.columns, size.lines - 1, now[1], then[1])
             sys.stdout.write(_HOME + _LINE_ENDS.join(lines) + _LINE_ENDS + _REST)
             sys.stdout.flush()
-            before = look
+            then = now
             await asyncio.sleep(EVERY_S)
     finally:
         await redis.aclose()

@@ -1,21 +1,31 @@
-"""The gateways as lines of a terminal. Pure."""
+"""The gateways, and what runs beside them, as lines of a terminal. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from rt.operators.ask import Look
+from rt.operators.beside import Beside
 from rt.wire.inquiry import Answer, Hot
 
 __all__ = ["screen"]
 
 _HEAD: Final = ("process", "sockets", "users", "channels", "in/s", "out/s", "slow", "waits", "late ms", "MB", "state")
+_BESIDE: Final = ("beside", "requests/s", "CPU %", "database waits", "relay late s", "not numbered", "MB", "state")
+_GAUGES: Final = ("pg_pool_waiting_clients", "relay_lag_seconds", "relay_outbox_depth")
 _HOT: Final = ("channel", "out/s", "events/s", "readers", "newest")
 _WAITS: Final = ("rt_joins_waiting", "rt_admission_waiting")
 _RATES: Final = ("rt_messages_total", "rt_deliveries_total")
 
 
-def screen(look: Look, before: Look | None, columns: int, rows: int) -> list[str]:
+def screen(
+    look: Look,
+    before: Look | None,
+    columns: int,
+    rows: int,
+    beside: Sequence[Beside] = (),
+    beside_before: Sequence[Beside] = (),
+) -> list[str]:
     """What is shown of `look`, at most so many rows of so many columns. Rates are those since `before`."""
     known = {} if before is None else {one.gateway: one for one in before.answers}
     passed_s = 0.0 if before is None else look.at - before.at
@@ -27,8 +37,9 @@ def screen(look: Look, before: Look | None, columns: int, rows: int) -> list[str
     lines = [
         f"MuscleMap Live: {len(some)} of {look.asked} gateway processes answer",
         "",
-        *_columns([_HEAD, *table, *([_all(some, table)] if len(table) > 1 else [])]),
+        *_columns([_HEAD, *table, *([_all(some, table)] if len(table) > 1 else [])], words=(0, len(_HEAD) - 1)),
         "",
+        *_besides(beside, {one.role: one for one in beside_before}),
         *_columns([_HOT, *_hot(hot for one in some for hot in one.channels)]),
         "",
         "ended in 15 minutes: " + (", ".join(f"{why} {count}" for why, count in ended.most_common()) or "none"),
@@ -46,6 +57,32 @@ def _process(one: Answer, before: Answer | None, passed_s: float) -> list[str]:
         str(figures.get("rt_loop_gap_max_ms", 0)),
         str(figures.get("process_resident_memory_bytes", 0) // 1_000_000),
         ", ".join(f"{name} {word}" for name, word in one.condition.items()) or "well",
+    ]
+
+
+def _besides(some: Sequence[Beside], before: Mapping[str, Beside]) -> list[str]:
+    if not some:
+        return []
+    rows = [_beside(one, before.get(one.role)) for one in some]
+    return [*_columns([_BESIDE, *rows], words=(0, len(_BESIDE) - 1)), ""]
+
+
+def _beside(one: Beside, before: Beside | None) -> list[str]:
+    """What it does not have is a dash."""
+    figures = one.figures
+
+    def rate(name: str, times: int = 1) -> str:
+        if before is None or one.at <= before.at or name not in figures or name not in before.figures:
+            return "-"
+        return f"{max(0.0, figures[name] - before.figures[name]) * times / (one.at - before.at):.0f}"
+
+    return [
+        one.role,
+        rate("http_requests_total"),
+        rate("process_cpu_seconds_total", 100),
+        *(f"{figures[name]:.3g}" if name in figures else "-" for name in _GAUGES),
+        f"{figures['process_resident_memory_bytes'] / 1e6:.0f}" if "process_resident_memory_bytes" in figures else "-",
+        one.state or "well",
     ]
 
 
@@ -87,10 +124,9 @@ def _hot(told: Iterable[Hot]) -> list[list[str]]:
     ]
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first and a last one of words to the left, numbers to the right."""
+def _columns(rows: Sequence[Sequence[str]], words: Collection[int] = (0,)) -> list[str]:
+    """Those of words to the left, numbers to the right."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    words = {0, *((len(_HEAD) - 1,) if len(rows[0]) == len(_HEAD) else ())}
     return [
         "  ".join(
             text.ljust(width) if n in words else text.rjust(width)

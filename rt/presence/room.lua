@@ -5,7 +5,7 @@
 --      2 ms that a member counts
 --      3 ms that one counts whose socket has closed
 --      4... `here`, `closing` or `gone`, user, connection; at most 100 of them
--- What others hear: `member {user} online` or `offline` (rt/wire/bus.py).
+-- What others hear: `member {user} online` or `offline` (rt/wire/bus.py). Returns 1 where more may be over.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
@@ -33,8 +33,10 @@ for n = 4, #ARGV, 3 do
     take_away(member)
   end
 end
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, 1000)) do
+local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, 1000)
+for _, member in ipairs(over) do
   take_away(member)
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)
 redis.call('PEXPIRE', KEYS[2], ARGV[2] * 2)
+return #over == 1000 and 1 or 0

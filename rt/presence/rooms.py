@@ -89,13 +89,17 @@ class Rooms:
         if not changes:
             return
         try:
-            await _ROOM.many(self._redis, [call for channel, some in changes.items() for call in _calls(channel, some)])
+            calls = [(channel, call) for channel, some in changes.items() for call in _calls(channel, some)]
+            told = await _ROOM.many(self._redis, [call for _, call in calls])
         except AWAY as error:
             self.failures += 1
             log.warning("rooms_unavailable", error=type(error).__name__)
             for channel, some in changes.items():  # a newer word on a connection holds
                 self._changed[channel] = some | self._changed.get(channel, {})
             return
+        for (channel, _), more in zip(calls, told, strict=True):
+            if more:
+                self._changed.setdefault(channel, {})  # the next turn looks again
         over_at = time.monotonic() + PRESENCE_CLOSE_GRACE_S + _OVER_LATE_S  # no earlier than by Redis' own clock
         closing = [
             channel for channel, some in changes.items() if any(state == "closing" for state, _ in some.values())
@@ -117,7 +121,8 @@ class Rooms:
 
 async def present(redis: RedisClient, channel: Channel) -> Present:
     """Who is in the channel now, APP_PRESENT_SHOWN_MAX users at most. Raises RedisError, OSError or TimeoutError."""
-    await _ROOM.many(redis, _calls(channel, {}))
+    while await _ROOM.many(redis, _calls(channel, {})) == [1]:
+        pass  # a thousand were over, and more may be
     _, users = _keys(channel)
     pipe = redis.pipeline(transaction=False)
     pipe.zcard(users)

@@ -7,9 +7,10 @@ import orjson
 
 from config import ready
 from config.addresses import names_us
+from config.errors import BadInput
 from rt.metrics import Board, exposition
 from rt.presence import metrics as presence_metrics
-from rt.sockets.handshake import Page
+from rt.sockets.handshake import Page, refusal_page
 
 __all__ = ["Pages"]
 
@@ -40,7 +41,7 @@ class Pages:
             case "/ready":
                 return self._ready()
             case "/metrics" if not names_us(host, self._hosts):
-                return Page(400, b"this host is not served here; ALLOWED_ORIGINS names those that are\n")
+                return refusal_page(BadInput("This host is not served here; ALLOWED_ORIGINS names those that are"))
             case "/metrics":
                 self._report()
                 return Page(200, exposition(self._board) + presence_metrics.exposition(self._keeper_stats()), _METRICS)

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Final
 
 import structlog
-from websockets.http11 import Request
 
 from config.awake import AwakeClock
 from config.crashes import crashes
@@ -40,7 +39,7 @@ from rt.process.lateness import Lateness
 from rt.process.pages import Pages
 from rt.process.report import Report
 from rt.process.ticker import Ticker
-from rt.sockets.handshake import Rules
+from rt.sockets.handshake import STREAM_PATH, Rules
 from rt.sockets.wheel import TICK_S
 from rt.wire.bus import CONTROL_CHANNEL
 from rt.wire.graphql import GRAPHQL_SUBPROTOCOL, GRAPHQL_WS_PATH
@@ -75,7 +74,7 @@ class Server:
         rules = Rules(
             origins=settings.origins,
             pages=pages.page,
-            streams=self._stream,
+            streams=True,
             others={GRAPHQL_WS_PATH: (GRAPHQL_SUBPROTOCOL,)},
         )
         self._rooms = Rooms(self._redis)
@@ -83,6 +82,7 @@ class Server:
             settings, rules, _facts(settings), hub, self._presence, self._map, counters, awake, self._rooms
         )
         self._gateway.speakers[GRAPHQL_WS_PATH] = partial(GraphqlClient, subscriptions(), Projections())
+        self._gateway.speakers[STREAM_PATH] = EventStream
         self._refresh = FactsRefresh(settings, self._redis, self._gateway, self._loader)
         self._lateness = Lateness()
         self._report = Report(self._gateway, self._bus, self._refresh, self._lateness, board, row)
@@ -131,9 +131,6 @@ class Server:
         self._loader.start(lifetime)
         rooms = lifetime.spawn("rooms", self._rooms.run(ended))
         return [lifetime.spawn("presence", self._presence.run(ended)), rooms]
-
-    def _stream(self, transport: asyncio.Transport, request: Request, rest: bytes) -> None:
-        EventStream(self._gateway).begin(transport, request, rest)
 
     def _write_report(self) -> None:
         self._report.write()

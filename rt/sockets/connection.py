@@ -15,9 +15,10 @@ from websockets.http11 import Request
 from websockets.protocol import Protocol, State
 from websockets.speedups import apply_mask
 
+from config.errors import ApiError
 from config.limits import FRAGMENTS_PER_MESSAGE_MAX, HEAD_BYTES_MAX, INBOUND_MESSAGE_BYTES_MAX
 from rt.sockets import handshake, upgrade
-from rt.sockets.handshake import Page, Rules
+from rt.sockets.handshake import Rules
 from rt.sockets.stream import Stream
 from rt.wire.closes import Closing, GraphqlClosing
 from rt.wire.frames import close_frame
@@ -76,7 +77,7 @@ class Connection(Stream):
         """What a request must be like."""
         return Rules()
 
-    def admit(self, _request: Request) -> Page | None:
+    def admit(self, _request: Request) -> ApiError | None:
         """May refuse an upgrade."""
         return None
 
@@ -199,7 +200,7 @@ class Connection(Stream):
     def _shake_hands(self, data: bytes) -> None:
         end = data.find(b"\r\n\r\n") + 4
         if end > HEAD_BYTES_MAX or (end < 4 and len(data) > HEAD_BYTES_MAX):
-            self._end(handshake.page(Page(431, b"request header fields too large\n")))
+            self._end(handshake.refused(handshake.HEAD_TOO_LARGE))
         elif end >= 4:
             head, rules = data[:end], self.rules()
             answer = upgrade.answer(head, rules, self.admit) or handshake.answer(head, rules, self.admit)
@@ -217,7 +218,7 @@ class Connection(Stream):
         elif data[:1].isalpha() and b"\n\n" not in data:
             self._partial = data
         else:  # no request in plain HTTP begins like this
-            self._end(handshake.page(Page(400, b"not an HTTP request\n")))
+            self._end(handshake.refused(handshake.NO_HTTP))
 
     def _read(self, data: bytes, began: int) -> int:
         """Whole frames, one after another; where the next turn begins. `data[began]` begins a frame."""

@@ -14,7 +14,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from config.addresses import host_name
-from rt.sockets.handshake import Answer, Page, Rules, page
+from config.errors import ApiError
+from rt.sockets.handshake import Answer, Rules, refused
 
 _HEAD: Final = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]{1,64}:[\t -~]*\r\n){4,40})\r\n")
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # 16 bytes
@@ -25,7 +26,7 @@ _NO_HEADERS: Final = Headers()
 _BODY: Final = frozenset({"content-length", "transfer-encoding"})
 
 
-def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -> Answer | None:
+def answer(head: bytes, rules: Rules, admit: Callable[[Request], ApiError | None]) -> Answer | None:
     """As rt/handshake.answer; None: not the common request, nobody was asked anything.
 
     `admit` is shown the path, the forwarding header and the origin alone: it knows nothing of the others.
@@ -50,7 +51,7 @@ def answer(head: bytes, rules: Rules, admit: Callable[[Request], Page | None]) -
     shown = {name: headers[name.lower()] for name in _SHOWN if name.lower() in headers}
     refusal = admit(Request(path, Headers(shown) if shown else _NO_HEADERS))
     if refusal is not None:
-        return Answer(page(refusal, {"Retry-After": "5"}), upgraded=False)
+        return Answer(refused(refusal), upgraded=False)
     accept = b64encode(sha1(headers["sec-websocket-key"].encode() + _MAGIC, usedforsecurity=False).digest())
     chosen = b"" if offered is None else b"Sec-WebSocket-Protocol: %b\r\n" % offered.encode()
     return Answer(

@@ -14,6 +14,7 @@ from api.apps.__main__ import AppsError
 from tests.support.app_server import AppServer, event, hears, numbers
 from tests.support.gateway import until
 from tests.support.ledger import connection
+from tests.support.sse import Stream, streaming
 from tests.support.stores import ROOT
 from worker.books.audit import audit
 
@@ -140,7 +141,7 @@ async def test_history_is_as_long_as_the_app_says(server: AppServer) -> None:
 
 
 async def test_who_may_join_is_what_the_app_says_now(server: AppServer, tmp_path: Path) -> None:
-    """Without a restart; what was allowed ends. Seen failing with subscriptions that stay."""
+    """Without a restart; what was allowed ends, over sockets and streams. Seen failing with subscriptions that stay."""
     app = await server.make("club", "--users")
     other = await server.make("pub", "--open")
     await server.command("set", "club", "--jwks", app.jwks(tmp_path))
@@ -151,12 +152,13 @@ async def test_who_may_join_is_what_the_app_says_now(server: AppServer, tmp_path
             assert (await ann.subscribe(channel))["code"] == "FORBIDDEN", channel
         assert (await guest.subscribe("app:club:a"))["code"] == "FORBIDDEN"
         await server.joins(guest, "app:pub:a")
-        async with server.client() as nobody:
+        async with server.client() as nobody, streaming(server.fleet.rt.port, "channel=app:pub:a") as stream:
             await server.joins(nobody, "app:pub:a")
             await server.command("set", "pub", "--no-open")
             ended = await nobody.hear("unsubscribed")
             assert (ended["channel"], ended["reason"]) == ("app:pub:a", "not_allowed")
             assert (await nobody.subscribe("app:pub:a"))["code"] == "FORBIDDEN"
+            assert await ends(stream) == "not_allowed"
         assert (await guest.hear("unsubscribed"))["reason"] == "not_allowed"
         await server.command("set", "club", "--no-users")
         assert (await ann.hear("unsubscribed"))["reason"] == "not_allowed"
@@ -165,8 +167,23 @@ async def test_who_may_join_is_what_the_app_says_now(server: AppServer, tmp_path
         for why, token in (refused | {"wrong app": other.channel_token("ann", "a")}).items():
             assert (await ann.subscribe("app:club:a", token=token))["code"] == "FORBIDDEN", why
         assert (await ann.subscribe("app:club:a", token=mine))["type"] == "subscribed"
-        await server.command("set", "club", "--jwks", other.jwks(tmp_path))  # another key: this one is taken back
-        assert await ann.closed() == 4503
+        query, signed = f"channel=app:club:a&token={mine}", f"Bearer {app.token('ann')}"
+        async with (
+            streaming(server.fleet.rt.port, query) as one,
+            streaming(server.fleet.rt.port, query, Authorization=signed) as two,
+        ):
+            await server.command("set", "club", "--jwks", other.jwks(tmp_path))  # another key: this one is taken back
+            assert await ann.closed() == 4503
+            assert [await ends(one), await ends(two)] == ["session revoked"] * 2
+        async with streaming(server.fleet.rt.port, query, Authorization=signed) as again:
+            assert again.error == (401, "UNAUTHENTICATED")
+
+
+async def ends(stream: Stream) -> str:
+    """Why a stream that had begun is over."""
+    assert stream.status == 200
+    await stream.rest()
+    return stream.heard.comments[-1]
 
 
 async def test_users_of_apps_are_in_no_count_of_ours(server: AppServer, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(
 
 
 def test_top_shows_each_process(here: Installation) -> None:
-    """By Redis alone. Seen failing with a rate where there was one look."""
+    """And what runs beside them. Seen failing with a rate where there was one look, and with no look at the API."""
     done = subprocess.run(
         [sys.executable, "-m", "rt", "top"],
         cwd=ROOT,
@@ -119,6 +119,8 @@ def test_top_shows_each_process(here: Installation) -> None:
     assert [row.split()[-1] for row in rows[:2]] == ["well", "well"]
     assert rows[2].startswith("all")
     assert all("-" not in row.split() for row in rows[:3])
+    assert rows[4].split()[:2] == ["beside", "requests/s"]
+    assert [(row.split()[0], row.split()[-1]) for row in rows[5:7]] == [("api", "well"), ("worker", "well")]
 
 
 async def sign_in(page: Page, person: Person) -> None:

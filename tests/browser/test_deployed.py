@@ -33,7 +33,7 @@ async def walk(tmp_path: Path, stores_folder: Path) -> AsyncIterator[Walk]:
 async def visiting(playwright: Playwright, walk: Walk, proxy: str) -> AsyncIterator[Visit]:
     """A browser for which the site is behind this proxy, and its certificate good."""
     there = f"--host-resolver-rules=MAP {SITE} 127.0.0.1:{walk.fronts[proxy].port}"
-    browser = await launch(playwright, there, "--ignore-certificate-errors")  # also of what a service worker fetches
+    browser = await launch(playwright, there, "--ignore-certificate-errors")  # of the service worker's script, too
     try:
         context = await browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
         one = Visit(await context.new_page())
@@ -61,7 +61,7 @@ async def test_the_page_is_live_where_the_readme_was_followed(walk: Walk) -> Non
         await watcher.joins_live()
         await member.joins_live()
         told = await watcher.page.evaluate("async () => (await fetch('/config.json')).json()")
-        assert told == {"rtUrl": f"wss://{SITE}/ws"}
+        assert told["rtUrl"] == f"wss://{SITE}/ws"
         await member.signs_up("Grace Hopper", "grace@example.com")
         await member.logs("Barbell back squat")
         await watcher.community("Barbell back squat").are(1)

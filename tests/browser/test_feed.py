@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from tests.browser.test_page import WAIT_MS, Visit, _start, browser, chromium, visit  # noqa: F401 - the fixtures
 from tests.support.axe import violations
 from tests.support.community import PUBLIC, WORKOUT, record
+from tests.support.gateway import until as eventually
 from tests.support.ledger import connection
 from tests.support.node import node_with_packages
 from tests.support.people import Person, exercise_ids
@@ -28,11 +29,15 @@ POUR: Final = 70
 PILE_KEPT: Final = 50  # of which a pile tells one by one
 REQUEST_S: Final = 60.0
 KEPT: Final = 60
+NEWEST: Final = 40  # of which one answer tells
 NARROW_AND_WIDE: Final = (320, 1920)
 SETTLED: Final = "() => !document.querySelector('#dashboard').shadowRoot.querySelector('.older:disabled')"
 HAPPENED: Final = "{ dashboard(first: 20) { edges { node { id type } } } }"
 APPLAUDED: Final = """mutation Applaud($user: ID!, $event: ID!) {
   follow(userId: $user) { id }
+  sendHighFive(eventId: $event, idempotencyKey: "once") { highFives }
+}"""
+HIGH_FIVE: Final = """mutation Applaud($event: ID!) {
   sendHighFive(eventId: $event, idempotencyKey: "once") { highFives }
 }"""
 OPENED: Final = """(kept) => {
@@ -104,7 +109,8 @@ async def test_it_is_read_at_ease_whatever_pours(
     """Seen failing with events shown at once to whoever reads further down, with older events that are added to all
     before them, with a row for each digest, with workouts that are never put together, with ages that are told once,
     with --soft at half of its contrast, with high fives of others that no row is told of, with rows
-    that nobody has applauded yet taken for unseen, and with nobody asked where the owner hears of one."""
+    that nobody has applauded yet taken for unseen, with nobody asked where the owner hears of one, and with what is
+    scrolled to left until the next time."""
     _, modules = node_with_packages()
     async with httpx2.AsyncClient(timeout=REQUEST_S) as client:
         base = fleet.api.http("")
@@ -119,6 +125,7 @@ async def test_it_is_read_at_ease_whatever_pours(
         await watcher.joins_live()
         await reads_all_and_is_not_disturbed(member.page, athletes, await first_event(athletes.bea))
         await is_applauded(member.page, bea, ada)
+        await is_counted_where_one_scrolls_to(watcher.page, athletes.cleo)
         await applauds(watcher.page, member.page, athletes)
         await is_told_how_many(watcher.page, athletes)
     assert await violations(member.page, modules, NARROW_AND_WIDE) == []
@@ -195,6 +202,26 @@ async def is_applauded(page: Page, owner: Person, friend: Person) -> None:
     await expect(shown).to_be_hidden()
     await friend.graphql_surely(APPLAUDED, user=owner.id, event=event)
     await expect(shown).to_contain_text("1")
+
+
+async def is_counted_where_one_scrolls_to(page: Page, stranger: Person) -> None:
+    """Further down than the newest forty, a minute after its page was read."""
+    _, scroller, _ = feed(page, "community")
+    workouts = page.locator("#community .scroller > ol > li[data-type=workout_completed]")
+
+    async def comes_deeper() -> bool:
+        await scroller.evaluate("(one) => one.scrollTo(0, one.scrollHeight)")
+        return await workouts.count() > NEWEST
+
+    await eventually(comes_deeper)
+    event = await workouts.nth(NEWEST).get_attribute("data-id")
+    await scroller.evaluate("(one) => one.scrollTo(0, 0)")
+    await stranger.graphql_surely(HIGH_FIVE, event=event)
+    await page.evaluate("{ const now = performance.now.bind(performance); performance.now = () => now() + 61_000; }")
+    await scroller.evaluate("(one) => one.scrollTo(0, one.scrollHeight / 3)")
+    await page.locator(f"#community [data-id='{event}']").evaluate("(one) => one.scrollIntoView({ block: 'center' })")
+    await expect(page.locator(f"#community [data-id='{event}'] .five")).to_contain_text("1")
+    await scroller.evaluate("(one) => one.scrollTo(0, 0)")
 
 
 async def is_told_how_many(page: Page, athletes: Athletes) -> None:

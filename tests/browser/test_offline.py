@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from pathlib import Path
+from shutil import copytree
 from typing import Any, Final
 
 import httpx2
@@ -11,7 +13,8 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, 
 from tests.browser.test_page import DESKTOP, WAIT_MS, Visit, _start, browser, chromium, fleet, visit  # noqa: F401
 from tests.support.gateway import until
 from tests.support.people import Person
-from tests.support.processes import Fleet
+from tests.support.processes import Fleet, Service
+from tests.support.stores import ROOT
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 expect.set_options(timeout=WAIT_MS)
@@ -29,13 +32,16 @@ MEASURED: Final = """async () => {
   }
 }"""
 VISITS: Final = 4
-GOOD: Final = {"lcp": "2.5", "inp": "0.2", "live": "+Inf"}  # "live" within a second is for a machine at rest
+# "live" within a second is for a machine at rest: `make bench ARGS=visit`
+GOOD: Final = {"lcp": "2.5", "inp": "0.2", "live": "4.0"}
 CONTROLLED: Final = """async () => {
   await navigator.serviceWorker.ready;
   const names = await caches.keys();
   const kept = await (await caches.open(names.find((name) => name.startsWith("shell ")) ?? "-")).keys();
   return Boolean(navigator.serviceWorker.controller) && kept.length > 10;
 }"""
+VIEW: Final = "() => document.querySelector('#map').view"
+NEW_TITLE: Final = "MuscleMap Live, the next"
 LOGGED: Final = "{ myWorkouts(first: 20) { edges { node { exercises { exercise { name } } } } } }"
 KEPT: Final = """async () => {
   const found = [];
@@ -145,24 +151,18 @@ async def saves(one: Visit, exercise: str, says: str) -> None:
     await expect(form.locator(".result")).to_contain_text(says)
 
 
-async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Browser, fleet: Fleet) -> None:  # noqa: F811
-    """A place that is kept over a reload, an answer that was lost; then the server is gone: a reload, two tabs, one of
-    them closed. Seen failing with a fresh key for each time that a workout is sent, and with tabs that do not tell each
-    other."""
+async def test_nothing_is_lost_and_nothing_twice_without_a_network(
+    browser: Browser,  # noqa: F811
+    fleet: Fleet,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """A place and a view that are kept over a reload, an answer that was lost; then the server is gone: a reload, two
+    tabs, one of them closed; and it comes back in a new version, which the open page offers. Seen failing with a fresh
+    key for each time that a workout is sent, with tabs that do not tell each other, with a map that begins anew, and
+    where a page that is the new version was told that there is one."""
     member = await visit(browser, fleet)
     context = member.page.context
-    await member.joins_live()
-    await member.signs_up("Rosa", "rosa@example.com")
-    await member.stands_at(300, 200)
-    await member.page.get_by_label("I am training now").check()
-    await member.page.wait_for_function(CONTROLLED)
-    await member.page.get_by_role("button", name="Zoom in").click()
-    await member.page.reload()
-    await member.joins_live()
-    await expect(member.page.locator("#place")).to_contain_text("you are on the map, and you are training")
-    await expect(member.page.get_by_label("I am training now")).to_be_checked()
-    await expect(member.page.locator("#training")).to_have_text("1")
-
+    await goes_on_after_a_reload(member)
     await context.route("**/api/graphql", losing_its_answer)
     await saves(member, "Pull-up", "Kept on this device")
     await context.unroute("**/api/graphql")
@@ -172,6 +172,10 @@ async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Brow
     await member.page.reload()  # what was read last is what is known without a network
     await member.joins_live()
     await member.community("Pull-up").are(1)
+    other = Visit(await context.new_page())
+    await other.page.goto(fleet.api.http())
+    await other.joins_live()
+    await expect(other.page.locator("#who")).to_have_text("Rosa")
     await fleet.api.stop()
     await fleet.rt.stop()
     await member.page.reload()
@@ -179,21 +183,16 @@ async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Brow
     await expect(member.page.locator("#offline")).to_contain_text("kept on this device")
     await expect(member.page.locator("#who")).to_have_text("Rosa")
     await member.community("Pull-up").are(1)
-    other = Visit(await context.new_page())
-    await other.page.goto(fleet.api.http())
-    await expect(other.page.locator("#who")).to_have_text("Rosa")
     await saves(member, "Push-up", "Kept on this device")
     await expect(other.page.locator("#waiting")).to_contain_text("1 workout kept on this device")
     await saves(other, "Plank", "Kept on this device")
     await expect(member.page.locator("#waiting")).to_contain_text("2 workouts kept on this device")
     await member.page.close()  # as if killed: nothing of it runs any more
 
-    fleet.api.launch()
-    fleet.rt.launch()
-    third = Visit(await context.new_page())
-    await fleet.api.wait_ready()
-    await fleet.rt.wait_ready()
-    await third.page.goto(fleet.api.http())
+    await context.route("**/api/graphql", refusing)
+    third = await offers_the_new_version(other, fleet, tmp_path)
+    await expect(other.page.locator("#waiting")).to_contain_text("2 workouts kept on this device")
+    await context.unroute("**/api/graphql")
     for one in (other, third):
         await one.joins_live()
         await expect(one.page.locator("#offline")).to_be_hidden()
@@ -208,6 +207,49 @@ async def test_nothing_is_lost_and_nothing_twice_without_a_network(browser: Brow
     kept = await third.page.evaluate(KEPT)
     assert "/" in kept
     assert [path for path in kept if path not in ("/", "/config.json") and not path.startswith("/static/")] == []
+
+
+async def goes_on_after_a_reload(member: Visit) -> None:
+    """Place, training, and what of the map is looked at."""
+    await member.joins_live()
+    await member.signs_up("Rosa", "rosa@example.com")
+    await member.stands_at(300, 200)
+    await member.page.get_by_label("I am training now").check()
+    await member.page.wait_for_function(CONTROLLED)
+    await member.page.get_by_role("button", name="Zoom in").click()
+    looked = await member.page.evaluate(VIEW)
+    await member.page.reload()
+    await member.joins_live()
+    assert await member.page.evaluate(VIEW) == pytest.approx(looked, rel=1e-6)
+    await expect(member.page.locator("#place")).to_contain_text("you are on the map, and you are training")
+    await expect(member.page.get_by_label("I am training now")).to_be_checked()
+    await expect(member.page.locator("#training")).to_have_text("1")
+
+
+async def offers_the_new_version(one: Visit, fleet: Fleet, folder: Path) -> Visit:  # noqa: F811
+    """The product comes back in it: a page that is open says so and shows it, and one that is opened is it."""
+    await one.page.evaluate("Math.random = () => 0")  # what is spread over many pages is at once for one
+    fleet.services["api"] = in_a_new_version(fleet, folder)
+    await fleet.api.start()  # a gateway that comes first sends the page to no API
+    await fleet.rt.start()
+    another = Visit(await one.page.context.new_page())
+    await another.page.goto(fleet.api.http())
+    await expect(one.page.get_by_role("button", name="Show it")).to_be_visible()
+    await expect(one.page.locator("#offline")).to_contain_text("There is a new version of this page")
+    assert await one.page.title() != NEW_TITLE == await another.page.title()
+    await one.page.get_by_role("button", name="Show it").click()
+    await expect(one.page).to_have_title(NEW_TITLE)
+    return another
+
+
+def in_a_new_version(fleet: Fleet, folder: Path) -> Service:  # noqa: F811
+    """The API as it is deployed: another checkout, on the same port."""
+    copytree(ROOT / "api", folder / "api")
+    for name in ("config", "rt"):
+        (folder / name).symlink_to(ROOT / name)
+    page = folder / "api" / "web" / "static" / "index.html"
+    page.write_text(page.read_text("utf-8").replace("<title>MuscleMap Live<", f"<title>{NEW_TITLE}<"), "utf-8")
+    return Service("api", fleet.env, folder, ("env", f"--chdir={folder}"))
 
 
 async def test_what_waits_is_its_owners(browser: Browser, fleet: Fleet) -> None:  # noqa: F811

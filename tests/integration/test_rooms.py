@@ -8,7 +8,7 @@ import pytest
 
 import rt.presence.rooms
 from config.redis import RedisClient, connect
-from rt.presence.rooms import Rooms, present
+from rt.presence.rooms import Present, Rooms, present
 from rt.wire.bus import decode_member
 from rt.wire.channels import app_channel, bus_channel
 from tests.support.gateway import until
@@ -86,3 +86,19 @@ async def test_members_of_a_gateway_that_is_gone_end_for_those_who_are_left(
     assert len(heard) == 1
     assert heard[0] is not None
     assert b'"user":"wishes:ann","state":"offline"' in heard[0]
+
+
+async def test_of_a_full_room_a_thousand_are_named_and_all_are_counted(redis: RedisClient) -> None:
+    """And when they are over nobody is left, however many there were. Seen failing with a look that took a thousand of
+    them away."""
+    rooms = Rooms(redis)
+    for number in range(2_100):
+        rooms.enter(ROOM, str(number), f"wishes:{number}")
+    await rooms.turn()
+    found = await present(redis, ROOM)
+    assert (found.count, len(found.users)) == (2_100, 1_000)
+    for number in range(2_100):
+        rooms.close(ROOM, str(number))
+    await rooms.turn()
+    await asyncio.sleep(GRACE_S)
+    assert await present(redis, ROOM) == Present(0, [])

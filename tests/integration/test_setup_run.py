@@ -32,8 +32,8 @@ def data_dir(stores_folder: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def kept(stores_folder: Path) -> Path:
     """The DATA_DIR of the tests that start everything: the first makes it, the others find it as the last one left it,
-    killed or not."""
-    return stores_folder / "kept"
+    killed or not. Seen failing with the folder written into Valkey's settings: a space ended it."""
+    return stores_folder / "kept here"
 
 
 @pytest.fixture
@@ -49,11 +49,22 @@ def test_it_serves_a_page_and_stops_within_ten_seconds_twice(kept_data_dir: Path
         with Command(RUN, DATA_DIR=str(kept_data_dir)) as command:
             address = command.wait_line(r"ready: (http://\S+)")[1]
             assert "<html" in httpx2.get(address, timeout=5, trust_env=False).text.lower()
+            assert in_a_shell(kept_data_dir, "python -m api.apps widget-token --origin http://gym.test")
             begun = time.monotonic()
             command.process.send_signal(number)
             assert command.wait_end() == 0
             wait_gone(str(kept_data_dir))
+            with pytest.raises(subprocess.CalledProcessError) as none:
+                in_a_shell(kept_data_dir, "true")
+            assert none.value.stderr.startswith("nothing runs on ")
             assert time.monotonic() - begun < STOP_S
+
+
+def in_a_shell(data_dir: Path, command: str) -> str:
+    """What a command says in a shell that `make env` has led to what runs there."""
+    led = f'led="$("{sys.executable}" -m config.embedded.env)" && eval "$led" && {command}'
+    env = {"PATH": os.defpath, "DATA_DIR": str(data_dir)}
+    return subprocess.run(["sh", "-ec", led], cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
 
 
 def test_nothing_stays_when_all_of_it_is_killed(kept_data_dir: Path) -> None:
@@ -139,10 +150,11 @@ def test_a_port_in_use_is_one_line_and_nothing_starts(data_dir: Path, role: str)
         ({"MAP_K": "0,1,1"}, "bad setting: MAP_K must be at least 1 each"),
         ({"ALLOWED_ORIGINS": "*"}, "bad setting: ALLOWED_ORIGINS must be origins as browsers send them"),
         ({"API_PORT": "18999", "RT_PORT": "18999"}, "API_PORT and RT_PORT are both 18999: set one of them"),
+        ({"DATA_DIR": "/dev/null/data"}, "/dev/null/data: Not a directory: set DATA_DIR to a folder of your own"),
     ],
 )
 def test_a_bad_setting_is_one_line_that_names_it(data_dir: Path, settings: dict[str, str], line: str) -> None:
-    """Seen failing with the settings read without `load`: a traceback."""
+    """Seen failing with the settings read without `load`, and with a folder that cannot be made: a traceback."""
     with Command(RUN, **({"DATA_DIR": str(data_dir)} | settings)) as command:
         assert command.wait_end() == 1
     assert len(command.lines) == 1

@@ -45,6 +45,10 @@ export type FeedEvent = {
      * when it came here, if it came live
      */
     heardAt?: number;
+    /**
+     * when its high fives were told last, by the page's own clock
+     */
+    countedAt?: number;
 };
 export type Row = {
     offset: number;
@@ -205,6 +209,7 @@ export type Question = {
  * @property {boolean} [highFived]
  * @property {string} [cursor]  of the API's pages
  * @property {number} [heardAt]  when it came here, if it came live
+ * @property {number} [countedAt]  when its high fives were told last, by the page's own clock
  *
  * @typedef {{offset: number, event: FeedEvent}} Row
  *

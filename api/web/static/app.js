@@ -47,7 +47,7 @@ const now = find(document, "#now", LiveNow);
 const train = find(document, "#train", HTMLInputElement);
 const audience = find(document, "#audience", HTMLSelectElement);
 
-/** @returns {Promise<{rtUrl: string}>} */
+/** @returns {Promise<{rtUrl: string, version: string}>} */
 async function configuration() {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -58,7 +58,7 @@ async function configuration() {
   }
 }
 
-const [{ rtUrl }] = await Promise.all([configuration(), session.restore()]);
+const [{ rtUrl, version }] = await Promise.all([configuration(), session.restore()]);
 const live = new LiveClient(rtUrl, { token: (expired) => session.token(expired) });
 
 // --- what a visit may do without, until somebody asks for it
@@ -133,7 +133,7 @@ function showOnline(users, training) {
   at("training").textContent = figure(training);
 }
 
-offline.watch(live);
+offline.watch(live, version);
 listen(live, "welcome", async () => {
   if (unsaid && session.user) showMine();
   if (await outbox.sync()) showAccount();

@@ -6,9 +6,10 @@
  *   <live-feed label="Community events" empty="Quiet so far." keep="200"></live-feed>
  *   feed.follow({ client, channel, page: async (after) => connection, token, highFive: async (eventId) => answer })
  *
- * `page` answers {position, edges, pageInfo} as the API's feeds do. "row" is emitted for each live event, "skipped" with the counts, by type, of those that do not come. Whoever reads
- * further down is not disturbed: what happens meanwhile waits behind a button. It scrolls in itself, and holds no more
- * rows than `keep`, however far somebody reads.
+ * `page` answers {position, edges, pageInfo} as the API's feeds do. "row" is emitted for each live event, "skipped" with
+ * the counts, by type, of those that do not come, "scrolled" when other events are in sight. Whoever reads further down
+ * is not disturbed: what happens meanwhile waits behind a button. It scrolls in itself, and holds no more rows than
+ * `keep`, however far somebody reads.
  */
 import { part } from "./dom.js";
 import { FeedList } from "./feedlist.js";
@@ -249,7 +250,7 @@ export class LiveFeed extends HTMLElement {
 
   /** @param {FeedEvent} event */
   #arrived(event) {
-    this.#waiting.push({ ...event, heardAt: Date.now() });
+    this.#waiting.push({ ...event, heardAt: Date.now(), countedAt: performance.now() });
     this.#waitingCount += 1;
     if (this.#waiting.length > this.#list.most) this.#waiting.shift();
     this.dispatchEvent(new CustomEvent("row", { detail: event }));
@@ -306,6 +307,7 @@ export class LiveFeed extends HTMLElement {
 
   #scrolled() {
     this.#unasked = 0;
+    this.dispatchEvent(new Event("scrolled"));
     if (this.#atTop && this.#waitingCount) this.#flush();
     else this.#showPill();
   }
@@ -373,7 +375,7 @@ export class LiveFeed extends HTMLElement {
  * @param {import("./documents.js").ApiEvent} node
  */
 function fromApi({ createdAt, ...rest }) {
-  return { ...rest, created_at: createdAt };
+  return { ...rest, created_at: createdAt, countedAt: performance.now() };
 }
 
 /**

@@ -101,6 +101,7 @@ export class FeedList {
     for (const event of this.#piles.all.flatMap(({ events }) => events)) {
       const { cursor, highFives } = told.get(event.id) ?? {};
       event.cursor = cursor ?? event.cursor;
+      if (highFives !== undefined) event.countedAt = performance.now();
       if (highFives === undefined || highFives === (event.highFives ?? 0)) continue;
       event.highFives = highFives;
       const row = this.#rows.get(event);

@@ -4,10 +4,14 @@
  * that stays open for days hears that there is a newer one.
  */
 import { listen } from "./dom.js";
+import { Timers } from "./timers.js";
 
 const WORKER = "/static/service-worker.js";
+const SERVED = "/config.json?now"; // past the worker, which knows no address with a question in it
 const KEPT_AT = "X-Kept-At";
-const LOOK_MS_MIN = 60_000; // between two looks for a newer version
+const LOOK_MS = 600_000; // from one look for a newer version to the next
+const AGAIN_MS = 60_000; // where nobody answered
+const SPREAD_MS = 20_000; // many pages come back at once where a gateway starts anew
 const SAVED = "Workouts that you save are kept on this device and sent later.";
 
 export class Offline {
@@ -17,7 +21,9 @@ export class Offline {
   #asOf = null;
   #away = false;
   #newer = false;
-  #looked = 0;
+  #kept = false;
+  #version = "";
+  #timers = new Timers();
 
   /**
    * @param {HTMLElement} notice
@@ -36,47 +42,65 @@ export class Offline {
    * @param {Response} response
    */
   told(response) {
-    if (response.headers.has(KEPT_AT)) this.#say({ away: true });
+    this.#kept ||= response.headers.has(KEPT_AT);
+    if (this.#kept) this.#say({ away: true });
     return response;
   }
 
   /**
-   * What is shown is of then.
+   * What is shown is of then, until the server is heard: by a gateway that was there all the time it is not.
    * @param {Date} when
    */
   stale(when) {
     this.#asOf = when;
     this.#say({ away: true });
+    this.#later(AGAIN_MS);
   }
 
   /**
-   * Says so until the gateway is heard, and looks for a newer version whenever it is.
+   * Says so until the gateway is heard, and looks for a newer version each time that it is heard anew, when somebody
+   * comes back to the page, and now and then.
    * @param {EventTarget} live  a LiveClient
+   * @param {string} version  of this page
    */
-  watch(live) {
+  watch(live, version) {
+    this.#version = version;
+    let first = true;
     listen(live, "welcome", () => {
-      this.#asOf = null;
-      this.#say({ away: false });
+      this.#heard();
+      // Not before the page is live: what is kept for later shall not make anybody wait now.
+      if (first) navigator.serviceWorker?.register(WORKER, { scope: "/" }).catch(() => {}); // withheld by the browser
+      if (!first || this.#kept) this.#soon();
+      first = false;
     });
-    let controlled = Boolean(navigator.serviceWorker?.controller);
-    navigator.serviceWorker?.addEventListener("controllerchange", () => {
-      this.#say({ newer: controlled }); // the first worker is no newer one
-      controlled = true;
-    });
-    listen(live, "welcome", () => this.#look());
+    document.addEventListener("visibilitychange", () => this.#soon());
+    this.#later(LOOK_MS);
+  }
+
+  #heard() {
+    this.#asOf = null;
+    this.#say({ away: false });
+  }
+
+  #soon() {
+    this.#timers.soon("soon", SPREAD_MS * Math.random(), () => this.#look());
+  }
+
+  /** @param {number} ms */
+  #later(ms) {
+    this.#timers.set("later", ms * (0.75 + Math.random() / 2), () => this.#look());
   }
 
   async #look() {
-    const now = performance.now();
-    if (!navigator.serviceWorker || (this.#looked && now < this.#looked + LOOK_MS_MIN)) return;
-    const first = !this.#looked;
-    this.#looked = now;
+    this.#later(LOOK_MS);
+    if (document.hidden) return; // `visibilitychange` goes on
     try {
-      // Not before the page is live: what is kept for later shall not make anybody wait now.
-      const registration = await navigator.serviceWorker.register(WORKER, { scope: "/" });
-      if (!first) await registration.update();
+      const { version } = await (await fetch(SERVED)).json();
+      this.#heard();
+      this.#say({ newer: version !== this.#version });
+      if (this.#newer) await (await navigator.serviceWorker?.getRegistration())?.update();
     } catch {
-      // withheld by the browser, or the server is away again: the page is as good as without
+      this.#later(AGAIN_MS);
     }
   }
 

@@ -32,6 +32,7 @@
  * @property {boolean} [highFived]
  * @property {string} [cursor]  of the API's pages
  * @property {number} [heardAt]  when it came here, if it came live
+ * @property {number} [countedAt]  when its high fives were told last, by the page's own clock
  *
  * @typedef {{offset: number, event: FeedEvent}} Row
  *

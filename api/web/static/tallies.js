@@ -2,14 +2,16 @@
 /**
  * How many high fives events have, moving while they are on screen. Of others' nobody is told live, and of one's own
  * whoever sent one, not for which rendition: so the API is asked, for the events on screen at once. A minute after the
- * last time, later and later while nothing moves or the API has no answer, and never while nobody looks.
+ * last time, later and later while nothing moves or the API has no answer, and never while nobody looks; and soon where
+ * somebody scrolls to what has not been counted for a minute.
  */
 import { Timers } from "./timers.js";
 
 const EVERY_MS = 60_000;
 const EVERY_MS_MAX = 480_000;
 const SOON_MS = 2_000;
-const APART_MS = 10_000; // however often somebody applauds
+const APART_MS = 10_000; // however often somebody applauds, or scrolls
+const SETTLE_MS = 1_000;
 
 /**
  * Milliseconds from one time to the next: around a minute, so that pages do not ask together.
@@ -27,6 +29,8 @@ export class Tallies {
   #timers = new Timers();
   #quiet = 0;
   #askedAt = -Infinity;
+  /** @type {string | null | undefined} */
+  #after;
   #seen = () => this.#soon();
 
   /**
@@ -41,8 +45,18 @@ export class Tallies {
     feed.addEventListener("row", (event) => {
       if (event instanceof CustomEvent && event.detail.type === "high_five") this.#soon();
     });
+    feed.addEventListener("scrolled", () => this.#settle());
     document.addEventListener("visibilitychange", this.#seen);
     this.#next();
+  }
+
+  #settle() {
+    this.#timers.soon("scrolled", SETTLE_MS, () => (this.#asking ? this.#settle() : this.#scrolled()));
+  }
+
+  #scrolled() {
+    const before = performance.now() - EVERY_MS;
+    if (this.#feed.onScreen.seen.some(({ countedAt = -Infinity }) => countedAt < before)) this.#soon();
   }
 
   #soon() {
@@ -75,7 +89,12 @@ export class Tallies {
     this.#asking = true;
     const tallies = await this.#ask(after).catch(() => []);
     this.#asking = false;
-    if (!this.#feed.recount(tallies, sent)) return;
+    const moved = this.#feed.recount(tallies, sent);
+    // Events that came live have no cursor: where many stand above the screen, each answer leads nearer to it.
+    const short = tallies.length > 0 && after !== this.#after && !tallies.some(({ id }) => seen.some((one) => one.id === id));
+    this.#after = after;
+    if (short) this.#soon();
+    if (!moved) return;
     this.#quiet = 0;
     this.#next();
   }

@@ -4,6 +4,7 @@ What documents may cost is measured in tests/unit/api/graphql/test_documents.py,
 test_who_sees_what.py; here that each kind ends at the door, in GraphQL's shape, and that others are served meanwhile.
 """
 
+import gzip
 import time
 import uuid
 from collections.abc import Iterator
@@ -86,6 +87,10 @@ def documents() -> Iterator[tuple[str, str]]:
     fragments = f" fragment F on Exercise {{ {'muscles { ...G } ' * 40} }}"
     below = " fragment G on ExerciseMuscle { muscle { id } }"
     yield "overlapping fields, in fragments", f"{{ {'exercises { ...F } ' * 40} }}{fragments}{below}"
+    inline = "... on Exercise { muscles { " + "... on ExerciseMuscle { activation } " * 12 + "} } "
+    yield "overlapping fields, in fragments without a name", f"{{ exercises {{ {inline * 12} }} }}"
+    spread = "".join(f" fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(40))
+    yield "fragments that spread the next twice", f"{{ ...F0 }}{spread} fragment F40 on Query {{ muscles {{ id }} }}"
     yield "overlapping fields that conflict", "{ a: muscles { id } a: equipment { id } }"
     yield "overlapping arguments that conflict", '{ exercises(search: "a") { id } exercises(search: "b") { id } }'
     yield "directives, repeated", "{ muscles { id " + "@skip(if: false) " * 100 + "} }"
@@ -130,6 +135,7 @@ def bodies() -> Iterator[tuple[str, bytes]]:
     yield "a batch in a batch", orjson.dumps([[{"query": QUERY}]])
     yield "a batch with nothing in it", orjson.dumps([{"query": QUERY}, None])
     yield "UTF-16", orjson.dumps({"query": QUERY}).decode().encode("utf-16")
+    yield "4 MB in 4 KB", gzip.compress(b'{"query":"' + b" " * 4_000_000 + b'"}')
     yield "half a surrogate", b'{"query":"{ exercises(search: \\"\\ud800\\") { id } }"}'
     yield "a number without end", b'{"query":"{ a }","variables":' + b"9" * 100_000 + b"}"
 
@@ -139,7 +145,8 @@ def test_a_body_ends_at_the_door(client: httpx2.Client, body: bytes) -> None:
     """Before anything of it is executed, and soon."""
     assert len(body) < HTTP_BODY_BYTES_MAX
     began = time.monotonic()
-    answer = client.post(GRAPHQL, content=body, headers=JSON)
+    packed = {"content-encoding": "gzip"} if body[:2] == b"\x1f\x8b" else {}
+    answer = client.post(GRAPHQL, content=body, headers={**JSON, **packed})
     assert (answer.status_code, code(answer)) == (400, "BAD_INPUT")
     assert time.monotonic() - began < REFUSED_S_MAX
 
@@ -208,6 +215,7 @@ CROSS_SITE_TYPES: Final = (
     *("application/x-www-form-urlencoded", "application/x-www-form-urlencoded; x=application/json"),
     *("multipart/form-data; boundary=x", "multipart/form-data; boundary=application/json", "", "*/*"),
     *("application/jsonx", "application/graphql", "application/json, text/plain", "application/json; charset=utf-16"),
+    *("message/rfc822", "message/external-body; application/json", "text/plain\t;application/json"),
     *("application/json; charset=utf-7", "application/json;charset=iso-2022-jp", 'application/json; charset="utf-8x"'),
 )
 

@@ -12,17 +12,19 @@ let now = 0;
 /** A feed with one event on screen, and an API that says how many high fives it has. */
 class Feed extends EventTarget {
   isConnected = true;
-  seen = [{ id: "one", highFives: 0 }];
+  seen = [{ id: "one", highFives: 0, countedAt: 0 }];
+  after = "before";
   asked = 0;
   answer = async () => ({ feed: { edges: [{ node: { id: "one", cursor: "c", highFives: 0 } }] } });
 
   get onScreen() {
-    return { seen: this.seen, after: "before", sent: 0 };
+    return { seen: this.seen, after: this.after, sent: 0 };
   }
 
   recount(tallies) {
     const moved = tallies.length > 0 && tallies[0].highFives !== this.seen[0].highFives;
     if (moved) this.seen[0].highFives = tallies[0].highFives;
+    for (const one of this.seen) if (tallies.some(({ id }) => id === one.id)) one.countedAt = performance.now();
     return moved;
   }
 
@@ -33,7 +35,7 @@ class Feed extends EventTarget {
 
 function watched() {
   const feed = new Feed();
-  const session = { graphql: (_query, { after, id }) => (assert.deepEqual([after, id], ["before", 7]), (feed.asked += 1), feed.answer()) };
+  const session = { graphql: (_query, { after, id }) => (assert.deepEqual([after, id], [feed.after, 7]), (feed.asked += 1), feed.answer()) };
   new Tallies(/** @type {never} */ (feed), /** @type {never} */ (session), /** @type {never} */ ("query"), { id: 7 });
   return feed;
 }
@@ -87,7 +89,7 @@ test("nobody asks while nobody looks, or nothing is on screen, or the feed is go
   page.dispatchEvent(new Event("visibilitychange"));
   await pass(HOUR_MS);
   assert.deepEqual([hidden.asked, gone.asked], [0, 0]);
-  hidden.seen = [{ id: "one", highFives: 0 }];
+  hidden.seen = [{ id: "one", highFives: 0, countedAt: 0 }];
   page.dispatchEvent(new Event("visibilitychange"));
   await pass(5_000);
   assert.equal(hidden.asked, 1);
@@ -103,6 +105,39 @@ test("an owner who is applauded sees it within seconds, and asks no more often f
     await pass(500);
   }
   assert.ok(feed.asked <= 52, `${feed.asked} in 504 s`);
+});
+
+test("what is scrolled to is told within seconds, once a minute, however much somebody scrolls", async () => {
+  const feed = watched();
+  feed.seen = [{ id: "two", highFives: 0, countedAt: now - 20_000 }];
+  feed.dispatchEvent(new Event("scrolled"));
+  await pass(5_000);
+  assert.equal(feed.asked, 0); // its page was read just now
+  feed.seen = [{ id: "three", highFives: 0, countedAt: now - 90_000 }];
+  feed.answer = async () => ({ feed: { edges: [{ node: { id: "three", cursor: "c", highFives: 4 } }] } });
+  for (let one = 0; one < 50; one += 1) {
+    feed.dispatchEvent(new Event("scrolled"));
+    await pass(500);
+  }
+  assert.deepEqual([feed.asked, feed.seen[0].highFives], [1, 4]);
+});
+
+test("below many events that no page has told of, each answer leads nearer to what is on screen", async () => {
+  const feed = watched();
+  feed.seen = [{ id: "deep", highFives: 0, countedAt: -90_000 }];
+  const pages = { before: "40", 40: "80", 80: "deep" };
+  feed.answer = async () => {
+    const id = pages[feed.after];
+    if (id !== "deep") feed.after = id;
+    return { feed: { edges: [{ node: { id, cursor: id, highFives: 0 } }] } };
+  };
+  feed.dispatchEvent(new Event("scrolled"));
+  await pass(40_000);
+  assert.deepEqual([feed.asked, feed.after], [3, "80"]);
+  feed.seen = [{ id: "gone", highFives: 0, countedAt: -90_000 }];
+  feed.dispatchEvent(new Event("scrolled"));
+  await pass(40_000);
+  assert.ok(feed.asked <= 4, `${feed.asked} for one that is gone`);
 });
 
 test("a slow API is not asked again before it has answered", async () => {

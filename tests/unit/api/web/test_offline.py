@@ -12,9 +12,14 @@ def read(name: str) -> bytes:
 
 
 def version(changed: str = "") -> str:
-    script = offline.worker(lambda name: read(name) + (b" " if name == changed else b""))
-    found = re.search(rb'"version":"([0-9a-f]{32})"', script)
+    """As the worker has it, and as the page asks for it."""
+
+    def reading(name: str) -> bytes:
+        return read(name) + (b" " if name == changed else b"")
+
+    found = re.search(rb'"version":"([0-9a-f]{32})"', offline.worker(reading))
     assert found
+    assert found[1].decode() == offline.version(reading)
     return found[1].decode()
 
 

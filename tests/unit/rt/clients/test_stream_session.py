@@ -26,8 +26,8 @@ def begun(asked: Asked, facts: Facts = FACTS) -> tuple[StreamSession, Effects]:
     return session, tuple(effect for effect in effects if not isinstance(effect, Welcome))
 
 
-def channel_token(channel: str = PROFILE, user: str = "u1", issued_at: float = NOW) -> str:
-    return MINT.channel(user, channel, iat=int(issued_at), exp=int(issued_at) + 600)
+def channel_token(channel: str = PROFILE, user: str = "u1", issued_at: float = NOW, **claims: str) -> str:
+    return MINT.channel(user, channel, iat=int(issued_at), exp=int(issued_at) + 600, **claims)
 
 
 def test_what_may_be_heard() -> None:
@@ -98,6 +98,11 @@ def test_tokens_that_are_over_or_of_another_key_or_taken_back() -> None:
     gone.revoked.add(Revocation("user", "u1", NOW + 1))
     assert closing(Asked(PROFILE, None, None, channel_token()), gone) is Closing.REVOKED
     assert closing(Asked("user:u1", None, MINT.access("u1")), gone) is Closing.REVOKED
+    left = make_facts()
+    left.revoked.add(Revocation("sid", "s-2", NOW))
+    assert closing(Asked(PROFILE, None, None, channel_token(sid="s-2")), left) is Closing.REVOKED
+    asked = Asked(PROFILE, None, MINT.access("u1", sid="s-1"), channel_token(sid="s-2"))
+    assert code(begun(asked, left)[1]) == "FORBIDDEN"
     lost = make_facts()
     lost.revoked.add(Revocation("channel", f"{PROFILE} u1", NOW))
     assert code(begun(Asked(PROFILE, None, None, channel_token()), lost)[1]) == "FORBIDDEN"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rt.operators.ask import Look
+from rt.operators.beside import Beside, figures_of
 from rt.operators.view import screen
 from rt.wire.inquiry import Answer, Hot
 
@@ -60,6 +61,32 @@ def test_a_first_look_has_no_rates_and_nobody_is_said_so() -> None:
         "-",
     ]
     assert screen(Look(1.0, 0, []), None, 200, 50)[0] == "MuscleMap Live: 0 of 0 gateway processes answer"
+
+
+EXPOSITION = """# TYPE http_requests_total counter
+http_requests_total{route="/api/graphql",status="200"} 30.0
+http_requests_total{route="/config.json",status="200"} 12.0
+http_requests_total{route="/ready",status="200"} 500.0
+# TYPE process_cpu_seconds_total counter
+process_cpu_seconds_total 4.5
+# TYPE process_resident_memory_bytes gauge
+process_resident_memory_bytes 1.2e+08
+# TYPE pg_pool_waiting_clients gauge
+pg_pool_waiting_clients 3.0
+"""
+
+
+def test_what_runs_beside_is_shown_by_what_it_tells() -> None:
+    """Seen failing with operators' own requests counted, and with a CPU that is not a share."""
+    before = [Beside("api", 100.0, figures_of("# TYPE x gauge\nx 1\n"), ""), Beside("worker", 100.0, {}, "")]
+    before[0].figures.update(http_requests_total=22, process_cpu_seconds_total=4.0)  # type: ignore[attr-defined]
+    now = [Beside("api", 102.0, figures_of(EXPOSITION), ""), Beside("worker", 102.0, {}, "does not answer at h:1")]
+    lines = screen(Look(102.0, 0, []), None, 200, 50, now, before)
+    at = next(n for n, line in enumerate(lines) if line.startswith("beside"))
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [
+        ["api", "10", "25", "3", "-", "-", "120", "well"],
+        ["worker", "-", "-", "-", "-", "-", "-", "does", "not", "answer", "at", "h:1"],
+    ]
 
 
 @given(st.lists(FIGURES, max_size=6), st.lists(FIGURES, max_size=6), st.integers(1, 300), st.integers(1, 60))

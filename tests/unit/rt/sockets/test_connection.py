@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import os
 from itertools import chain
 from typing import Any
@@ -240,6 +241,9 @@ def test_a_close_is_answered_with_itself() -> None:
         assert wire.ended
 
 
+CODES = {400: "BAD_INPUT", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 426: "UPGRADE_REQUIRED"}
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
@@ -265,12 +269,16 @@ def test_a_close_is_answered_with_itself() -> None:
     ],
 )
 def test_bad_requests(request_: bytes, status: int) -> None:
+    """In the shape of all errors over HTTP, with a code. Seen failing with the text of the library."""
     for cut in (len(request_), 7):
         connection, wire = Direct(), Wire()
         connection.connection_made(wire)
         for at in range(0, len(request_), cut):
             connection.data_received(request_[at : at + cut])
         assert int(wire.written.split(b" ", 2)[1]) == status
+        error = json.loads(wire.written.partition(b"\r\n\r\n")[2])["error"]
+        assert (error["statusCode"], set(error)) == (status, {"code", "message", "statusCode"})
+        assert error["code"] == CODES.get(status, error["code"])
         assert wire.written.count(b"HTTP/1.1") == 1
         assert wire.ended
         assert connection.phase == CLOSING

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.http11 import Request
 
+from config.errors import ApiError, RetryLater
 from rt.sockets import handshake, upgrade
-from rt.sockets.handshake import Answer, Page, Rules
+from rt.sockets.handshake import Answer, Rules
 
 RULES = Rules(origins=frozenset({"https://a.example"}))
 Change = tuple[tuple[str, str], str]
@@ -50,11 +51,11 @@ def head(line: str, headers: list[tuple[str, str]]) -> bytes:
     return "".join([f"{line}\r\n", *(f"{name}: {value}\r\n" for name, value in headers), "\r\n"]).encode("latin-1")
 
 
-def both(request: bytes, refusal: Page | None = None) -> tuple[Answer | None, Answer]:
+def both(request: bytes, refusal: ApiError | None = None) -> tuple[Answer | None, Answer]:
     """The direct answer and the library's, without its date; both must have asked the same of the same request."""
     asked: list[list[tuple[str, list[str]]]] = [[], []]
 
-    def admit(which: int, seen: Request) -> Page | None:
+    def admit(which: int, seen: Request) -> ApiError | None:
         asked[which].append((seen.path, seen.headers.get_all("X-Forwarded-For")))
         return refusal
 
@@ -68,8 +69,8 @@ def both(request: bytes, refusal: Page | None = None) -> tuple[Answer | None, An
 
 
 @pytest.mark.parametrize("headers", [COMMON, BROWSER])
-@pytest.mark.parametrize("refusal", [None, Page(503, b"full\n")])
-def test_what_is_common_is_read_directly(headers: dict[str, str], refusal: Page | None) -> None:
+@pytest.mark.parametrize("refusal", [None, RetryLater("Full")])
+def test_what_is_common_is_read_directly(headers: dict[str, str], refusal: ApiError | None) -> None:
     direct, library = both(head("GET /ws?a=b HTTP/1.1", list(headers.items())), refusal)
     assert direct == library
     assert direct is not None
