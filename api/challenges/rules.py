@@ -20,6 +20,9 @@ from config.errors import NotFound
 COMMUNITY_AT_ONCE: Final = 4  # to join in a week
 _FIRST_MONDAY: Final = date(1970, 1, 5)
 _EPOCH: Final = date(1970, 1, 1)
+# Of what is counted of everything, a muscle, a piece of equipment or an exercise; training units are known otherwise.
+_PLACES: Final = {"workouts": 0, "sets": 1, "reps": 2, "load": 3}
+_NOTHING: Final = [0.0] * len(_PLACES)
 _STEPS: Final = 1024  # sums of multiples of 1/1024 are exact in a float, whatever their order
 
 
@@ -143,26 +146,35 @@ def slots(known: Goals, user_id: UUID, performed_at: datetime, done: Done) -> Sl
 
 def amounts(goals: Iterable[Goal], done: Done) -> list[float]:
     """What a workout adds to each challenge, 0 where it does not help."""
-    totals = _totals(done)
-    return [in_steps(totals.get((goal.metric, goal.part, goal.of), 0)) for goal in goals]
+    counts = _counts(done)
+    units: dict[tuple[str, str], float] = {("muscle", slug): units for slug, units in done.units.items()}
+    units["", ""] = done.total_units
+    found = []
+    for goal in goals:
+        what = goal.part, goal.of
+        amount = units.get(what, 0.0) if goal.metric == "units" else counts.get(what, _NOTHING)[_PLACES[goal.metric]]
+        found.append(in_steps(amount) if amount else 0.0)
+    return found
 
 
-def _totals(done: Done) -> dict[tuple[str, str, str], float]:
-    """What was done, by metric and what it is counted of."""
-    totals: dict[tuple[str, str, str], float] = {("units", "", ""): done.total_units}
-    for slug, units in done.units.items():
-        totals["units", "muscle", slug] = units
+def _counts(done: Done) -> dict[tuple[str, str], list[float]]:
+    """What was done, by what it is counted of: each metric at its place."""
+    counts: dict[tuple[str, str], list[float]] = {}
     for part in done.parts:
         exercise = part.exercise
         of = [("", ""), ("exercise", exercise.slug)]
         if exercise.equipment is not None:
             of.append(("equipment", exercise.equipment.slug))
         of += [("muscle", one.muscle.slug) for one in exercise.muscles if one.percent >= PRIME_MOVER_MIN]
-        for kind, slug in of:
-            totals["workouts", kind, slug] = 1
-            for metric, amount in (("sets", part.sets), ("reps", part.reps), ("load", part.load)):
-                totals[metric, kind, slug] = totals.get((metric, kind, slug), 0) + amount
-    return totals
+        for one in of:
+            known = counts.get(one)
+            if known is None:
+                counts[one] = [1, part.sets, part.reps, part.load]
+            else:
+                known[1] += part.sets
+                known[2] += part.reps
+                known[3] += part.load
+    return counts
 
 
 def instance_id(goal: Goal, starts_on: date) -> UUID:

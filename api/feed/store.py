@@ -13,6 +13,8 @@ _PAGE: Final = _QUERIES["page"]
 _PROFILE_PAGE: Final = _QUERIES["profile_page"]
 _FOLLOWING_PAGE: Final = _QUERIES["following_page"]
 
+_RS: Final = b"\x1e"
+
 
 class StoredEvent(NamedTuple):
     """One event as it is kept; `derived`: `body` is the owner's text, of which the followers' is made."""
@@ -39,7 +41,12 @@ class StoredPage(NamedTuple):
 
 async def page(db: Database, channel: Channel, before: int | None, limit: int) -> StoredPage:
     """At most `limit` events below the offset `before`, or the newest."""
-    return _page(await db.fetch(_PAGE, channel.namespace, channel.name, before, limit))
+    row = await db.fetchrow(_PAGE, channel.namespace, channel.name, before, limit)
+    if row["offsets"] is None:
+        return StoredPage(row["epoch"], row["head"], [])
+    derived = frozenset(row["derived"] or ())
+    bodies = zip(row["offsets"], row["bodies"].encode().split(_RS), strict=True)
+    return StoredPage(row["epoch"], row["head"], [StoredEvent(at, body, at in derived) for at, body in bodies])
 
 
 async def profile_page(db: Database, viewer: UUID, user: UUID, before: int | None, limit: int) -> StoredPage | None:

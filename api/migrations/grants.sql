@@ -70,7 +70,8 @@ BEGIN
   -- Of a stream's positions not the way from an anonymous event to its owner.
   EXECUTE format('GRANT SELECT (namespace, channel, "offset", event_id, event_at, numbered_at, body)'
                  ' ON stream_positions TO %I', app);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION may_read_channel(text), feed_page(text, text, bigint, integer) TO %I', app);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION may_read_channel(text), feed_page(text, text, bigint, integer),'
+                 ' channel_page(text, text, bigint, integer) TO %I', app);
 END $$;
 
 -- --- The API: the community, and what people may ask of their data.

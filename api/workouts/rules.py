@@ -31,7 +31,7 @@ from config.limits import (
 from config.times import iso_z
 
 PERFORMED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
+_MAPPING: Final = (dict, Mapping)  # what it nearly always is needs no look at an abstract class
 
 VISIBILITY_DEFAULT: Final = (Visibility.PUBLIC_ANON.value, Visibility.PUBLIC_PROFILE.value)
 
@@ -51,7 +51,7 @@ class WorkoutExercise(msgspec.Struct, frozen=True):
 
     @property
     def reps(self) -> int:
-        return sum(one.reps for one in self.sets)
+        return sum([one.reps for one in self.sets])
 
 
 class MuscleActivation(msgspec.Struct, frozen=True):
@@ -145,9 +145,10 @@ def training_units(exercises: Iterable[WorkoutExercise]) -> tuple[MuscleActivati
     """Training units by muscle, the most trained first, equal ones by slug."""
     parts: dict[UUID, tuple[Muscle, list[float]]] = {}
     for done in exercises:
+        reps = done.reps
         for activation in done.exercise.muscles:
             muscle = activation.muscle
-            units = activation.percent * done.reps / muscle.bias_weight
+            units = activation.percent * reps / muscle.bias_weight
             parts.setdefault(muscle.id, (muscle, []))[1].append(units)
     return by_units(MuscleActivation(muscle, math.fsum(units)) for muscle, units in parts.values())
 
@@ -203,7 +204,7 @@ def check_input(raw: Mapping[str, Any], exercise_of: Callable[[UUID], Exercise |
         _performed_at(raw.get("performedAt"), now),
         _note(raw.get("note")),
         _visibility(raw.get("visibility")),
-        tuple(_exercise(one, f"exercises.{number}", exercise_of) for number, one in enumerate(exercises)),
+        tuple([_exercise(one, number, exercise_of) for number, one in enumerate(exercises)]),
     )
 
 
@@ -263,8 +264,9 @@ def _visibility(value: object) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
-def _exercise(value: object, path: str, exercise_of: Callable[[UUID], Exercise | None]) -> WorkoutExercise:
-    if not isinstance(value, Mapping):
+def _exercise(value: object, number: int, exercise_of: Callable[[UUID], Exercise | None]) -> WorkoutExercise:
+    path = f"exercises.{number}"
+    if not isinstance(value, _MAPPING):
         raise _bad(path, "an exercise with its sets is needed")
     try:
         wanted = UUID(str(value.get("exerciseId")))
@@ -274,20 +276,20 @@ def _exercise(value: object, path: str, exercise_of: Callable[[UUID], Exercise |
     if exercise is None:
         raise _bad(f"{path}.exerciseId", "there is no such exercise")
     sets = _list(value.get("sets"), f"{path}.sets", SETS_PER_EXERCISE_MAX)
-    return WorkoutExercise(exercise, tuple(_set(one, f"{path}.sets.{number}") for number, one in enumerate(sets)))
+    return WorkoutExercise(exercise, tuple([_set(one, path, place) for place, one in enumerate(sets)]))
 
 
-def _set(value: object, path: str) -> Set:
-    if not isinstance(value, Mapping):
-        raise _bad(path, "a set with its reps is needed")
+def _set(value: object, exercise: str, number: int) -> Set:
+    if not isinstance(value, _MAPPING):
+        raise _bad(f"{exercise}.sets.{number}", "a set with its reps is needed")
     reps, weight = value.get("reps"), value.get("weightKg")
     if isinstance(reps, bool) or not isinstance(reps, int) or not 1 <= reps <= REPS_PER_SET_MAX:
-        raise _bad(f"{path}.reps", f"a whole number from 1 to {REPS_PER_SET_MAX}")
+        raise _bad(f"{exercise}.sets.{number}.reps", f"a whole number from 1 to {REPS_PER_SET_MAX}")
     if weight is None:
         return Set(reps)
     # Written so that NaN, which compares with nothing, is refused too.
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight <= WEIGHT_KG_MAX:
-        raise _bad(f"{path}.weightKg", f"a number of kilograms from 0 to {WEIGHT_KG_MAX:g}")
+        raise _bad(f"{exercise}.sets.{number}.weightKg", f"a number of kilograms from 0 to {WEIGHT_KG_MAX:g}")
     return Set(reps, abs(float(weight)))
 
 

@@ -18,6 +18,8 @@ _LOG_WORKOUT: Final = _QUERIES["log_workout"]
 _WORKOUT: Final = _QUERIES["workout"]
 _MY_WORKOUTS: Final = _QUERIES["my_workouts"]
 
+_encode: Final = msgspec.json.Encoder().encode
+
 # Whose violation means that the same request won elsewhere meanwhile.
 _TWINS: Final = frozenset({"workouts_key", "workouts_pkey"})
 
@@ -70,10 +72,7 @@ async def log_workout(
         visibility,
         workout.total_tu,
         [one.exercise.id for one in workout.exercises],
-        [
-            orjson.dumps([{"reps": done.reps, "weight_kg": done.weight_kg} for done in one.sets]).decode()
-            for one in workout.exercises
-        ],
+        [_encode(one.sets).decode() for one in workout.exercises],
         [one.muscle.id for one in workout.muscles],
         [one.training_units for one in workout.muscles],
         orjson.dumps(event_data).decode(),

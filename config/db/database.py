@@ -12,7 +12,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -154,6 +154,11 @@ class Database:
         view._shares = (turn, self._anonymous) if viewer is None else (turn,)  # noqa: SLF001 - our own kind
         return view
 
+    def _view(self) -> "Database":
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)  # copy.copy takes ten times as long, several times a request
+        return view
+
     async def fetch(self, query: Query, *args: Any) -> list[Any]:
         """All rows of one read. Raises RetryLater while the database is away."""
 
@@ -269,11 +274,6 @@ class Database:
         await self._note(takes=takes)
         return done
 
-    def _view(self) -> "Database":
-        view = Database.__new__(Database)
-        view.__dict__.update(self.__dict__)  # copy.copy takes ten times as long, several times a request
-        return view
-
     async def _note(self, *, takes: bool) -> None:
         if self._replica is not None:
             await self._replica.wrote(self.pool, self._viewer, for_all=takes)
@@ -287,22 +287,8 @@ class Database:
         ):
             return await work(Transaction(connection, of=replica.troubles))
 
-    @asynccontextmanager
-    async def _connection(self, pool: asyncpg.Pool | None = None) -> AsyncIterator[asyncpg.Connection]:
-        pool = pool or self.pool
-        with ExitStack() as held:
-            self._waiting["connection"] += 1
-            try:
-                for share in self._shares:
-                    held.enter_context(await share.take())
-                async with asyncio.timeout(CONNECTION_WAIT_S):  # the pool's own timeout costs a task
-                    connection = await pool.acquire()
-            finally:
-                self._waiting["connection"] -= 1
-            try:
-                yield connection
-            finally:
-                await pool.release(connection)
+    def _connection(self, pool: asyncpg.Pool | None = None) -> "_Connection":
+        return _Connection(pool or self.pool, self._shares, self._waiting)
 
     @asynccontextmanager
     async def _begun(self, connection: asyncpg.Connection, mode: str, then: str = "") -> AsyncIterator[None]:
@@ -341,6 +327,37 @@ class Database:
             await asyncio.sleep(backoff_s(tries, self._chance()))
         log.warning("database_gave_up", reason=reason, tries=TRANSACTION_TRIES)
         raise RetryLater
+
+
+class _Connection:
+    """A connection of `pool` for an `async with`, within `shares`. No generator: each statement pays for it."""
+
+    __slots__ = ("_connection", "_held", "_pool", "_shares", "_waiting")
+
+    def __init__(self, pool: asyncpg.Pool, shares: Sequence[Share], waiting: Counter[str]) -> None:
+        self._pool = pool
+        self._shares = shares
+        self._waiting = waiting
+        self._held = ExitStack()
+        self._connection: asyncpg.Connection | None = None
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        self._waiting["connection"] += 1
+        try:
+            for share in self._shares:
+                self._held.enter_context(await share.take())
+            async with asyncio.timeout(CONNECTION_WAIT_S):  # the pool's own timeout costs a task
+                self._connection = await self._pool.acquire()
+        except BaseException:
+            self._held.close()
+            raise
+        finally:
+            self._waiting["connection"] -= 1
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        with self._held:
+            await self._pool.release(self._connection)
 
 
 def _is_unsure(error: BaseException) -> bool:

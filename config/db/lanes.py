@@ -5,8 +5,7 @@ under SERIALIZABLE, a retry for each that lost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Hashable
 
 from config.errors import RetryLater
 from config.limits import LANE_WAIT_S, LANE_WAITING_MAX
@@ -29,27 +28,43 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    @asynccontextmanager
-    async def hold(self, key: Hashable) -> AsyncIterator[None]:
-        """Holds the lane of `key`. Raises RetryLater when its line is too long or does not move."""
-        lane = self._lanes.setdefault(key, _Lane())
+    def hold(self, key: Hashable) -> "_Hold":
+        """Holds the lane of `key` for an `async with`, which raises RetryLater when its line is too long or does not
+        move."""
+        return _Hold(self._lanes, key)
+
+
+class _Hold:
+    """No generator: each write pays for it."""
+
+    __slots__ = ("_key", "_lane", "_lanes")
+
+    def __init__(self, lanes: dict[Hashable, _Lane], key: Hashable) -> None:
+        self._lanes = lanes
+        self._key = key
+
+    async def __aenter__(self) -> None:
+        self._lane = lane = self._lanes.setdefault(self._key, _Lane())
         if lane.users > LANE_WAITING_MAX:
             raise RetryLater
         lane.users += 1
         try:
             if lane.users > 1:
-                try:
-                    async with asyncio.timeout(LANE_WAIT_S):
-                        await lane.lock.acquire()
-                except TimeoutError:
-                    raise RetryLater from None
+                async with asyncio.timeout(LANE_WAIT_S):
+                    await lane.lock.acquire()
             else:
                 await lane.lock.acquire()  # at once: nothing else runs in between
-            try:
-                yield
-            finally:
-                lane.lock.release()
-        finally:
-            lane.users -= 1
-            if not lane.users:
-                del self._lanes[key]
+        except BaseException as error:
+            self._leave()
+            if isinstance(error, TimeoutError):
+                raise RetryLater from None
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lane.lock.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._lane.users -= 1
+        if not self._lane.users:
+            del self._lanes[self._key]

@@ -6,6 +6,7 @@ server on this machine. Leaves its users and workouts behind: give it a database
 """
 
 import asyncio
+import gc
 import os
 import resource
 import shutil
@@ -107,6 +108,7 @@ async def run(settings: Settings) -> list[dict[str, Any]]:
         for user_id in map(user_of, range(1, CLIENTS * USERS_EACH + 1)):
             first = Workouts(Database(pool).of(user_id), reference, wake, settings.workout_cost)
             await first.log(user_id, raw, str(uuid7()), datetime.now(UTC))
+        gc.freeze()  # as the API's processes are (config/supervisor.py)
         for _ in range(ROUNDS):
             for side in (ours, theirs):
                 alive = len(host.family(server))

@@ -160,7 +160,7 @@ async def test_what_a_statement_reads_is_bounded(years: Database, mode: str) -> 
     ):
         of = await parameters(owner)
         heavy = await owner.fetchval("SELECT id FROM users WHERE name = 'User 1'")
-        await api.fetch("SELECT feed_page('musclemap', '', 1, 1)")  # the first call in a session reads the catalogue
+        await api.fetch("SELECT channel_page('musclemap', '', 1, 1)")  # the first call in a session reads the catalogue
         for name, sql in named_statements().items():
             role = worker if name.startswith("worker/") else owner if name.startswith(OWNERS) else api
             for args in of.get(name, ()):

@@ -128,7 +128,7 @@ async def test_the_api_and_the_worker_cannot_do_each_others_work(database: MadeD
 
 async def test_a_feed_is_its_owners_and_a_profile_its_followers(database: MadeDatabase) -> None:
     """To all others it is one that never had an event, by the page and by the tables. Seen failing with requests that
-    count as followers, and with a page that asks nobody."""
+    count as followers, with a page that asks nobody, and with one that takes every user's feed for one's own."""
     async with ledger(database) as books:
         ada, follower, requested, stranger = [await books.user() for _ in range(4)]
         await books.log(ada, "k")
