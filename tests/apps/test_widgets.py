@@ -13,7 +13,7 @@ from tests.support.gateway import Talk, until
 
 pytestmark = pytest.mark.timeout(120)
 
-PAGE = "https://gym.example"
+PAGE = "https://club.example"  # of no other test: they share a server
 
 
 async def opened(server: AppServer, origin: str) -> int:
