@@ -30,12 +30,12 @@ migrate: runtime ## applies migrations and reference data to DATABASE_OWNER_URL
 test: lint ## lint, types and all tests but the long fault runs, against real servers
 	@$(VENV)/python -m tests.support.node
 	@$(PARALLEL) -m "not chaos and not alone" $(ARGS) && others=0 || others=$$?; [ $$others = 0 ] || [ $$others = 5 ] || exit $$others; \
-	$(VENV)/python -m pytest -m "alone and not chaos" $(ARGS) && alone=0 || alone=$$?; [ $$alone = 5 ] && exit $$others || exit $$alone
+	$(VENV)/python -m pytest -o "testpaths=$$(grep -rlF mark.alone --include='*.py' tests | tr '\n' ' ')" -m "alone and not chaos" $(ARGS) && alone=0 || alone=$$?; [ $$alone = 5 ] && exit $$others || exit $$alone
 
 lint: development ## formatting, lint, types, and who may import whom
 	@$(VENV)/python -m ruff check
 	@$(VENV)/python -m ruff format --check
-	@$(VENV)/python -m mypy
+	@$(VENV)/python -m mypy --num-workers 2
 	@$(VENV)/lint-imports
 
 schema: development ## writes down the API's schema for the gateway, after a change in a schema.graphql

@@ -105,6 +105,7 @@ FEATURES: Final = (
     privacy_schema.FEATURE,
     standings_schema.FEATURE,
 )
+SCHEMA: Final = build(FEATURES)  # before processes are forked, which share it
 REFERENCE_RETRY_S: Final = 1.0
 REFERENCE_LOOK_S: Final = 0.5  # a migration may bring new exercises while this process serves
 CLOSE_S: Final = 1.5
@@ -140,9 +141,8 @@ class Api:
         self._drops = Drops(self._redis, self._answers)
         self._persisted = Persisted(self._redis)
         proofs = Proofs(self._db, self._revocations, self._passwords, settings)
-        schema = build(FEATURES)
         graphql = GraphQLEndpoint(
-            schema,
+            SCHEMA,
             self._db,
             self._makers(settings),
             authenticate,
@@ -166,7 +166,7 @@ class Api:
             *offline.routes(),
             *page.routes(settings, lambda: self._apps.widget_origins, offline.version(offline.shipped)),
             *widgets.routes(),
-            *handbook.routes(settings, schema),
+            *handbook.routes(settings, SCHEMA),
         ]
         policies = page.policies(settings) | offline.policies() | admin.policies()
         policies |= widgets.policies(settings) | handbook.policies(settings)

@@ -45,8 +45,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A test that measures has its processes as an operator has them."""
-    forks.used = not any(mark.name in ("alone", "chaos", "memory") for mark in item.iter_markers())
+    """A long run, and a test that measures memory, has its processes as an operator has them."""
+    forks.used = not any(mark.name in ("chaos", "memory") for mark in item.iter_markers())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

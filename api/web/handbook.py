@@ -47,12 +47,11 @@ _LINK: Final = re.compile(r'href="(?!https?:|/|#)([\w./-]+?)(\.md)?(#[\w-]+)?"')
 
 
 def routes(settings: Settings, schema: GraphQLSchema) -> list[BaseRoute]:
-    """The pages, made once, and their programs; the schema and GraphiQL outside production."""
-    pages = {path.stem: _page(path.read_text("utf-8")) for path in FOLDER.glob("*.md")}
+    """The pages and their programs; the schema and GraphiQL outside production."""
     programs = {path.name: path for path in (FOLDER / "programs").iterdir() if path.is_file()}
 
     async def document(request: Request) -> Response:
-        text = pages.get(request.path_params.get("name", HOME))
+        text = _PAGES.get(request.path_params.get("name", HOME))
         if text is None:
             raise NotFound
         return HTMLResponse(text, headers=_CACHE)
@@ -115,3 +114,6 @@ def _anchor(heading: str) -> str:
 def _link(found: re.Match[str]) -> str:
     where = "/docs" if found[1] == HOME else f"/docs/{found[1]}"
     return f'href="{where}{found[3] or ""}"'
+
+
+_PAGES: Final = {path.stem: _page(path.read_text("utf-8")) for path in FOLDER.glob("*.md")}

@@ -101,7 +101,7 @@ async def test_a_page_that_is_not_let_in_is_told_why(server: AppServer) -> None:
     told as a token that is wrong.
     """
     async with another_site(server) as (site, browser):
-        page = await browser.new_page()
+        page = await browser.new_page(reduced_motion="reduce")
         page.set_default_timeout(WAIT_MS)
         await page.goto(site.origin)
         command = f"python -m api.apps widget-token --origin {site.origin}"
@@ -146,7 +146,7 @@ async def test_five_lines_are_live_on_any_page(server: AppServer) -> None:
         people = [await Person(url, http).sign_up() for _ in range(2)]
         exercise = (await exercise_ids(url, http))[0]
         await people[0].log_workout(exercise)
-        page = await browser.new_page()
+        page = await browser.new_page(reduced_motion="reduce")
         page.set_default_timeout(WAIT_MS)
         asked: set[str] = set()
         page.on("request", lambda request: asked.add(request.url))
@@ -184,7 +184,7 @@ async def test_the_gallery_is_live(server: AppServer) -> None:
     """On our own address, without a token, its lines name it, and the client that it names works. Seen failing without
     its policy."""
     async with another_site(server) as (site, browser):
-        page = await browser.new_page()
+        page = await browser.new_page(reduced_motion="reduce")
         page.set_default_timeout(WAIT_MS)
         site.hear(page)
         await page.goto(f"{site.server}widgets")

@@ -1,8 +1,6 @@
 """What an app may do, and nobody else: over HTTP by its server key, over WebSocket by its tokens."""
 
 import asyncio
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,11 @@ import httpx2
 import pytest
 
 from api.apps.__main__ import AppsError
+from tests.support import forks
 from tests.support.app_server import AppServer, event, hears, numbers
 from tests.support.gateway import until
 from tests.support.ledger import connection
 from tests.support.sse import Stream, streaming
-from tests.support.stores import ROOT
 from worker.books.audit import audit
 
 pytestmark = pytest.mark.timeout(120)
@@ -58,6 +56,7 @@ async def test_all_or_none(server: AppServer) -> None:
     assert [one["existing"] for one in await app.publish(event("a", 1))] == [False]
 
 
+@pytest.mark.alone
 async def test_whoever_has_no_key_of_the_namespace_hears_the_same(server: AppServer) -> None:
     """A wrong key, another app's, an unknown namespace, another app's channel: one answer, and within 2 ms of the same
     time."""
@@ -198,12 +197,9 @@ async def test_users_of_apps_are_in_no_count_of_ours(server: AppServer, tmp_path
 
 async def test_commands_leave_a_row_each_and_refuse_what_is_wrong(server: AppServer, tmp_path: Path) -> None:
     """As people run them."""
-    made = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api.apps", "create", "shell"), cwd=ROOT, env=server.fleet.env, stdout=subprocess.PIPE
-    )
-    said, _ = await made.communicate()
+    made = await asyncio.to_thread(forks.run, "api.apps", "create", "shell", env=server.fleet.env)
     assert made.returncode == 0
-    assert said.splitlines()[-1].startswith(b"mmk_")
+    assert made.stdout.splitlines()[-1].startswith("mmk_")
     with pytest.raises(AppsError, match="there is an app shell already"):
         await server.command("create", "shell")
     with pytest.raises(AppsError, match="there is no app nobody"):

@@ -1,8 +1,6 @@
 """The page of operators in a browser, over the real processes: how it all is, and why somebody did not get an event."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -15,12 +13,13 @@ from websockets.asyncio.client import connect
 from api.admin import done, parser
 from config.settings import Settings
 from tests.browser.test_page import WAIT_MS, _start
+from tests.support import forks
 from tests.support.chromium import launched
 from tests.support.gateway import Talk
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.relay import eventually
-from tests.support.stores import ROOT, TestStores, environment
+from tests.support.stores import TestStores, environment
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -61,7 +60,7 @@ async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as client, launched() as browser:
         ada, bob, eve = [await Person(here.url, client, name=name).sign_up() for name in ("Ada", "Bob", "Eve")]
         await here.role(ada, "add")
-        page = await browser.new_page()
+        page = await browser.new_page(reduced_motion="reduce")
         complaints: list[str] = []
         page.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -104,15 +103,7 @@ async def test_an_operator_sees_how_it_is_and_why_somebody_did_not_get_an_event(
 
 def test_top_shows_each_process(here: Installation) -> None:
     """And what runs beside them. Seen failing with a rate where there was one look, and with no look at the API."""
-    done = subprocess.run(
-        [sys.executable, "-m", "rt", "top"],
-        cwd=ROOT,
-        env=here.fleet.env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = forks.run("rt", "top", env=here.fleet.env)
     title, _, head, *rows = done.stdout.splitlines()
     assert (title, done.stderr) == ("MuscleMap Live: 2 of 2 gateway processes answer", "")
     assert head.split()[:3] == ["process", "sockets", "users"]

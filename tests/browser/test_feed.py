@@ -153,7 +153,7 @@ async def reads_all_and_is_not_disturbed(page: Page, athletes: Athletes, first: 
     older = page.locator("#dashboard .older")
     while await older.is_visible():
         await scroller.evaluate("(one) => one.scrollTo(0, one.scrollHeight)")
-        await page.wait_for_function(SETTLED)
+        await page.wait_for_function(SETTLED, polling=50)
         assert await rows.count() <= KEPT
         assert await scroller.evaluate("(one) => one.clientHeight < 500")
     assert await rows.last.get_attribute("data-id") == first
@@ -242,6 +242,6 @@ async def is_told_how_many(page: Page, athletes: Athletes) -> None:
     await found.locator("li.pile").first.evaluate(
         "(one) => { one.id = 'opened'; one.querySelector('summary').click(); }"
     )
-    await page.wait_for_function(OPENED, arg=PILE_KEPT, timeout=WAIT_MS)  # some more may be on their way
+    await page.wait_for_function(OPENED, arg=PILE_KEPT, timeout=WAIT_MS, polling=50)  # some more may be on their way
     await skipped.get_by_role("button", name="Show the newest").click()
     await expect(skipped).to_be_hidden()

@@ -18,8 +18,7 @@ from playwright.async_api import expect
 from redis import Redis
 
 from api import web
-from api.app import FEATURES
-from api.graphql.schema import build
+from api.app import SCHEMA
 from api.web import handbook
 from config.settings import Settings
 from tests.browser.test_page import WAIT_MS, _start
@@ -81,13 +80,12 @@ def test_each_page_is_served_and_each_link_leads_somewhere(fleet: Fleet) -> None
 
 def test_the_schema_is_told_outside_production_alone(fleet: Fleet) -> None:
     """Seen failing with routes that did not look where they are."""
-    schema = build(FEATURES)
     text = httpx2.get(fleet.api.http(handbook.SCHEMA_PATH), trust_env=False).text
-    assert set(build_schema(text).type_map) == set(schema.type_map)
+    assert set(build_schema(text).type_map) == set(SCHEMA.type_map)
     hidden = {handbook.SCHEMA_PATH, handbook.GRAPHIQL_PATH}
     development, production = Settings(), Settings.model_construct(environment="production")
     for settings, shown in ((development, hidden), (production, set[str]())):
-        assert {route.path for route in handbook.routes(settings, schema)} & hidden == shown  # type: ignore[attr-defined]
+        assert {route.path for route in handbook.routes(settings, SCHEMA)} & hidden == shown  # type: ignore[attr-defined]
         assert (handbook.GRAPHIQL_PATH in handbook.policies(settings)) is bool(shown)
 
 
@@ -103,7 +101,7 @@ def test_what_graphiql_loads_is_what_was_chosen() -> None:
 async def test_graphiql_asks_this_api_under_its_policy(fleet: Fleet) -> None:
     """Seen failing without `connect-src`, and with a hash of another file."""
     async with launched() as browser:
-        tab = await browser.new_page()
+        tab = await browser.new_page(reduced_motion="reduce")
         complaints: list[str] = []
         tab.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
         tab.on("pageerror", lambda error: complaints.append(str(error)))

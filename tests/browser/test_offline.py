@@ -215,7 +215,7 @@ async def goes_on_after_a_reload(member: Visit) -> None:
     await member.signs_up("Rosa", "rosa@example.com")
     await member.stands_at(300, 200)
     await member.page.get_by_label("I am training now").check()
-    await member.page.wait_for_function(CONTROLLED)
+    await member.page.wait_for_function(CONTROLLED, polling=200)
     await member.page.get_by_role("button", name="Zoom in").click()
     looked = await member.page.evaluate(VIEW)
     await member.page.reload()

@@ -125,8 +125,10 @@ class Rows:
 async def visit(
     browser: Browser, fleet: Fleet, size: tuple[int, int] = DESKTOP, withheld: str = "", link: str | None = None
 ) -> Visit:
-    """A browser's storage of its own, at a link or at the page's address."""
-    context: BrowserContext = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+    """A browser's storage of its own, at a link or at the page's address; with no motion, each frame of which costs."""
+    context: BrowserContext = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce"
+    )
     await context.add_init_script(withheld)
     one = Visit(await context.new_page())
     await one.page.goto(link or fleet.api.http())
@@ -140,6 +142,7 @@ async def test_a_page_that_lost_its_gateway_comes_back_and_misses_nothing(browse
     back."""
     watcher = await visit(browser, fleet)
     await watcher.joins_live()
+    await watcher.page.emulate_media(reduced_motion="no-preference")
     for breath in ("!", ""):
         await until(watcher.page, f"{breath}document.querySelector('#online.full')")
     assert await watcher.page.evaluate(LARGE) == "1.12"
@@ -215,7 +218,7 @@ SHOW: Final = """(areas) => {
 
 async def until(page: Page, condition: str) -> None:
     """Waits for what is true in the page. (Playwright's own way is an eval, which the content policy refuses.)"""
-    look = "(done) => { const look = () => (%s) ? done() : requestAnimationFrame(look); look(); }" % condition  # noqa: UP031
+    look = "(done) => { const look = () => (%s) ? done() : setTimeout(look, 50); look(); }" % condition  # noqa: UP031
     async with asyncio.timeout(WAIT_MS / 1_000):
         await page.evaluate(f"() => new Promise({look})")
 
@@ -232,7 +235,7 @@ async def test_the_map_leaves_the_page_its_wheel_and_its_finger(browser: Browser
     not painted anew for it; an area says its count and its city, to a pointer, to the focus and as text. The finer
     coast comes from zoom 4 on. Seen failing with a bare wheel that zooms, with one finger that moves the map, with two
     that do not, and with the finer coast from zoom 2 and from zoom 20 on."""
-    context = await browser.new_context(viewport={"width": 700, "height": 500}, has_touch=True)
+    context = await browser.new_context(viewport={"width": 700, "height": 500}, has_touch=True, reduced_motion="reduce")
     one = Visit(await context.new_page())
     await one.page.goto(fleet.api.http())
     await one.joins_live()

@@ -14,9 +14,8 @@ import pytest
 from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
-from api.app import FEATURES
+from api.app import SCHEMA
 from api.graphql.operation import runs_of
-from api.graphql.schema import build
 from config.errors import BadInput
 from config.graphql import variables
 from config.graphql.documents import Documents, InvalidDocumentError
@@ -29,7 +28,6 @@ from tests.unit.api.graphql.test_merging import test_it_accepts_what_the_library
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 CPU_S_MAX = 0.020
-SCHEMA = build(FEATURES)
 BODIES = (
     *("id", "muscles{activation}", "muscles{muscle{id}}", "equipment{id}", "equipment{id name slug}", "__typename"),
     *("muscles{muscle{...on Muscle{id}}}", "...on Exercise{muscles{...on ExerciseMuscle{muscle{...on Muscle{id}}}}}"),

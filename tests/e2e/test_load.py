@@ -35,10 +35,10 @@ at_most = 0
 """
 
 
-async def locust(host: str, *words: str, file: str = LOCUST) -> tuple[int, str]:
+async def locust(host: str, *words: str, file: str = LOCUST, run_s: int = RUN_S) -> tuple[int, str]:
     """A short run against a host; its exit code and what it printed. A busy machine is no reason to call it void."""
     command = [str(Path(sys.executable).with_name("locust")), "--locustfile", file, "--headless", "--only-summary"]
-    people = ["--users", "8", "--spawn-rate", "8", "--run-time", f"{RUN_S}s", "--host", host, "--lag-ms", "60000"]
+    people = ["--users", "8", "--spawn-rate", "8", "--run-time", f"{run_s}s", "--host", host, "--lag-ms", "60000"]
     process = await asyncio.create_subprocess_exec(
         *command, *people, *words, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -152,13 +152,13 @@ async def test_people_load_a_product_on_any_ports(database: Database, redis_url:
         address = fleet.api.http("").rstrip("/")
         async with workouts(address):
             place = await newest(address)
-            heard = await asyncio.to_thread(listen, fleet.ws_url, place)
-            ran = await asyncio.gather(
+            heard, *ran = await asyncio.gather(
+                asyncio.to_thread(listen, fleet.ws_url, place),
                 locust(address, *check), locust(address, "--mix", "ramp", file=str(scenario)),
                 locust("http://live.example"),
             )  # fmt: skip
         await fleet.rt.stop()
-        down = await locust(address)
+        down = await locust(address, run_s=2)
 
     cut = heard.offsets.index(place["offset"] + 1, 1)  # where its state is from again
     assert heard.offsets[:cut] == list(range(place["offset"] + 1, place["offset"] + 1 + cut))

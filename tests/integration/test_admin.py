@@ -1,7 +1,6 @@
 """`python -m api.admin` as people with a shell run it."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,8 +12,9 @@ from api.admin import AdminError, done, parser
 from api.credits.service import Credits
 from api.flags.rules import person
 from config.settings import Settings
+from tests.support import forks
 from tests.support.ledger import Ledger, connection, ledger, query
-from tests.support.stores import ROOT, Database, environment
+from tests.support.stores import Database, environment
 from worker.books.audit import audit
 
 
@@ -149,16 +149,9 @@ def test_wrong_words_are_refused(words: tuple[str, ...], capsys: pytest.CaptureF
 async def test_the_command_ends_with_a_code_and_one_line(database: Database) -> None:
     """Seen failing with a traceback where the database is away."""
 
-    async def run(*words: str, url: str = database.owner_url) -> tuple[int | None, str]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "api.admin", *words),
-            cwd=ROOT,
-            env=environment(DATABASE_OWNER_URL=url),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        out, _ = await asyncio.wait_for(process.communicate(), 30)
-        return process.returncode, out.decode()
+    async def run(*words: str, url: str = database.owner_url) -> tuple[int, str]:
+        done = await asyncio.to_thread(forks.run, "api.admin", *words, env=environment(DATABASE_OWNER_URL=url))
+        return done.returncode, done.stdout + done.stderr
 
     ended = await asyncio.gather(
         run("flags", "list"),

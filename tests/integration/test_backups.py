@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,13 +16,14 @@ import pytest
 from websockets.asyncio.client import connect
 
 from config.embedded.postgres import OWNER, SUPERUSER
+from tests.support import forks
 from tests.support.fronts import DEPLOY
 from tests.support.gateway import Talk, until
 from tests.support.ledger import connection
 from tests.support.people import Person, exercise_ids
 from tests.support.processes import Fleet
 from tests.support.programs import clients_of
-from tests.support.stores import ROOT, Database, TestStores, environment
+from tests.support.stores import Database, TestStores, environment
 
 RUN_S = 120
 PAGE = """query($first: Int, $after: String) { communityFeed(first: $first, after: $after) {
@@ -189,8 +189,7 @@ async def test_a_restore_is_told_to_everybody(
 
 
 def audit(env: dict[str, str], extent: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "worker", "audit", extent]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=RUN_S, check=False)
+    return forks.run("worker", "audit", extent, env=env)
 
 
 async def test_what_was_restored_gives_nobody_more(stores: TestStores, backups: Backups, database: Database) -> None:

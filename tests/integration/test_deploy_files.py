@@ -2,18 +2,18 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.support import forks
 from tests.support.gateway import until
 from tests.support.people import Person, exercise_ids
 from tests.support.pooler import pgbouncer
 from tests.support.processes import Fleet, get_status
-from tests.support.stores import ROOT, Database, TestStores, environment
+from tests.support.stores import Database, TestStores, environment
 
 ASK_S = 60
 
@@ -60,9 +60,7 @@ async def test_the_product_works_behind_pgbouncer(pooled: Fleet, pooler: dict[st
 
 
 def audit(urls: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "worker", "audit"]
-    env = environment(**urls)
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=ASK_S, check=False)
+    return forks.run("worker", "audit", env=environment(**urls))
 
 
 async def test_statements_that_a_pooler_cannot_keep_end_nobody(

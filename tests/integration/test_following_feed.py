@@ -150,7 +150,8 @@ async def test_a_profile_is_two_statements_and_for_followers_alone(
 
 
 async def test_a_feed_of_thousands_takes_milliseconds(database: Database) -> None:
-    """Of 3,000 who are followed, each with events. What it reads is held by test_plans; here, that it is no scan."""
+    """Of 3,000 who are followed, each with events. What it reads is held by test_every_statement; here, that it is
+    no scan."""
     async with people(database) as here, connection(database.owner_url) as owner:
         viewer = await here.add("Viewer")
         await owner.execute(MANY, viewer, NOW, 3_000)

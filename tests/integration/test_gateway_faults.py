@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,9 +13,10 @@ from typing import Any
 import pytest
 
 from rt.wire.channels import Channel, app_channel
+from tests.support import forks
 from tests.support.gateway import EPOCH, Gateway, Talk, gateway, until
 from tests.support.processes import get_status
-from tests.support.stores import ROOT, TestStores
+from tests.support.stores import TestStores
 
 CHANNEL = app_channel("open", "load")
 
@@ -194,16 +193,7 @@ async def test_a_killed_supervisor_takes_its_children_along(gate: Gateway) -> No
 
 
 async def test_a_port_in_use_is_one_line(gate: Gateway) -> None:
-    second = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "rt"],
-        cwd=ROOT,
-        env=gate.fleet.env,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    second = await asyncio.to_thread(forks.run, "rt", env=gate.fleet.env)
     assert second.returncode == 1
     assert second.stderr.strip() == f"port {gate.fleet.rt.port} is in use: set RT_PORT to a free one"
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,12 +11,13 @@ import asyncpg
 import httpx2
 import pytest
 
+from tests.support import forks
 from tests.support.athletes import athletes
 from tests.support.clocks import wrong_by
 from tests.support.ledger import connection
 from tests.support.processes import Fleet, Service
 from tests.support.relay import eventually
-from tests.support.stores import ROOT, Database, environment
+from tests.support.stores import Database, environment
 from worker.jobs.every import JOBS
 from worker.jobs.streaks import STREAKS_LOOKED_AT
 
@@ -194,15 +194,7 @@ async def test_a_worker_that_was_paused_finds_its_slot_done(
 
 
 def command(database: Database, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "worker", *words],
-        cwd=ROOT,
-        env=environment(**database.urls),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forks.run("worker", *words, env=environment(**database.urls))
 
 
 async def test_people_with_a_shell_run_jobs_and_read_the_table(database: Database, owner: asyncpg.Connection) -> None:

@@ -1,7 +1,6 @@
 """The audit of what came since the last one finds what the audit of everything finds, and what came late below it."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +14,11 @@ import pytest
 from config.ids import uuid7
 from config.limits import AUDIT_LATE_S
 from tests.integration.test_ledger_books import DEFECTS
+from tests.support import forks
 from tests.support.ledger import Ledger, connection, ledger
 from tests.support.processes import Fleet
 from tests.support.relay import eventually
-from tests.support.stores import ROOT, Database, environment
+from tests.support.stores import Database, environment
 from worker.books.audit import WINDOW_CHECKS, Audit, audit_next
 
 LATE = timedelta(seconds=AUDIT_LATE_S)
@@ -132,16 +132,8 @@ async def test_an_audit_of_everything_puts_one_window_in_place_of_all(books: Led
 
 
 async def run(database: Database, *words: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "worker", *words),
-        cwd=ROOT,
-        env=environment(**database.urls),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode is not None
-    return process.returncode, out.decode()
+    done = await asyncio.to_thread(forks.run, "worker", *words, env=environment(**database.urls))
+    return done.returncode, done.stdout + done.stderr
 
 
 async def test_the_command_says_what_it_found_and_workers_tell_it(

@@ -2,8 +2,6 @@
 
 import asyncio
 import secrets
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -12,8 +10,9 @@ import pytest
 
 from api.migrate import migrations
 from config.embedded.postgres import APPLICATION, OWNER, SUPERUSER, WORKER
+from tests.support import forks
 from tests.support.ledger import connection
-from tests.support.stores import ROOT, TestStores, environment
+from tests.support.stores import TestStores, environment
 
 
 @pytest.fixture
@@ -33,18 +32,9 @@ def urls_of(stores: TestStores, name: str) -> tuple[str, str, str]:
 
 
 async def run(url: str, owner_url: str, worker_url: str) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "api.migrate",
-        cwd=ROOT,
-        env=environment(DATABASE_URL=url, WORKER_DATABASE_URL=worker_url, DATABASE_OWNER_URL=owner_url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    env = environment(DATABASE_URL=url, WORKER_DATABASE_URL=worker_url, DATABASE_OWNER_URL=owner_url)
+    done = await asyncio.to_thread(forks.run, "api.migrate", env=env)
+    return done.returncode, done.stdout, done.stderr
 
 
 async def test_two_at_once_are_one(stores: TestStores, empty: str) -> None:

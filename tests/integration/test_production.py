@@ -1,16 +1,15 @@
 """ENVIRONMENT=production: starts with what the README's "Deploying" gives, and with nothing less."""
 
 import asyncio
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.support import forks
 from tests.support.processes import Fleet, Service
 from tests.support.raw import UPGRADE
-from tests.support.stores import ROOT, Database, environment
+from tests.support.stores import Database, environment
 from tests.support.tokens import private_key
 
 STORES = {"DATABASE_URL": "postgresql://app@127.0.0.1:1/musclemap", "REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -50,9 +49,6 @@ async def test_all_roles_start_with_what_the_readme_names(database: Database, re
 )
 async def test_what_production_lacks_is_named_in_one_line(role: str, given: dict[str, str], missing: str) -> None:
     env = environment(**STORES, ENVIRONMENT="production", **given)
-    command = [sys.executable, "-m", role]
-    done = await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = await asyncio.to_thread(forks.run, role, env=env)
     assert done.returncode == 1
     assert (done.stdout + done.stderr).splitlines() == [f"{missing} is not set: ENVIRONMENT=production needs it"]

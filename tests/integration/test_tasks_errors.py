@@ -45,6 +45,7 @@ from tests.integration.test_gateway_errors import TASKS as GATEWAY
 from tests.support.erring_redis import ERRORS, SOME_ERRORS, ErringRedis
 from tests.support.extent import some_or_all
 from tests.support.gateway import until
+from tests.support.passwords import QUICK
 from tests.support.relay import append_event
 from tests.support.sabotage import SOME_STATES, STATES, Sabotage, sabotaged
 from tests.support.spawned import spawned
@@ -252,6 +253,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in names:
             monkeypatch.setattr(module, name, 0.02)
     monkeypatch.setattr(config.metrics, "observe_pool", lambda *_: None)  # one a process
+    monkeypatch.setattr("api.accounts.passwords._hasher", QUICK)
 
 
 def role_of(store: Database | Sabotage, name: str) -> str:

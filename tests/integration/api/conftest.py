@@ -12,7 +12,6 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
-from argon2 import PasswordHasher
 
 from api.accounts.routes import COOKIE_PATH
 from api.accounts.rules import User, cookie_name, token_hash
@@ -20,6 +19,7 @@ from api.accounts.tokens import Signer, load_signer, new_token
 from config.embedded.ports import HOST
 from config.ids import uuid7
 from config.settings import Settings
+from tests.support.passwords import QUICK
 from tests.support.payments import SECRET
 from tests.support.processes import Fleet, Service
 from tests.support.stores import Database, TestStores
@@ -62,7 +62,7 @@ class Running:
     @cached_property
     def password_hash(self) -> str:
         """Of PASSWORD."""
-        return PasswordHasher().hash(PASSWORD)
+        return QUICK.hash(PASSWORD)
 
     @property
     def cookie(self) -> str:

@@ -15,8 +15,7 @@ import orjson
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
-from api.app import FEATURES
-from api.graphql.schema import build
+from api.app import SCHEMA
 from config.limits import BATCH_MAX, HTTP_BODY_BYTES_MAX
 from tests.integration.api.conftest import Account, Running
 
@@ -326,9 +325,8 @@ def test_a_search_is_no_oracle(api: Running, client: httpx2.Client, ada: Account
 def test_what_is_ones_own_is_reached_by_no_other_way() -> None:
     """Types with what only their owner may read hang on fields of the viewer alone. Seen failing without @signedIn on
     a mutation that gives one."""
-    schema = build(FEATURES)
     for own in ("User", "CreditBalance", "LedgerEntry", "Entitlements", "DataExport", "ChannelToken", "Streak"):
-        for owner in schema.type_map.values():
+        for owner in SCHEMA.type_map.values():
             if not isinstance(owner, GraphQLObjectType) or owner.name.startswith("__"):
                 continue
             for name, field in owner.fields.items():

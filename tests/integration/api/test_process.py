@@ -2,16 +2,15 @@
 
 import asyncio
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx2
 
 from config.embedded.ports import HOST, free_port
+from tests.support import forks
 from tests.support.processes import Fleet, Service, get_status
-from tests.support.stores import ROOT, TestStores, environment
+from tests.support.stores import TestStores, environment
 
 NOWHERE = {"DATABASE_URL": "postgresql://app@127.0.0.1:1/musclemap", "REDIS_URL": "redis://127.0.0.1:1/0"}
 MUSCLES = {"query": "{ muscles { id } }"}
@@ -40,9 +39,7 @@ async def test_what_keeps_it_from_starting_is_one_line_and_exit_code_1() -> None
 
 def _refused(env: dict[str, str]) -> list[str]:
     """The lines of a process that ends with code 1."""
-    done = subprocess.run(
-        [sys.executable, "-m", "api"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = forks.run("api", env=env)
     assert done.returncode == 1
     return (done.stdout + done.stderr).splitlines()
 

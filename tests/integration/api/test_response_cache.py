@@ -9,8 +9,7 @@ import httpx2
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
-from api.app import FEATURES
-from api.graphql.schema import build
+from api.app import SCHEMA
 from config.graphql.hints import read
 from config.redis import connect, heard
 from rt.wire.bus import DROPS_CHANNEL
@@ -21,7 +20,6 @@ from tests.integration.api.test_high_fives import happen
 GRAPHQL = "/api/graphql"
 PREFLIGHT = {"apollo-require-preflight": "true"}
 BALANCE = "{ creditBalance { credits version } }"
-SCHEMA = build(FEATURES)
 HINTS = read(SCHEMA)
 
 

@@ -22,14 +22,12 @@ from graphql import (
     get_named_type,
 )
 
-from api.app import FEATURES
-from api.graphql.schema import build
+from api.app import SCHEMA
 from config.ids import uuid7
 from tests.integration.api.conftest import Account, Running
 from tests.integration.api.who_sees import ASKED, AUDIENCES, NAMED, NAMELESS, RELATIONS, RULES, Ada, everybody, nobody
 
 GRAPHQL: Final = "/api/graphql"
-SCHEMA: Final = build(FEATURES)
 ROOTS: Final = ("Query", "Mutation")
 CANARIES: Final = ("Ada Canary", "note of the canary")
 # The workouts of the others: with her key and another input.

@@ -1,8 +1,6 @@
 """A key set is public, or the process does not start."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import jwt
@@ -17,6 +15,8 @@ from api.accounts.tokens import load_signer
 from config.jwks import public_keys
 from config.settings import Settings
 from rt.auth.tokens import Keys
+from tests.support import forks
+from tests.support.stores import environment
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 PRIVATE: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(KEY, as_dict=True) | {"kid": "old"}
@@ -30,9 +30,8 @@ def text(*keys: Any) -> str:
 @pytest.mark.parametrize("role", ["rt", "api", "worker"])
 def test_a_private_part_ends_the_start_with_one_line(role: str) -> None:
     """Seen failing: the API started, and /.well-known/jwks.json and Redis had `d`."""
-    environment = {"JWT_PUBLIC_KEYS": text(PRIVATE), "PATH": "/usr/bin:/bin", "DATABASE_URL": "x", "REDIS_URL": "x"}
-    command = [sys.executable, "-m", role]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
+    env = environment(JWT_PUBLIC_KEYS=text(PRIVATE), DATABASE_URL="x", REDIS_URL="x")
+    ended = forks.run(role, env=env)
     assert ended.returncode == 1
     assert ended.stderr.startswith("bad setting JWT_PUBLIC_KEYS: key 1 has its private part (d)")
     assert ended.stderr.count("\n") == 1

@@ -11,9 +11,8 @@ import pytest
 from graphql import build_schema, get_introspection_query
 from hypothesis import given, settings
 
-from api.app import FEATURES
+from api.app import SCHEMA as PRODUCT
 from api.graphql.operation import Operation, runs_of
-from api.graphql.schema import build
 from api.web import page
 from config.errors import BadInput
 from config.graphql.documents import Documents, InvalidDocumentError
@@ -102,9 +101,6 @@ def test_what_is_kept_is_bounded_in_memory() -> None:
         small.prepare(text, "free")
     assert 8 <= len(small) <= 10
     assert small.size <= made.size // 5
-
-
-PRODUCT = build(FEATURES)
 
 
 def prepare(text: str, tier: str) -> int:

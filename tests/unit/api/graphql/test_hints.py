@@ -8,8 +8,7 @@ from graphql import OperationDefinitionNode, build_schema, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.app import FEATURES
-from api.graphql.schema import build
+from api.app import SCHEMA
 from config.graphql.hints import Policy, policy, read
 
 DIRECTIVES = """
@@ -24,7 +23,7 @@ type Node { a: Int b: Int @cacheControl(maxAge: 30) live: Int @cacheControl(maxA
 type Mine @cacheControl(maxAge: 60, scope: PRIVATE) { a: Int next: Node }
 """
 SMALL = read(build_schema(DIRECTIVES + SHAPE))
-PRODUCT = read(build(FEATURES))
+PRODUCT = read(SCHEMA)
 USER = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
 

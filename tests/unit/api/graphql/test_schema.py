@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from graphql import GraphQLError, GraphQLObjectType
 
-from api.app import FEATURES
+from api.app import SCHEMA
 from api.graphql.scalars import to_moment, to_text
 from api.graphql.schema import Feature, build
 
@@ -54,7 +54,7 @@ CONTRACT = {
 
 @pytest.mark.parametrize("name", CONTRACT)
 def test_a_type_has_the_fields_of_the_contract(name: str) -> None:
-    owner = build(FEATURES).type_map[name]
+    owner = SCHEMA.type_map[name]
     assert isinstance(owner, GraphQLObjectType)
     assert set(owner.fields) == set(CONTRACT[name].split())
     assert all(field.resolve is not None for field in owner.fields.values())

@@ -3,8 +3,7 @@
 import pytest
 from graphql import GraphQLObjectType, build_schema
 
-from api.app import FEATURES
-from api.graphql.schema import build
+from api.app import SCHEMA
 from api.graphql.ways import Root
 from api.reference.data import load
 from config.graphql.shape import read
@@ -13,7 +12,6 @@ DIRECTIVES = """
 directive @listSize(assumedSize: Int!) on FIELD_DEFINITION
 directive @signedIn on FIELD_DEFINITION
 """
-SCHEMA = build(FEATURES)
 SHAPE = read(SCHEMA)
 
 

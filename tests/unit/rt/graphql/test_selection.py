@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from api.app import FEATURES
-from api.graphql.schema import build
+from api.app import SCHEMA as PRODUCT
 from api.sdl import FILE, text
 from config.errors import BadInput, RateLimited
 from config.graphql.documents import Documents
@@ -20,7 +19,6 @@ from rt.graphql.kinds import EVENT, MAP, MapTold, event_told, event_writer, map_
 from rt.graphql.selection import Kind
 from rt.graphql.subscriptions import Subscriptions
 
-PRODUCT = build(FEATURES)
 # The same types below a query, which the library executes to its end.
 ORACLE = build_schema(
     FILE.read_text("utf-8").replace("type Query {", "type Query { communityLive: FeedEvent! mapLive: PresenceMap!", 1)
