@@ -59,7 +59,8 @@ async def test_a_widget_reads_the_community_and_the_map_alone(server: AppServer)
         await widget.say("heartbeat", lat=52.5, lng=13.4, status="training")
         await widget.say("viewport", west=-180, south=-85, east=180, north=85, zoom=2)
         await widget.hear("map")
-        assert (await widget.hear("online"))["users"] == 0
+        while (await widget.hear("online"))["users"]:
+            pass  # people of other tests go; the widget's heartbeat would stay
         assert name in await server.command("list")
         await server.command("widget-token", "--revoke", name)
         assert await widget.closed() == 4503
