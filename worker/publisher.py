@@ -168,14 +168,14 @@ class Publisher:
         metrics.DELAY_S.observe(max(0.0, time.time() - batch.oldest_at))
 
     async def _appended(self, appends: Sequence[Append], drop: Drop) -> list[int | None]:
-        """What Redis says to the appends. Kept pages end with them, told first, since whoever hears an event may ask
-        again; nobody waits for the answer to that in between. Both have ended when this does."""
-        told, answers = await asyncio.gather(
-            self._redis.publish(DROPS_CHANNEL, encode_drop(drop)),
+        """What Redis says to the appends. Kept pages end with them, told right behind: no event waits for that.
+        Both have ended when this does."""
+        answers, told = await asyncio.gather(
             self._feed.append_many(self._epoch, appends, term=self._term()),
+            self._redis.publish(DROPS_CHANNEL, encode_drop(drop)),
             return_exceptions=True,
         )
-        for one in (told, answers):
+        for one in (answers, told):
             if isinstance(one, BaseException):
                 raise one
         return cast("list[int | None]", answers)
