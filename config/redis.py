@@ -162,6 +162,8 @@ class _Connection(AbstractConnection):
         bound_s, self.socket_timeout = self.socket_timeout, None
         try:
             async with asyncio.timeout(bound_s):
+                if not self.is_connected:
+                    await self.connect()  # redis-py would go past it, and what greets the server would come back here
                 await super().send_packed_command(command, check_health)
         finally:
             self.socket_timeout = bound_s
@@ -191,8 +193,11 @@ class Script:
         except NoScriptError:
             return await redis.eval(self.source, len(keys), *keys, *args)
 
-    async def many(self, redis: RedisClient, calls: Sequence[Call]) -> list[Any]:
+    async def many(
+        self, redis: RedisClient, calls: Sequence[Call], before: tuple[str, bytes] | None = None
+    ) -> list[Any]:
         """The answers of several calls in their order, SCRIPTS_PER_TRIP in one round trip. Raises as one call does.
+        `before`: a channel, and what is published there ahead of them, in the first trip.
 
         Where the server did not know the script, the calls that it refused run after the others of their trip: what
         is given together and must keep its order must be refused by the script when it comes too late.
@@ -200,7 +205,7 @@ class Script:
         answers: list[Any] = []
         for at in range(0, len(calls), SCRIPTS_PER_TRIP):
             part = calls[at : at + SCRIPTS_PER_TRIP]
-            told = await self._trip(redis, part)
+            told = await self._trip(redis, part, before if at == 0 else None)
             unknown = [n for n, answer in enumerate(told) if isinstance(answer, NoScriptError)]
             if unknown:
                 await redis.script_load(self.source)
@@ -212,11 +217,18 @@ class Script:
             answers += told
         return answers
 
-    async def _trip(self, redis: RedisClient, calls: Sequence[Call]) -> list[Any]:
+    async def _trip(
+        self, redis: RedisClient, calls: Sequence[Call], before: tuple[str, bytes] | None = None
+    ) -> list[Any]:
         pipe = redis.pipeline(transaction=False)
+        if before is not None:
+            pipe.publish(*before)
         for keys, args in calls:
             pipe.evalsha(self.sha, len(keys), *keys, *args)
-        return list(await pipe.execute(raise_on_error=False))
+        answers = list(await pipe.execute(raise_on_error=False))
+        if before is not None and isinstance(said := answers.pop(0), Exception):
+            raise said
+        return answers
 
 
 @cache

@@ -128,6 +128,23 @@ async def test_a_failover_behind_one_name_is_a_pause(database: Database, stores_
                 assert offsets == list(range(offsets[0], offsets[-1] + 1))
 
 
+async def test_what_was_connected_before_is_connected_anew_at_its_next_use(redis_url: str) -> None:
+    """Each connection once. Seen failing: greeting the server, it left it again, a thousand times one in another, which
+    ended some processes.
+    """
+    client = connect(redis_url)
+    try:
+        before = set(await asyncio.gather(*(client.client_id() for _ in range(5))))
+        assert len(before) == 5
+        client.group.turn += 1
+        after = set(await asyncio.gather(*(client.client_id() for _ in range(5))))
+        assert len(after) == 5
+        assert before.isdisjoint(after)
+        assert set(await asyncio.gather(*(client.client_id() for _ in range(5)))) == after
+    finally:
+        await client.aclose()
+
+
 @pytest.mark.chaos
 @pytest.mark.timeout(180)
 async def test_a_failover_that_sentinel_makes_is_a_pause(
