@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Container, Iterator, Sequence
-from typing import Final, cast
+from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -154,8 +154,9 @@ class Publisher:
 
     async def _publish(self, batch: Numbered) -> None:
         appends = [part for append in batch.appends for part in self._parts(append)]
+        drop = (DROPS_CHANNEL, encode_drop(_drop_of(batch.appends)))  # before anybody asks again
         with _traced(appends) as traced:
-            answers = await self._appended(traced, _drop_of(batch.appends))
+            answers = await self._feed.append_many(self._epoch, traced, term=self._term(), before=drop)
         odd: dict[Channel, None] = {}
         for append, expected in zip(appends, answers, strict=True):
             if expected is None or expected > append.last:  # the latter: an earlier try or a comparison has brought it
@@ -166,19 +167,6 @@ class Publisher:
             await self._settle(list(odd), "append")
         metrics.PUBLISHED.inc(sum(len(append.bodies) for append in batch.appends))
         metrics.DELAY_S.observe(max(0.0, time.time() - batch.oldest_at))
-
-    async def _appended(self, appends: Sequence[Append], drop: Drop) -> list[int | None]:
-        """What Redis says to the appends. Kept pages end with them, told right behind: no event waits for that.
-        Both have ended when this does."""
-        answers, told = await asyncio.gather(
-            self._feed.append_many(self._epoch, appends, term=self._term()),
-            self._redis.publish(DROPS_CHANNEL, encode_drop(drop)),
-            return_exceptions=True,
-        )
-        for one in (answers, told):
-            if isinstance(one, BaseException):
-                raise one
-        return cast("list[int | None]", answers)
 
     def _parts(self, append: Append) -> Iterator[Append]:
         """An append in messages of a bounded size; the first one may begin a list that Redis does not have."""

@@ -76,9 +76,12 @@ class FeedStore:
         """
         return (await self.append_many(epoch, [Append(channel, first, bodies)], term=term))[0]
 
-    async def append_many(self, epoch: str, appends: Sequence[Append], *, term: int = 0) -> list[int | None]:
-        """`append` for several channels in one round trip; the answers in the same order."""
-        answers = await self._run(_APPEND, [self._append_call(epoch, append, term) for append in appends])
+    async def append_many(
+        self, epoch: str, appends: Sequence[Append], *, term: int = 0, before: tuple[str, bytes] | None = None
+    ) -> list[int | None]:
+        """`append` for several channels in one round trip; the answers in the same order. `before`: a channel, and
+        what is published there ahead of them."""
+        answers = await self._run(_APPEND, [self._append_call(epoch, append, term) for append in appends], before)
         return [None if answer == _DONE else answer for answer in answers]
 
     async def refill(
@@ -188,9 +191,9 @@ class FeedStore:
             del self._windows[next(iter(self._windows))]
         return window.keep_from(head, time.monotonic())
 
-    async def _run(self, script: Script, calls: Sequence[Call]) -> list[int]:
+    async def _run(self, script: Script, calls: Sequence[Call], before: tuple[str, bytes] | None = None) -> list[int]:
         """Runs the calls in their order in one round trip; a server that was replaced gets the script again."""
-        answers: list[int] = await script.many(self._redis, calls)
+        answers: list[int] = await script.many(self._redis, calls, before)
         if _OUTDATED in answers:
             raise TermOutdatedError
         return answers
