@@ -20,7 +20,6 @@ from rt.wire.drops import NOTHING, Drop, decode_drop, encode_drop
 log = structlog.get_logger()
 
 _TELL_S: Final = 1.0
-_PAUSE_S: Final = 0.02  # after telling: of many changes a second each fiftieth is a trip
 
 
 class Drops:
@@ -52,8 +51,6 @@ class Drops:
                 FAILURES.labels("drops").inc()
                 log.debug("drops_not_told", error=type(error).__name__)
                 await asyncio.sleep(DROPS_RETRY_S)
-            else:
-                await asyncio.sleep(_PAUSE_S)
 
     async def listen(self) -> None:
         """Hears the others, and itself, for as long as the process lives."""

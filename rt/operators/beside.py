@@ -3,7 +3,7 @@
 import asyncio
 import http.client
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -40,13 +40,13 @@ async def beside(settings: Settings) -> list[Beside]:
     return await asyncio.gather(*asked)
 
 
-def figures_of(exposition: str) -> Counter[str]:
+def figures_of(exposition: str) -> Mapping[str, float]:
     """Each metric of an exposition in Prometheus' text, its labels added up; of requests, those of no operator."""
-    found = Counter[str]()
+    found = defaultdict[str, float](float)  # what is not told is 0
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
             if sample.labels.get("route") not in _OPERATORS:
-                found[sample.name] += sample.value  # type: ignore[assignment]  # Counter of numbers
+                found[sample.name] += sample.value
     return found
 
 
