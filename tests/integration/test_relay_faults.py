@@ -187,6 +187,26 @@ async def test_a_wiped_redis_is_refilled(database: Database, redis_url: str, tmp
         assert await faults(database.superuser_url, mine, 4) == []
 
 
+async def test_what_was_published_is_written_down_once_a_second(
+    database: Database, redis_url: str, tmp_path: Path
+) -> None:
+    """Not with each batch, and all of it in the end. Seen failing with marks in each batch, and with none at rest."""
+    marks, follower = 'pg_query_duration_seconds_count{query="worker.mark_published"}', Follower(redis_url)
+    behind = "SELECT count(*) FROM feed_channels WHERE published_through < last_offset"
+    async with client_of(redis_url) as redis, worker_fleet(database.worker_url, redis_url, tmp_path) as fleet:
+        async with following(follower):
+            before, began = await metric(fleet, marks), time.monotonic()
+            for count in range(1, 31):
+                await produce(database.superuser_url, redis, USERS[:1], 1, 0)
+                await follower.until(count)
+            assert await metric(fleet, marks) - before <= time.monotonic() - began + 1
+        owner = await asyncpg.connect(database.superuser_url)
+        try:
+            await eventually(lambda: owner.fetchval(behind), lambda found: found == 0)
+        finally:
+            await owner.close()
+
+
 async def test_a_redis_that_went_back_is_brought_forward(database: Database, redis_url: str, tmp_path: Path) -> None:
     """A replica that took over lacks the last events, also of channels that nothing new happens to; one of another
     epoch or ahead of PostgreSQL is replaced. Failed against: comparing streams alone; `head ahead` taken as equal.
